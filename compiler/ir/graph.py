@@ -1,0 +1,229 @@
+"""Nodes, graphs, and the Builder, the only maker of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ...spec.source import Diagnostic, Place
+from .check import Check, Guard, Mismatch
+from .dims import Size
+from .op import Axes, Op
+from .types import UNKNOWN, DType, Several, Tensor, Type, Unknown
+
+DATA, TARGET, PARAMETER, STATE, CONTROL = "data", "target", "parameter", "state", "control"
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Node:
+    """One value: an operation on other values. A node is its definition, so it is equal to itself only."""
+
+    op: Op
+    inputs: tuple[Node, ...]
+    type: Type
+    place: Place
+    name: str = ""
+
+    @property
+    def tensor(self) -> Tensor:
+        """The type of a node with one result."""
+        assert isinstance(self.type, Tensor), self
+        return self.type
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        return self.tensor.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.tensor.dtype
+
+    @property
+    def types(self) -> tuple[Tensor, ...]:
+        """The types of all results."""
+        return self.type.items if isinstance(self.type, Several) else (self.tensor,)
+
+    def __repr__(self) -> str:
+        return f"%{self.name or self.op.word}: {self.type}"
+
+
+class Input(Op):
+    """A value given from outside; `role` is data, target, parameter, state or control."""
+
+    name: str
+    role: str
+    type: Tensor
+
+    def infer(self, c: Check, *types: Tensor) -> Tensor:
+        return self.type
+
+    def formula(self, *names: str) -> str:
+        return self.name
+
+
+class Literal(Op):
+    """A scalar that the spec or a rule wrote."""
+
+    value: int | float | bool
+    dtype: DType
+
+    def infer(self, c: Check, *types: Tensor) -> Tensor:
+        return Tensor(self.dtype, ())
+
+    def axes(self, *types: Tensor) -> Axes:
+        return Axes((), ((),))
+
+    def eval(self, xp: Any, *arrays: Any) -> Any:
+        return xp.asarray(self.value, dtype=getattr(xp, numpy_name(self.dtype)))
+
+    def formula(self, *names: str) -> str:
+        return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+
+
+class Item(Op):
+    """One result of a node that has several."""
+
+    index: int
+
+    def infer(self, c: Check, *types: Tensor) -> Tensor:
+        raise AssertionError("the Builder reads the items of Several")
+
+    def eval(self, xp: Any, *arrays: Any) -> Any:
+        return arrays[0][self.index]
+
+    def formula(self, *names: str) -> str:
+        return f"{names[0]}[{self.index}]"
+
+
+def numpy_name(dtype: DType) -> str:
+    """The name of the dtype in array modules."""
+    return {"b": "bool", "f": "float", "i": "int", "u": "uint"}[dtype.value[0]] + dtype.value[1:].removeprefix("ool")
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A straight line of nodes. It is closed: everything it uses is an input.
+
+    Graphs are equal when their structure is: names for people and places do not count.
+    """
+
+    inputs: tuple[Node, ...]
+    nodes: tuple[Node, ...]
+    results: tuple[tuple[str, Node], ...]
+    updates: tuple[tuple[str, Node], ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        at = {id(n): i for i, n in enumerate(self.nodes)}
+        lines = tuple((n.op, tuple(at[id(i)] for i in n.inputs), n.type) for n in self.nodes)
+        ends = tuple((name, at[id(n)]) for name, n in self.results)
+        return lines, ends, tuple((name, at[id(n)]) for name, n in self.updates)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def result(self, name: str) -> Node:
+        return dict(self.results)[name]
+
+    def input(self, name: str) -> Node:
+        return next(n for n in self.inputs if isinstance(n.op, Input) and n.op.name == name)
+
+    @property
+    def ends(self) -> tuple[Node, ...]:
+        """Every node that somebody outside reads."""
+        return tuple(n for _, n in (*self.results, *self.updates))
+
+
+class Builder:
+    """Makes nodes: infers their types, stamps their places, collects mistakes and guards."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.nodes: list[Node] = []
+        self.inputs: list[Node] = []
+        self.guards: dict[tuple[Size, Size], Guard] = {}
+        self.reports: list[Diagnostic] = []
+        self._inferred: dict[tuple[Op, tuple[Type, ...]], tuple[Type, tuple[tuple[Size, Size], ...]]] = {}
+
+    @contextmanager
+    def at(self, place: Place) -> Iterator[None]:
+        """Nodes made inside stand at `place`."""
+        before, self.place = self.place, place
+        try:
+            yield
+        finally:
+            self.place = before
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        self.reports.append(diagnostic)
+
+    def unknown(self) -> Node:
+        """A value for what a mistake left."""
+        return self._append(Node(Literal(0, DType.F32), (), UNKNOWN, self.place))
+
+    def input(self, name: str, role: str, type: Tensor) -> Node:
+        node = self._append(Node(Input(name, role, type), (), type, self.place, name))
+        self.inputs.append(node)
+        return node
+
+    def literal(self, value: int | float | bool, dtype: DType) -> Node:
+        if dtype.is_float:
+            value = float(value)
+        return self._append(Node(Literal(value, dtype), (), Tensor(dtype, ()), self.place))
+
+    def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
+        """A node for `op` on `inputs`; of unknown type where a mistake was reported, here or before."""
+        if any(isinstance(n.type, Unknown) for n in inputs):
+            return self.unknown()
+        if isinstance(op, Item):
+            type_: Type = inputs[0].types[op.index]
+        else:
+            try:
+                type_ = self._infer(op, *(n.tensor for n in inputs))
+            except Mismatch as refusal:
+                self.report(refusal.kind(self.place, **refusal.values))
+                return self.unknown()
+        return self._append(Node(op, inputs, type_, self.place, name))
+
+    def many(self, op: Op, *inputs: Node) -> tuple[Node, ...]:
+        """One node for each result of an operation with several."""
+        node = self.add(op, *inputs)
+        if isinstance(node.type, Unknown):
+            return ()
+        return tuple(self.add(Item(i), node) for i in range(len(node.types)))
+
+    def keep(self, node: Node) -> Node:
+        """A node of another graph, unchanged."""
+        if isinstance(node.op, Input):
+            self.inputs.append(node)
+        return self._append(node)
+
+    def guard(self, left: Size, right: Size, place: Place | None = None) -> None:
+        self.guards.setdefault((left, right), Guard(left, right, place or self.place))
+
+    def graph(
+        self, results: Mapping[str, Node], updates: Mapping[str, Node] | Sequence[tuple[str, Node]] = ()
+    ) -> Graph:
+        assert not self.reports, self.reports
+        pairs = tuple(updates.items()) if isinstance(updates, Mapping) else tuple(updates)
+        return Graph(tuple(self.inputs), tuple(self.nodes), tuple(results.items()), pairs, tuple(self.guards.values()))
+
+    def _infer(self, op: Op, *types: Tensor) -> Type:
+        known = self._inferred.get((op, types))
+        if known is None:
+            check = Check()
+            known = self._inferred[op, types] = op.infer(check, *types), tuple(check.open)
+        for left, right in known[1]:
+            self.guard(left, right)
+        return known[0]
+
+    def _append(self, node: Node) -> Node:
+        self.nodes.append(node)
+        return node
