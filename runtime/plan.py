@@ -1,0 +1,132 @@
+"""The plan: named instructions over views of buffers. What the compiler writes, files keep, and backends run.
+
+A plan is laid out for at most `rows` samples; every extent may be an affine function of the actual count, so a
+short last batch and any smaller number of rows run the same plan. Nothing here refers to the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+COUNT = "N"  # the number of samples in this run
+
+
+class Affine(NamedTuple):
+    """`constant + Σ factor · symbol`; symbols are `N` and those of the loops around."""
+
+    constant: int
+    terms: tuple[tuple[str, int], ...]
+
+    def at(self, values: Mapping[str, int]) -> int:
+        return self.constant + sum(factor * values[symbol] for symbol, factor in self.terms)
+
+
+Extent: TypeAlias = "int | Affine"
+Scalar: TypeAlias = "int | float | bool | str"
+Attribute: TypeAlias = "Scalar | tuple[Attribute, ...]"
+
+
+def extent_at(extent: Extent, values: Mapping[str, int]) -> int:
+    return extent if isinstance(extent, int) else extent.at(values)
+
+
+class Buffer(NamedTuple):
+    """Memory for elements of one dtype.
+
+    `home` says where: in the `arena` at byte `offset`; `named` memory that outlives the run and is shared between
+    plans by name (parameters, states, optimizer states); a `constant` of the plan's own, by name.
+    `size` is in elements, for the most rows the plan is laid out for.
+    """
+
+    name: str
+    dtype: str
+    size: int
+    home: Literal["arena", "named", "constant"] = "arena"
+    offset: int = 0
+
+
+class View(NamedTuple):
+    """A strided window of a buffer; offset and strides count elements."""
+
+    buffer: int
+    offset: Extent
+    shape: tuple[Extent, ...]
+    strides: tuple[Extent, ...]
+
+
+Operand: TypeAlias = "View | int | float | bool"
+
+
+class Step(NamedTuple):
+    """One instruction: what it writes, what it reads, and the plain attributes that its entry in the table takes.
+
+    `place` and `formula` are indices into the plan's `notes`: the spec line and the mathematics it came from.
+    """
+
+    instruction: str
+    writes: tuple[View, ...]
+    reads: tuple[Operand, ...]
+    attributes: tuple[tuple[str, Attribute], ...] = ()
+    note: int = -1
+
+
+class Loop(NamedTuple):
+    """`body` for each stretch of at most `chunk` of `extent`, in order or reversed.
+
+    Inside, the symbol `start` is where the stretch begins and `length` how long it is.
+    """
+
+    start: str
+    length: str
+    extent: Extent
+    chunk: int
+    body: tuple[Step | Loop, ...]
+    reverse: bool = False
+
+
+class Port(NamedTuple):
+    """A named input or result: where it lies and what it is."""
+
+    name: str
+    view: View
+    dtype: str
+
+
+class Note(NamedTuple):
+    """What a step computes, for people: its formula, and the line of the spec."""
+
+    formula: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a backend needs. `sizes` runs when the count changes, `prepare` when named memory changes, `steps`
+    at every run."""
+
+    rows: int
+    arena: int
+    buffers: tuple[Buffer, ...]
+    inputs: tuple[Port, ...]
+    results: tuple[Port, ...]
+    sizes: tuple[Step | Loop, ...]
+    prepare: tuple[Step | Loop, ...]
+    steps: tuple[Step | Loop, ...]
+    notes: tuple[Note, ...] = ()
+    version: int = 1
+    target: str = "numpy"
+    constants: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+    def walk(self) -> Iterator[Step]:
+        """Every step once, loops entered."""
+        yield from _walk((*self.sizes, *self.prepare, *self.steps))
+
+
+def _walk(items: tuple[Step | Loop, ...]) -> Iterator[Step]:
+    for item in items:
+        if isinstance(item, Loop):
+            yield from _walk(item.body)
+        else:
+            yield item
