@@ -13,10 +13,11 @@ from .source import Span
 
 @dataclass(frozen=True, slots=True)
 class Comments:
-    """The comment lines before a statement and the one that ends its line, without their `#`."""
+    """The comment lines before a statement, the one that ends its line, and those below the last one of a body."""
 
     before: tuple[str, ...] = ()
     after: str = ""
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
