@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .source import Diagnostic
 
 
-@dataclass(frozen=True)
 class UnexpectedCharacter(Diagnostic):
     found: str
     instead: str = ""
@@ -17,7 +14,6 @@ class UnexpectedCharacter(Diagnostic):
     help = "write {instead}"
 
 
-@dataclass(frozen=True)
 class ForeignOperator(Diagnostic):
     found: str
     instead: str
@@ -27,7 +23,6 @@ class ForeignOperator(Diagnostic):
     help = "write {instead}"
 
 
-@dataclass(frozen=True)
 class ForeignWord(Diagnostic):
     found: str
     instead: str
@@ -37,7 +32,6 @@ class ForeignWord(Diagnostic):
     help = "{instead}"
 
 
-@dataclass(frozen=True)
 class UnclosedText(Diagnostic):
     code = "unclosed-text"
     title = "this text has no closing quote"
@@ -45,7 +39,6 @@ class UnclosedText(Diagnostic):
     help = "a text ends on the line it begins on, with the quote it begins with"
 
 
-@dataclass(frozen=True)
 class BadNumber(Diagnostic):
     found: str
     reason: str
@@ -57,7 +50,6 @@ class BadNumber(Diagnostic):
     help = "write {instead}"
 
 
-@dataclass(frozen=True)
 class UnclosedBracket(Diagnostic):
     bracket: str
     closing: str
@@ -69,7 +61,6 @@ class UnclosedBracket(Diagnostic):
     notes = ("expected `{closing}`, found {found}",)
 
 
-@dataclass(frozen=True)
 class ExtraBracket(Diagnostic):
     bracket: str
 
@@ -77,7 +68,6 @@ class ExtraBracket(Diagnostic):
     title = "this `{bracket}` closes nothing"
 
 
-@dataclass(frozen=True)
 class SettingSign(Diagnostic):
     name: str
     sign: str
@@ -87,7 +77,6 @@ class SettingSign(Diagnostic):
     help = "write `{name} value`"
 
 
-@dataclass(frozen=True)
 class Unexpected(Diagnostic):
     expected: str
     found: str
@@ -98,7 +87,6 @@ class Unexpected(Diagnostic):
     help = "{instead}"
 
 
-@dataclass(frozen=True)
 class PipeOperand(Diagnostic):
     operator: str
 
@@ -108,14 +96,12 @@ class PipeOperand(Diagnostic):
     help = "write `(x |> f) {operator} y`, or give the piped value a name first"
 
 
-@dataclass(frozen=True)
 class ChainedComparison(Diagnostic):
     code = "chained-comparison"
     title = "comparisons cannot be chained"
     help = "write `a < b and b < c`"
 
 
-@dataclass(frozen=True)
 class MissingElse(Diagnostic):
     found: str
 
@@ -125,14 +111,12 @@ class MissingElse(Diagnostic):
     help = "write `a if condition else b`; a statement that is sometimes left out is `if condition {{ ... }}`"
 
 
-@dataclass(frozen=True)
 class EqualsInCondition(Diagnostic):
     code = "equals-in-condition"
     title = "`=` gives a name to a value; it compares nothing"
     help = "write `==`"
 
 
-@dataclass(frozen=True)
 class ColonBody(Diagnostic):
     word: str
 
@@ -142,7 +126,6 @@ class ColonBody(Diagnostic):
     help = "write `{{` here and `}}` after the last statement"
 
 
-@dataclass(frozen=True)
 class TooDeep(Diagnostic):
     limit: int
 
@@ -152,7 +135,6 @@ class TooDeep(Diagnostic):
     help = "give a part of it a name on a line of its own"
 
 
-@dataclass(frozen=True)
 class ReservedName(Diagnostic):
     name: str
 
@@ -161,7 +143,6 @@ class ReservedName(Diagnostic):
     help = "choose another name"
 
 
-@dataclass(frozen=True)
 class NotAName(Diagnostic):
     where: str
 
@@ -170,7 +151,6 @@ class NotAName(Diagnostic):
     label = "not a name"
 
 
-@dataclass(frozen=True)
 class NotAComparison(Diagnostic):
     code = "not-a-comparison"
     title = "`assert` holds comparisons"
@@ -178,7 +158,6 @@ class NotAComparison(Diagnostic):
     help = "write a relation such as `parameters <= 1M`"
 
 
-@dataclass(frozen=True)
 class LostValue(Diagnostic):
     where: str
 
@@ -188,14 +167,12 @@ class LostValue(Diagnostic):
     help = "give it a name: `y = ...`"
 
 
-@dataclass(frozen=True)
 class UnnamedScanSetting(Diagnostic):
     code = "unnamed-scan-setting"
     title = "the settings of a `scan` are named"
     help = "write `scan(length = n)`, `scan(reverse = true)` or `scan(truncate = k)`"
 
 
-@dataclass(frozen=True)
 class MisplacedSection(Diagnostic):
     word: str
 
@@ -204,7 +181,6 @@ class MisplacedSection(Diagnostic):
     label = "inside a body here"
 
 
-@dataclass(frozen=True)
 class DuplicateSection(Diagnostic):
     word: str
 
@@ -213,7 +189,6 @@ class DuplicateSection(Diagnostic):
     notes = ("a file has at most one",)
 
 
-@dataclass(frozen=True)
 class DuplicateName(Diagnostic):
     what: str
     name: str
@@ -223,7 +198,6 @@ class DuplicateName(Diagnostic):
     label = "defined again here"
 
 
-@dataclass(frozen=True)
 class UnknownVersion(Diagnostic):
     found: str
 

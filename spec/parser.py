@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from .cursor import RESERVED_IN_YAML, Cursor, Mistake
 from .errors import DuplicateName, DuplicateSection, ReservedName, SettingSign, UnknownVersion
 from .expression import COMPARISONS, name, new_name, number, pipe, text, type_
+from .record import replace
 from .source import Diagnostic, Source, Span
 from .statements import (
     S,
@@ -55,14 +55,12 @@ from .tree import (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class Version(Statement):
     """`axonc 1`."""
 
     number: Number
 
 
-@dataclass(frozen=True, slots=True)
 class Header(Statement):
     """`model name(constants)`."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
+
+from .record import Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +82,8 @@ class Place:
         return str(self.span)
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Diagnostic(Record):
     """A user's mistake. Each kind is a subclass: its fields are what is known, its texts are templates over them.
 
     `title` says what is wrong, `label` stands under the caret, each of `notes` gives what was found and expected,
@@ -113,7 +115,7 @@ class Diagnostic:
 
     @property
     def _values(self) -> dict[str, object]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: getattr(self, name) for name in self._fields}
 
     def _optional(self, template: str) -> str:
         values = self._values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from .cursor import STRUCTURE, Cursor, Mistake
@@ -21,6 +20,7 @@ from .errors import (
 )
 from .expression import COMPARISONS, arguments, check_new_name, name, new_name, pipe, type_, values
 from .lexer import Token
+from .record import replace
 from .source import Diagnostic
 from .tree import (
     Argument,

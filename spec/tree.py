@@ -5,14 +5,14 @@ Trees compare without places and comments, so `read(yaml) == read(axon)` says th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from .record import Record
 from .source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Comments:
+class Comments(Record):
     """The comment lines before a statement, the one that ends its line, and those below the last one of a body."""
 
     before: tuple[str, ...] = ()
@@ -20,8 +20,7 @@ class Comments:
     below: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(Record):
     """Whatever stands at a place in the text."""
 
     span: Span = field(compare=False, repr=False)
@@ -30,14 +29,12 @@ class Syntax:
 # Expressions
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Syntax):
     """A word: a value, a constant, a layer, or one of `true`, `false`, `none`, `training`, ..."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Syntax):
     """`value` is an int or a float as the text has it; `text` keeps its spelling (`61_706`, `2GB`, `1e-3`)."""
 
@@ -45,41 +42,34 @@ class Number(Syntax):
     text: str = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
 class Text(Syntax):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class ListOf(Syntax):
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Argument(Syntax):
     name: Name | None
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Syntax):
     function: Expression
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Slice(Syntax):
     start: Expression | None
     stop: Expression | None
     step: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
 class Rest(Syntax):
     """`...` inside an index."""
 
 
-@dataclass(frozen=True, slots=True)
 class Index(Syntax):
     """`value[indices]`."""
 
@@ -87,7 +77,6 @@ class Index(Syntax):
     indices: tuple[Expression | Slice | Rest, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Member(Syntax):
     """`value.name`."""
 
@@ -95,7 +84,6 @@ class Member(Syntax):
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
 class Unary(Syntax):
     """`operator` is `+`, `-` or `not`."""
 
@@ -103,7 +91,6 @@ class Unary(Syntax):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Syntax):
     """`operator` is one of `+ - * / // % @ ** == != < > <= >= and or`; `place` is where the operator stands."""
 
@@ -113,7 +100,6 @@ class Binary(Syntax):
     place: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(Syntax):
     """`yes if condition else no`."""
 
@@ -122,7 +108,6 @@ class Choice(Syntax):
     no: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Pipe(Syntax):
     """`value |> step`."""
 
@@ -136,12 +121,10 @@ Expression: TypeAlias = Name | Number | Text | ListOf | Call | Index | Member | 
 # Statements
 
 
-@dataclass(frozen=True, slots=True)
 class Statement(Syntax):
     comments: Comments = field(compare=False, repr=False, kw_only=True, default=Comments())
 
 
-@dataclass(frozen=True, slots=True)
 class Type(Syntax):
     """`f32[N, 8, 8]`: a dtype's word and the sizes, each an expression."""
 
@@ -149,7 +132,6 @@ class Type(Syntax):
     sizes: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Over(Syntax):
     """`x in xs` of a scan, or `h = zeros(...)` after its `with`."""
 
@@ -157,7 +139,6 @@ class Over(Syntax):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Scan(Syntax):
     """`scan(settings) x in xs, ... with h = h0, ... { body }`."""
 
@@ -167,7 +148,6 @@ class Scan(Syntax):
     body: tuple[Body, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Assign(Statement):
     """`a, b = values`."""
 
@@ -175,14 +155,12 @@ class Assign(Statement):
     values: tuple[Expression, ...] | Scan
 
 
-@dataclass(frozen=True, slots=True)
 class Result(Statement):
     """The values of a block or a scan: its last line."""
 
     values: tuple[Expression, ...] | Scan
 
 
-@dataclass(frozen=True, slots=True)
 class Declare(Statement):
     """`weight a, b: type = initial`; `kind` is `weight` or `state`."""
 
@@ -192,7 +170,6 @@ class Declare(Statement):
     initial: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
 class Repeat(Statement):
     """`repeat names in over { body }`; no names when only counted."""
 
@@ -201,7 +178,6 @@ class Repeat(Statement):
     body: tuple[Body, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class If(Statement):
     """`otherwise` is empty without `else`; `else if` is one If inside it."""
 
@@ -210,13 +186,11 @@ class If(Statement):
     otherwise: tuple[Body, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Loss(Statement):
     name: Name | None
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Assert(Statement):
     """Each relation is a comparison."""
 
@@ -229,24 +203,20 @@ Body: TypeAlias = Assign | Result | Declare | Repeat | If | Loss | Assert
 # Sections
 
 
-@dataclass(frozen=True, slots=True)
 class Constant(Statement):
     name: Name
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Include(Statement):
     path: Text
 
 
-@dataclass(frozen=True, slots=True)
 class Input(Statement):
     name: Name
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
 class Slot(Syntax):
     """An input or a setting of a block; required where `default` is None."""
 
@@ -254,7 +224,6 @@ class Slot(Syntax):
     default: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
 class Block(Statement):
     name: Name
     inputs: tuple[Slot, ...]
@@ -262,7 +231,6 @@ class Block(Statement):
     body: tuple[Body, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Setting(Statement):
     """`name value` or `name { settings }`; the name may be a text (a pattern)."""
 
@@ -270,7 +238,6 @@ class Setting(Statement):
     value: Expression | Settings
 
 
-@dataclass(frozen=True, slots=True)
 class Settings(Syntax):
     """A brace block of settings."""
 
@@ -280,7 +247,6 @@ class Settings(Syntax):
         return next((s for s in self.items if isinstance(s.name, Name) and s.name.text == name), None)
 
 
-@dataclass(frozen=True, slots=True)
 class Binding(Statement):
     """`image = pixels` or, with `target`, `target label = digit` of the data section."""
 
@@ -289,14 +255,12 @@ class Binding(Statement):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Data(Statement):
     source: Text | None
     bindings: tuple[Binding, ...]
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
 class Output(Statement):
     """`output p = softmax(logits)`; without a value the name itself is the value."""
 
@@ -304,31 +268,26 @@ class Output(Statement):
     value: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
 class Metric(Statement):
     name: Name | None
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class Group(Statement):
     pattern: Text
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
 class Train(Statement):
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
 class Generate(Statement):
     input: Name
     origin: Expression
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
 class Model(Syntax):
     """A whole file. `name` is None where the file has no `model` line (a library of blocks)."""
 

@@ -1,0 +1,67 @@
+"""Frozen data at a tenth of the cost of dataclasses, which generate and compile code for every class.
+
+A command that checks a spec defines a hundred such classes before it does anything; type checkers and `match` see
+them as dataclasses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, field
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+R = TypeVar("R", bound="Record")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class Record:
+    """Fields are the annotations of the class and of those it derives from, in that order."""
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _positional: ClassVar[tuple[str, ...]] = ()
+    _compared: ClassVar[tuple[str, ...]] = ()
+    _shown: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, Any]] = {}
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        own: dict[str, Field[Any]] = {}
+        for name, annotation in cls.__annotations__.items():
+            if "ClassVar" not in annotation:
+                given = cls.__dict__.get(name, MISSING)
+                own[name] = given if isinstance(given, Field) else field(default=given)
+        cls._fields = (*cls._fields, *own)
+        cls._positional = (*cls._positional, *(n for n, f in own.items() if f.kw_only is not True))
+        cls._compared = (*cls._compared, *(n for n, f in own.items() if f.compare))
+        cls._shown = (*cls._shown, *(n for n, f in own.items() if f.repr))
+        cls._defaults = cls._defaults | {n: f.default for n, f in own.items() if f.default is not MISSING}
+        cls.__match_args__ = cls._positional  # type: ignore[misc]
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        values = self.__dict__
+        values.update(self._defaults)
+        values.update(zip(self._positional, args, strict=False))
+        values.update(named)
+        if len(values) != len(self._fields) or len(args) > len(self._positional):
+            raise TypeError(f"{type(self).__name__} takes {self._fields}, not {args} and {named}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        return all(self.__dict__[name] == other.__dict__[name] for name in self._compared)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__[name] for name in self._compared))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={self.__dict__[n]!r}' for n in self._shown)})"
+
+
+def replace(record: R, **changes: Any) -> R:
+    """A copy with other values for some fields."""
+    return type(record)(**(record.__dict__ | changes))
