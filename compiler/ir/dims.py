@@ -75,7 +75,8 @@ class Dim:
         text = ""
         for product, factor in reversed(self.terms):
             sign = "-" if factor < 0 else "+"
-            text += (f" {sign} " if text else sign.strip("+")) + _term_text(product, abs(factor))
+            whole = not text and factor < 0  # `-(H // 2)` is not `-H // 2`
+            text += (f" {sign} " if text else sign.strip("+")) + _term_text(product, abs(factor), whole)
         return text
 
     __repr__ = __str__
@@ -242,8 +243,8 @@ def _operand(size: Size) -> str:
     return f"({size})" if isinstance(size, Dim) and not _is_name(size) else str(size)
 
 
-def _term_text(factors: Product, multiple: int) -> str:
+def _term_text(factors: Product, multiple: int, whole: bool) -> str:
     texts = [str(atom) if isinstance(atom, str) else f"({atom})" for atom, power in factors for _ in range(power)]
     if multiple != 1 or not texts:
         texts.insert(0, str(multiple))
-    return " * ".join(texts) if len(texts) > 1 or texts[0][0] != "(" else texts[0][1:-1]
+    return texts[0][1:-1] if len(texts) == 1 and texts[0][0] == "(" and not whole else " * ".join(texts)
