@@ -100,12 +100,11 @@ class Check:
         return tuple(result)
 
     def one_dtype(self, op: str, *types: Tensor) -> DType:
-        """The common dtype; integers of different width meet in the wider one."""
-        kinds = {t.dtype for t in types}
-        if len(kinds) == 1:
-            return types[0].dtype
-        if all(d.is_integer for d in kinds):
-            return max(kinds, key=lambda d: d.bytes)
+        """The common dtype; integers of different width meet in the wider one, if it holds them all."""
+        wide = max((t.dtype for t in types), key=lambda d: d.bytes)
+        others = {t.dtype for t in types} - {wide}
+        if all(_holds(wide, d) for d in others):
+            return wide
         shown = " and ".join(map(str, types))
         advice = f"convert one with `cast(x, {types[0].dtype})`"
         return self.dtype(f"`{op}` meets different element types", shown, advice=advice)
@@ -120,3 +119,9 @@ class Check:
         if not -rank <= axis < rank:
             self.shape(f"`{op}` has no axis {axis}", f"rank {rank}", f"axes go from {-rank} to {rank - 1}")
         return axis % rank
+
+
+def _holds(wide: DType, narrow: DType) -> bool:
+    """Whether every integer of one type is one of a wider type."""
+    signs = wide.value[0] == "i" or narrow.value[0] == "u"
+    return wide.is_integer and narrow.is_integer and narrow.bytes < wide.bytes and signs

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec
 
 from ...spec.source import Diagnostic, Place
 from .check import Check, Guard, Mismatch
@@ -14,6 +14,7 @@ from .dims import Size
 from .op import Axes, Op
 from .types import UNKNOWN, DType, Several, Tensor, Type, Unknown
 
+P = ParamSpec("P")
 DATA, TARGET, PARAMETER, STATE, CONTROL = "data", "target", "parameter", "state", "control"
 
 
@@ -227,3 +228,23 @@ class Builder:
     def _append(self, node: Node) -> Node:
         self.nodes.append(node)
         return node
+
+
+def located(build: Callable[Concatenate[Builder, P], Node]) -> Callable[Concatenate[Builder, P], Node]:
+    """Makes a function that builds a value out of nodes behave as `Builder.add` does.
+
+    What it refuses is reported at the Builder's place and gives an unknown value, as an unknown input does.
+    """
+
+    @wraps(build)
+    def run(b: Builder, /, *given: P.args, **named: P.kwargs) -> Node:
+        nodes = [n for value in given for n in (value if isinstance(value, tuple | list) else [value])]
+        if any(isinstance(n, Node) and isinstance(n.type, Unknown) for n in nodes):
+            return b.unknown()
+        try:
+            return build(b, *given, **named)
+        except Mismatch as refusal:
+            b.report(refusal.kind(b.place, **refusal.values))
+            return b.unknown()
+
+    return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, dataclass_transform
 
 from .types import Several, Tensor
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .dims import Size
     from .graph import Builder, Graph, Node
     from .scalar import Scalars, Value
+
+Array: TypeAlias = Any  # an array of whichever module `eval` is given
 
 
 class Axis(NamedTuple):
@@ -26,8 +28,9 @@ class Axis(NamedTuple):
 class Axes(NamedTuple):
     """What runs along what, einsum-like: `mk kn -> mn` with k added.
 
-    An operand's axis of size 1 that broadcasts has the name "". `outputs` has one entry for each result.
-    Names in `added` stand in the inputs only and are combined by addition.
+    An axis of size 1 that belongs to none of the others has the name "": an operand's that broadcasts, a result's
+    that a reduction kept. `outputs` has one entry for each result. Names in `added` stand in the inputs only and
+    are combined by addition.
     """
 
     inputs: tuple[tuple[Axis, ...], ...]
@@ -40,13 +43,20 @@ class Op:
     """An operation. Equality, hashing and printing come from the fields; `word` is its name in texts.
 
     A subclass gives `infer` and `eval` (the definition: slow, obvious, any float), `grad` unless it has none,
-    `axes`, and exactly one way to compute it: `scalar` (elementwise, see `Elementwise`), `expand` (in simpler
-    operations), `contract` (products and convolutions), `view` (an index map, no work), or a named kernel `nest`.
+    `axes`, and exactly one way to compute it, which `rule` names:
+
+    - `scalar`: elementwise, an expression for one element (see `Elementwise`);
+    - `expand`: in simpler operations, as nodes;
+    - `view`: an index map without arithmetic: the result reads its first input in another order or through other
+      strides (a reshape of what is not contiguous is a copy);
+    - `kernel`: none of these; every backend knows it by its word (products, convolutions, reductions, indexing).
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
     word: ClassVar[str] = ""
     words: ClassVar[dict[str, type[Op]]] = {}
+    view: ClassVar[bool] = False
+    merges: ClassVar[bool] = True  # whether equal operations on equal inputs may become one node
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         own = cls.__dict__.get("__annotations__", {})
@@ -64,13 +74,14 @@ class Op:
         if given or len(values) > len(cls.fields):
             raise TypeError(f"{cls.__name__} takes {cls.fields}")
         self.__dict__.update(stored)
-        self.__dict__["_hash"] = hash((cls, *stored.values()))
+        key = self.__dict__["_key"] = (cls, *map(_exact, stored.values()))
+        self.__dict__["_hash"] = hash(key)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} is frozen")
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (type(self) is type(other) and self.__dict__ == other.__dict__)
+        return self is other or (isinstance(other, Op) and self.__dict__["_key"] == other.__dict__["_key"])
 
     def __hash__(self) -> int:
         value: int = self.__dict__["_hash"]
@@ -96,7 +107,7 @@ class Op:
         """The type of the result; refuses through `c`."""
         raise NotImplementedError(self.word)
 
-    def eval(self, xp: Any, *arrays: Any) -> Any:
+    def eval(self, xp: Any, *arrays: Array) -> Any:
         """The definition, on arrays of any array module; several results are a tuple."""
         raise NotImplementedError(self.word)
 
@@ -114,6 +125,10 @@ class Op:
         outputs = tuple(tuple(f"o{k}.{a}" for a in range(t.rank)) for k, t in enumerate(result))
         return Axes(tuple(map(tuple, names)), outputs)
 
+    def expand(self, b: Builder, *inputs: Node) -> Node | None:
+        """The same value in simpler operations, or None where the operation is no composite."""
+        return None
+
     def record(self, b: Builder, *inputs: Node) -> tuple[Node, tuple[Node, ...]]:
         """The value, and what the gradient wants kept; the kept values are appended to `g` of `grad`."""
         return b.add(self, *inputs), ()
@@ -125,6 +140,15 @@ class Op:
     def formula(self, *names: str) -> str:
         """The result in mathematics, for people."""
         return f"{self.word}({', '.join(names)})"
+
+    @classmethod
+    def rule(cls) -> Literal["scalar", "expand", "view", "kernel"]:
+        """Which way of computing the operation has."""
+        if issubclass(cls, Elementwise):
+            return "scalar"
+        if cls.expand is not Op.expand:
+            return "expand"
+        return "view" if cls.view else "kernel"
 
     def result_types(self, *types: Tensor) -> tuple[Tensor, ...]:
         from .check import Check
@@ -182,6 +206,13 @@ class Elementwise(Op, abstract=True):
         return out.size if out.dtype.is_float else 0
 
 
+def _exact(value: Any) -> Any:
+    """What tells values of a field apart: 0.0 is not -0.0, and nan is nan."""
+    if isinstance(value, float):
+        return repr(value)
+    return tuple(map(_exact, value)) if type(value) is tuple else value
+
+
 def _mapped(value: Any, sizes: Callable[[Size], Size] | None, graphs: Callable[[Graph], Graph] | None) -> Any:
     from .dims import Dim
     from .graph import Graph
@@ -202,4 +233,4 @@ def _mapped(value: Any, sizes: Callable[[Size], Size] | None, graphs: Callable[[
 def attributes(op: Op) -> Mapping[str, Any]:
     """The fields that differ from their defaults, for texts."""
     missing = object()
-    return {n: getattr(op, n) for n in op.fields if getattr(op, n) != getattr(type(op), n, missing)}
+    return {n: getattr(op, n) for n in op.fields if _exact(getattr(op, n)) != _exact(getattr(type(op), n, missing))}

@@ -76,6 +76,9 @@ class Scalars:
     def apply(self, word: str, *operands: Operand) -> Value:
         raise NotImplementedError
 
+    def cast(self, x: Value, dtype: DType) -> Value:
+        raise NotImplementedError
+
     def where(self, condition: Value, yes: Operand, no: Operand) -> Value:
         return self.apply("where", condition, yes, no)
 
@@ -159,7 +162,8 @@ class Expressions(Scalars):
     def constant(self, value: Number, dtype: DType) -> Expr:
         return self._make("const", (), dtype, value)
 
-    def cast(self, x: Expr, dtype: DType) -> Expr:
+    def cast(self, x: Value, dtype: DType) -> Expr:
+        assert isinstance(x, Expr)
         return x if x.dtype is dtype else self._make("cast", (x,), dtype)
 
     def apply(self, word: str, *operands: Operand) -> Expr:
@@ -196,6 +200,10 @@ class NodeScalars(Scalars):
         dtype = next(o.node.tensor.dtype for o in reversed(operands) if isinstance(o, NodeValue))
         nodes = (o.node if isinstance(o, NodeValue) else self.b.literal(_number(o), dtype) for o in operands)
         return self.value(self.b.add(Op.words[word](), *nodes))
+
+    def cast(self, x: Value, dtype: DType) -> NodeValue:
+        assert isinstance(x, NodeValue)
+        return self.value(self.b.add(Op.words["cast"](dtype), x.node))
 
 
 def pull_back(b: Builder, op: Elementwise, node: Node, cotangent: Node) -> Sequence[Node | None]:
