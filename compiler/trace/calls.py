@@ -1,0 +1,290 @@
+"""Calls: arguments to their places, instances, and the use of words and blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...spec import tree
+from ...spec.source import Span
+from ...spec.suggest import suggest
+from ..ir.graph import Node
+from ..ir.types import F32
+from . import errors
+from .kinds import KINDS, WrongValue
+from .scope import Scope
+from .tracer import Tracer, is_unknown
+from .use import Use, use_block
+from .values import (
+    MISSING,
+    Argument,
+    BlockWord,
+    Callee,
+    Chain,
+    Instance,
+    Signature,
+    Slot,
+    Word,
+    describe,
+    is_tensor_like,
+)
+
+
+def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = ()) -> Any:
+    """`f(arguments)`, with what was piped in `before`."""
+    from .expression import evaluate, known_names, lookup
+
+    if isinstance(e.function, tree.Name):
+        name = e.function
+        callee = lookup(t, scope, name.text)
+        if isinstance(callee, Word | BlockWord):
+            return _call_word(t, scope, e, callee, before)
+        if callee is None and name.text not in scope.names and name.text not in t.constants:
+            suggestion = suggest(name.text, known_names(t, scope))
+            for argument in e.arguments:
+                evaluate_if_plain(t, scope, argument.value)
+            return t.wrong(errors.UnknownLayer, name.span, name=name.text, suggestion=suggestion)
+    function = evaluate(t, scope, e.function)
+    arguments = tuple(
+        Argument(a.name.text if a.name else None, evaluate(t, scope, a.value), a.value.span) for a in e.arguments
+    )
+    if is_unknown(function) or any(is_unknown(a.value) for a in arguments):
+        return MISSING
+    if not isinstance(function, Instance | Chain):
+        return t.wrong(
+            errors.WrongKind, e.function.span, subject="what is called", expected="a layer", found=describe(function)
+        )
+    return apply_layer(t, function, (*before, *arguments), e.function.span)
+
+
+def evaluate_if_plain(t: Tracer, scope: Scope, e: tree.Expression) -> None:
+    """Looks for mistakes in an argument of an unknown word; a bare name may have been a word of its own."""
+    from .expression import evaluate
+
+    if not isinstance(e, tree.Name):
+        evaluate(t, scope, e)
+
+
+def piped(t: Tracer, scope: Scope, value: Any, e: tree.Pipe) -> Any:
+    """`value |> step`."""
+    from .expression import evaluate
+
+    before = _spread(value, e.value.span)
+    if isinstance(e.step, tree.Call) and not isinstance(value, Instance | Chain):
+        return call(t, scope, e.step, before)
+    step = evaluate(t, scope, e.step)
+    if is_unknown(step) or is_unknown(value):
+        return MISSING
+    if not isinstance(step, Instance | Chain):
+        return t.wrong(
+            errors.WrongKind,
+            e.step.span,
+            subject="a step after `|>`",
+            expected="a layer",
+            found=describe(step),
+            advice="put the sum in parentheses" if isinstance(e.step, tree.Binary) else "",
+        )
+    if isinstance(value, Instance | Chain):
+        return Chain((value, step))
+    return apply_layer(t, step, before, e.step.span)
+
+
+def _spread(value: Any, span: Span) -> tuple[Argument, ...]:
+    """A piped list fills the inputs in order."""
+    values = value if isinstance(value, tuple) else (value,)
+    return tuple(Argument(None, v, span) for v in values)
+
+
+def apply_layer(t: Tracer, layer: Instance | Chain, inputs: tuple[Argument, ...], span: Span) -> Any:
+    """Uses a layer on inputs; the place of what it makes is the layer's own text."""
+    if isinstance(layer, Chain):
+        for step in layer.steps:
+            value = apply_layer(t, step, inputs, span)
+            if is_unknown(value):
+                return MISSING
+            inputs = _spread(value, span)
+        return value
+    if any(is_unknown(a.value) for a in inputs):
+        return MISSING
+    bound = bind(t, layer.callee, (*inputs, *layer.arguments), layer.span)
+    return MISSING if bound is None else _use(t, layer, bound)
+
+
+def _call_word(t: Tracer, scope: Scope, e: tree.Call, callee: Callee, before: tuple[Argument, ...]) -> Any:
+    """A word with its arguments: used, or an instance if it has none of the inputs that it needs."""
+    assert isinstance(e.function, tree.Name)
+    arguments = _arguments(t, scope, e, callee.signature, len(before))
+    if any(is_unknown(a.value) for a in (*before, *arguments)):
+        return MISSING
+    layer = Instance(callee, arguments, scope.label_path(e.function), e.function.span)
+    if not before and callee.signature.needs_input and not _has_input(callee.signature, arguments):
+        return layer if _check_settings(t, layer) else MISSING
+    return apply_layer(t, layer, before, e.function.span)
+
+
+def _arguments(t: Tracer, scope: Scope, e: tree.Call, signature: Signature, piped_in: int) -> tuple[Argument, ...]:
+    """The arguments as values; where the slot offers words, a bare name is its word."""
+    free = [s for s in signature.settings]
+    taken = {a.name.text for a in e.arguments if a.name}
+    free = [s for s in free if s.name not in taken]
+    found = []
+    for a in e.arguments:
+        slot = _named(signature, a.name.text) if a.name else _next_with_word(free, a.value)
+        value = _slot_value(t, scope, a.value, slot)
+        if not a.name and not is_tensor_like(value) and free:
+            free.pop(0)
+        found.append(Argument(a.name.text if a.name else None, value, a.value.span))
+    return tuple(found)
+
+
+def _next_with_word(free: list[Slot], e: tree.Expression) -> Slot | None:
+    return free[0] if free and isinstance(e, tree.Name) and e.text in KINDS[free[0].kind].words else None
+
+
+def _named(signature: Signature, name: str) -> Slot | None:
+    return next((s for s in (*signature.inputs, *signature.settings) if s.name == name), None)
+
+
+def _slot_value(t: Tracer, scope: Scope, e: tree.Expression, slot: Slot | None) -> Any:
+    from .expression import evaluate
+
+    if slot is not None and isinstance(e, tree.Name) and e.text in KINDS[slot.kind].words:
+        return e.text
+    return evaluate(t, scope, e)
+
+
+def _has_input(signature: Signature, arguments: tuple[Argument, ...]) -> bool:
+    """Whether anything among the arguments is an input: only then is the word used at once."""
+    names = {s.name for s in signature.inputs}
+    first = next((s for s in signature.inputs if s.required and not s.many), None)
+    takes_numbers = first is None or KINDS[first.kind].values
+    return any(a.name in names or (a.name is None and (takes_numbers or is_tensor_like(a.value))) for a in arguments)
+
+
+def _check_settings(t: Tracer, layer: Instance) -> bool:
+    """Whether the settings of an instance are well, before it is used."""
+    return bind(t, layer.callee, layer.arguments, layer.span, inputs=False) is not None
+
+
+def bind(
+    t: Tracer, callee: Callee, arguments: tuple[Argument, ...], span: Span, *, inputs: bool = True
+) -> dict[str, Argument] | None:
+    """Each argument at its place: positional ones at the first free place that takes their kind.
+
+    Names that are no place are kept if they give a tensor: weights may be given from outside. None where a mistake
+    was reported.
+    """
+    signature, word = callee.signature, callee.name
+    bound: dict[str, Argument] = {}
+    named = {a.name for a in arguments if a.name}
+    for argument in arguments:
+        if argument.name is not None:
+            if argument.name in bound:
+                t.wrong(errors.RepeatedArgument, argument.span, word=word, name=argument.name)
+                return None
+            if _named(signature, argument.name) is None and not isinstance(argument.value, Node):
+                unknown_argument(t, word, signature, argument)
+                return None
+            bound[argument.name] = argument
+            continue
+        slot = _place_for(signature, bound, named, argument.value)
+        if slot is None:
+            found = describe(argument.value)
+            t.wrong(errors.TooManyArguments, argument.span, word=word, found=found, signature=str(signature))
+            return None
+        _put(bound, slot, argument)
+    if not _complete(t, callee, bound, span, inputs):
+        return None
+    return _converted(t, callee, bound)
+
+
+def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argument) -> None:
+    assert argument.name is not None
+    known = [s.name for s in (*signature.inputs, *signature.settings)]
+    suggestion = suggest(argument.name, known)
+    t.wrong(
+        errors.UnknownArgument,
+        argument.span,
+        word=word,
+        name=argument.name,
+        signature=str(signature),
+        suggestion=suggestion,
+    )
+
+
+def _place_for(signature: Signature, bound: dict[str, Argument], named: set[str], value: Any) -> Slot | None:
+    tensor = is_tensor_like(value)
+    for slot in signature.inputs:
+        if slot.many:
+            if tensor or KINDS[slot.kind].values:
+                return slot
+        elif slot.name not in bound and slot.name not in named and (tensor or KINDS[slot.kind].values):
+            return slot
+    for slot in signature.settings:
+        if slot.name not in bound and slot.name not in named and (not tensor or KINDS[slot.kind].tensors):
+            return slot
+    return None
+
+
+def _put(bound: dict[str, Argument], slot: Slot, argument: Argument) -> None:
+    if not slot.many:
+        bound[slot.name] = argument
+        return
+    before = bound[slot.name].value if slot.name in bound else ()
+    more = argument.value if isinstance(argument.value, tuple) else (argument.value,)
+    bound[slot.name] = Argument(None, (*before, *more), argument.span)
+
+
+def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span, inputs: bool) -> bool:
+    slots = (*(callee.signature.inputs if inputs else ()), *callee.signature.settings)
+    missing = next((s for s in slots if s.required and s.name not in bound), None)
+    if missing is not None:
+        t.wrong(
+            errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature)
+        )
+    return missing is None
+
+
+def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[str, Argument] | None:
+    """Every value as its slot's kind takes it; a number given to an input by name is a constant tensor."""
+    result = {}
+    for name, argument in bound.items():
+        slot = _named(callee.signature, name)
+        value = argument.value
+        if slot is not None and not (value is None and slot.default is None):
+            kind = KINDS[slot.kind]
+            if slot.kind == "tensor" and argument.name and isinstance(value, int | float):
+                value = t.b.literal(value, F32)
+            try:
+                value = tuple(map(kind.accept, value)) if slot.many else kind.accept(value)
+            except WrongValue:
+                t.wrong(
+                    errors.WrongKind,
+                    argument.span,
+                    subject=f"`{name}` of `{callee.name}`",
+                    expected=kind.expected,
+                    found=describe(value),
+                )
+                return None
+        result[name] = Argument(argument.name, value, argument.span)
+    return result
+
+
+def _use(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:
+    if isinstance(layer.callee, BlockWord):
+        return use_block(t, layer, bound)
+    use = Use(t, layer, bound)
+    values = {name: a.value for name, a in bound.items()}
+    slots = (*layer.callee.signature.inputs, *layer.callee.signature.settings)
+    plain = {s.name: values.pop(s.name, s.default) for s in slots}
+    inputs: list[Any] = []
+    for slot in layer.callee.signature.inputs:
+        given = plain.pop(slot.name)
+        inputs.extend(given) if slot.many else inputs.append(given)
+    with t.at(layer.span):
+        result = layer.callee.build(use, *inputs, **plain)
+    unknown = next((n for n in values if n not in layer.weights), None)
+    if unknown is not None and not is_unknown(result):
+        unknown_argument(t, layer.callee.name, layer.callee.signature, bound[unknown])
+        return MISSING
+    return result
+

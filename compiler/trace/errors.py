@@ -1,0 +1,227 @@
+"""Mistakes of meaning: names, arguments, kinds, sizes and budgets."""
+
+from __future__ import annotations
+
+
+from ...spec.source import Diagnostic
+
+
+class UnknownName(Diagnostic):
+    code = "unknown-name"
+    title = "nothing here is called `{name}`"
+    label = "not known here"
+    notes = ("{reason}",)
+    help = "did you mean `{suggestion}`?"
+    name: str
+    suggestion: str = ""
+    reason: str = ""
+
+
+class UnknownLayer(Diagnostic):
+    code = "unknown-layer"
+    title = "no layer, block or function is called `{name}`"
+    label = "not known"
+    help = "did you mean `{suggestion}`?"
+    name: str
+    suggestion: str = ""
+
+
+class UnknownArgument(Diagnostic):
+    code = "unknown-argument"
+    title = "`{word}` has no argument `{name}`"
+    label = "not an argument of `{word}`"
+    notes = ("it takes {signature}",)
+    help = "did you mean `{suggestion}`?"
+    word: str
+    name: str
+    signature: str
+    suggestion: str = ""
+
+
+class RepeatedArgument(Diagnostic):
+    code = "repeated-argument"
+    title = "`{word}` is given `{name}` twice"
+    label = "given before"
+    word: str
+    name: str
+
+
+class MissingArgument(Diagnostic):
+    code = "missing-argument"
+    title = "`{word}` needs `{name}`"
+    label = "`{name}` is not given"
+    notes = ("it takes {signature}",)
+    word: str
+    name: str
+    signature: str
+
+
+class TooManyArguments(Diagnostic):
+    code = "too-many-arguments"
+    title = "`{word}` has no place for {found}"
+    label = "one too many"
+    notes = ("it takes {signature}",)
+    word: str
+    found: str
+    signature: str
+
+
+class WrongKind(Diagnostic):
+    code = "wrong-kind"
+    title = "{subject} must be {expected}"
+    label = "is {found}"
+    help = "{advice}"
+    subject: str
+    expected: str
+    found: str
+    advice: str = ""
+
+
+class NotKnown(Diagnostic):
+    code = "not-known-when-compiling"
+    title = "{subject} must be known when compiling"
+    label = "is {found}"
+    help = "{advice}"
+    subject: str
+    found: str
+    advice: str = ""
+
+
+class WrongCount(Diagnostic):
+    code = "wrong-count"
+    title = "{expected} names take apart {found} values"
+    label = "{found} values"
+    expected: int
+    found: int
+
+
+class NoSuchMember(Diagnostic):
+    code = "unknown-member"
+    title = "{subject} has no `{name}`"
+    label = "not there"
+    notes = ("it has {members}",)
+    help = "{advice}"
+    subject: str
+    name: str
+    members: str = ""
+    advice: str = ""
+
+
+class BadIndex(Diagnostic):
+    code = "bad-index"
+    title = "{problem}"
+    label = "{found}"
+    problem: str
+    found: str = ""
+
+
+class RecursiveBlock(Diagnostic):
+    code = "recursive-block"
+    title = "block `{name}` uses itself"
+    label = "used inside itself"
+    name: str
+
+
+class TooLarge(Diagnostic):
+    code = "too-large"
+    title = "the spec expands to more than {limit} operations"
+    label = "the limit is reached here"
+    help = "a smaller count, or `axonc --limit` for a larger limit"
+    limit: int
+
+
+class SharedShape(Diagnostic):
+    code = "shared-weight"
+    title = "`{name}` is shared by two uses that need different shapes"
+    label = "needs {found}"
+    notes = ("the use before made it {before}",)
+    name: str
+    found: str
+    before: str
+
+
+class DuplicateInput(Diagnostic):
+    code = "duplicate-name"
+    title = "`{name}` is defined twice"
+    label = "defined again"
+    name: str
+
+
+class UnknownDType(Diagnostic):
+    code = "unknown-type"
+    title = "no element type is called `{name}`"
+    label = "not a type"
+    notes = ("types are {known}",)
+    help = "did you mean `{suggestion}`?"
+    name: str
+    known: str
+    suggestion: str = ""
+
+
+class BrokenBudget(Diagnostic):
+    code = "assertion-failed"
+    title = "this does not hold: {relation}"
+    label = "{left} {operator} {right} is false"
+    relation: str
+    left: str
+    operator: str
+    right: str
+
+
+class CarriedType(Diagnostic):
+    code = "carried-type"
+    title = "the carried value `{name}` changes its type in a turn of the scan"
+    label = "{found}"
+    notes = ("it begins as {before}",)
+    name: str
+    found: str
+    before: str
+
+
+class TargetInOutput(Diagnostic):
+    code = "target-in-output"
+    title = "output `{output}` depends on `{target}`, which prediction will not have"
+    label = "needs the target `{target}`"
+    output: str
+    target: str
+
+
+class NoMatch(Diagnostic):
+    code = "pattern-matches-nothing"
+    title = 'the group "{pattern}" matches no weight'
+    label = "no weight has such a name"
+    notes = ("weights are {weights}",)
+    pattern: str
+    weights: str
+
+
+class NoLoss(Diagnostic):
+    code = "no-loss"
+    title = "there is nothing to train: the spec has no `loss`"
+    label = "a loss is missing"
+    help = "add a line such as `loss mse(y, target)`"
+
+
+class NoData(Diagnostic):
+    code = "unbound-input"
+    title = "input `{name}` has no binding in `data`"
+    label = "nothing feeds it"
+    help = "write `{name} = COLUMN` in the `data` section"
+    name: str
+
+
+class NotAnInput(Diagnostic):
+    code = "unknown-input"
+    title = "`data` binds `{name}`, which is no input"
+    label = "no input has this name"
+    help = "did you mean `{suggestion}`?"
+    name: str
+    suggestion: str = ""
+
+
+class NotInScan(Diagnostic):
+    code = "not-in-scan"
+    title = "{what} cannot be kept inside a scan"
+    label = "belongs to one turn only"
+    help = "carry it with `with`, or use it outside the scan"
+    what: str

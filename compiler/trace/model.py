@@ -1,0 +1,196 @@
+"""A model of the spec to what one phase computes: values, weights, losses, metrics, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...spec import tree
+from ...spec.source import CompileError, Diagnostic, Place, Span
+from ...spec.suggest import suggest
+from ..ir.dims import Dim, name
+from ..ir.graph import DATA, TARGET, Builder, Input, Node
+from . import errors
+from .branches import check_names
+from .expression import evaluate
+from .scope import Scope
+from .statements import add_loss, run_body, tensor_type
+from .tracer import EVALUATE, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
+from .values import MISSING, Collected, describe
+
+@dataclass(frozen=True)
+class Traced:
+    """What one phase of a model computes, in the Builder's nodes."""
+
+    phase: str
+    b: Builder
+    constants: Mapping[str, Any]
+    parameters: Mapping[str, Variable]
+    states: Mapping[str, Variable]
+    state_updates: Mapping[str, Node]
+    outputs: Mapping[str, Node]
+    losses: tuple[LossTerm, ...]
+    metrics: tuple[Metric, ...]
+    asserts: tuple[tuple[tree.Assert, Scope], ...]
+    tracer: Tracer
+
+
+def trace(
+    model: tree.Model,
+    phase: str,
+    *,
+    overrides: Mapping[str, tree.Expression] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Traced:
+    """Runs the model for one phase. `sizes` are the dimensions that data binds. Raises CompileError."""
+    span = model.name.span if model.name else model.span
+    t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks))
+    scope = Scope("", model.body)
+    outputs: dict[str, Node] = {}
+    metrics: list[Metric] = []
+    try:
+        _constants(t, scope, model, overrides or {})
+        _inputs(t, scope, model, sizes or {})
+        run_body(t, scope, model.body)
+        for loss in model.losses:
+            add_loss(t, scope, loss)
+        outputs = _outputs(t, scope, model)
+        metrics = _metrics(t, scope, model)
+        t.asserts.extend((a, scope) for a in model.asserts)
+        _targets_stay_out(t, model, outputs)
+    except TooMany:
+        pass
+    if t.b.reports:
+        raise CompileError(tuple(t.b.reports))
+    updates = {n: v for n, v in t.state_now.items() if v is not t.states[n].node}
+    return Traced(
+        phase,
+        t.b,
+        t.constants,
+        t.parameters,
+        t.states,
+        updates,
+        outputs,
+        tuple(t.losses),
+        tuple(metrics),
+        tuple(t.asserts),
+        t,
+    )
+
+
+def merge_reports(*failures: CompileError) -> tuple[Diagnostic, ...]:
+    """The mistakes of several phases, each once, in the order of the text."""
+    found: dict[tuple[str, str, int], Diagnostic] = {}
+    for failure in failures:
+        for d in failure.diagnostics:
+            found.setdefault((d.code, d.place.span.source.name, d.place.span.start), d)
+    return tuple(sorted(found.values(), key=lambda d: (d.place.span.source.name, d.place.span.start)))
+
+
+def _constants(t: Tracer, scope: Scope, model: tree.Model, overrides: Mapping[str, tree.Expression]) -> None:
+    known = [c.name.text for c in model.constants]
+    for text, value in overrides.items():
+        if text not in known:
+            t.wrong(errors.UnknownName, value.span, name=text, suggestion=suggest(text, known), reason="no such constant")
+    for constant in model.constants:
+        t.constants[constant.name.text] = evaluate(t, scope, overrides.get(constant.name.text, constant.value))
+
+
+def _inputs(t: Tracer, scope: Scope, model: tree.Model, sizes: Mapping[str, int]) -> None:
+    targets = {b.name.text for b in model.data.bindings if b.target} if model.data else set()
+    for declared in model.inputs:
+        for size in declared.type.sizes:
+            _introduce(t, scope, size, sizes)
+    for declared in model.inputs:
+        text = declared.name.text
+        if text in scope.names and not isinstance(scope.names[text], int | Dim):
+            t.wrong(errors.DuplicateInput, declared.name.span, name=text)
+            continue
+        type_ = tensor_type(t, scope, declared.type)
+        with t.at(declared.name.span):
+            node = MISSING if type_ is None else t.b.input(text, TARGET if text in targets else DATA, type_)
+        scope.names[text] = node
+
+
+def _introduce(t: Tracer, scope: Scope, size: tree.Expression, sizes: Mapping[str, int]) -> None:
+    """A capitalised name that is no constant is a dimension; so is one in a product."""
+    match size:
+        case tree.Name(text=text) if text[:1].isupper() and text not in t.constants:
+            scope.names.setdefault(text, sizes.get(text, name(text)))
+        case tree.Binary(operator="*", left=left, right=right):
+            _introduce(t, scope, left, sizes)
+            _introduce(t, scope, right, sizes)
+
+
+def _outputs(t: Tracer, scope: Scope, model: tree.Model) -> dict[str, Node]:
+    if not model.outputs:
+        return _last_value(scope, model)
+    found: dict[str, Node] = {}
+    for output in model.outputs:
+        expression = output.value if output.value is not None else output.name
+        value = evaluate(t, scope, expression)
+        if output.name.text in found:
+            t.wrong(errors.DuplicateInput, output.name.span, name=output.name.text)
+        elif isinstance(value, Node):
+            found[output.name.text] = value
+        elif not is_unknown(value):
+            t.wrong(errors.WrongKind, expression.span, subject="an output", expected="a tensor", found=describe(value))
+    return {n: v for n, v in found.items() if not is_unknown(v)}
+
+
+def _last_value(scope: Scope, model: tree.Model) -> dict[str, Node]:
+    """Without `output`, the last value of the body, under its name."""
+    for s in reversed(model.body):
+        names = [n.text for n in s.targets] if isinstance(s, tree.Assign) else ["x"]
+        found = {n: scope.names.get(n) for n in names}
+        values = {n: v for n, v in found.items() if isinstance(v, Node) and not is_unknown(v)}
+        if values:
+            return values
+    return {}
+
+
+def _metrics(t: Tracer, scope: Scope, model: tree.Model) -> list[Metric]:
+    found: list[Metric] = []
+    for m in model.metrics:
+        if t.phase != EVALUATE:
+            check_names(t, scope, m.value)
+            continue
+        value = evaluate(t, scope, m.value)
+        text = m.name.text if m.name else _word(m.value)
+        if isinstance(value, Collected):
+            found.append(Metric(text, value.kind, value.nodes, t.place(m.value.span)))
+        elif isinstance(value, Node) and not is_unknown(value):
+            found.append(Metric(text, "mean", (value,), t.place(m.value.span)))
+        elif not is_unknown(value):
+            t.wrong(errors.WrongKind, m.value.span, subject="a metric", expected="a tensor", found=describe(value))
+    return found
+
+
+def _word(e: tree.Expression) -> str:
+    return e.function.text if isinstance(e, tree.Call) and isinstance(e.function, tree.Name) else "metric"
+
+
+def _targets_stay_out(t: Tracer, model: tree.Model, outputs: Mapping[str, Node]) -> None:
+    """An output that depends on a target is an error: prediction will not have it."""
+    if t.phase != PREDICT:
+        return
+    spans: dict[str, Span] = {o.name.text: o.name.span for o in model.outputs}
+    for text, node in outputs.items():
+        target = _reaches_target(node)
+        if target:
+            t.wrong(errors.TargetInOutput, spans.get(text, node.place.span), output=text, target=target)
+
+
+def _reaches_target(node: Node) -> str:
+    stack, seen = [node], set()
+    while stack:
+        n = stack.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        if isinstance(n.op, Input) and n.op.role == TARGET:
+            return n.op.name
+        stack.extend(n.inputs)
+    return ""
+

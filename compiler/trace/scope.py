@@ -1,0 +1,42 @@
+"""The names of one body while it is traced, and how words inside it are called in paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...spec import tree
+from . import naming
+from .values import Argument, Instance
+
+
+@dataclass
+class Scope:
+    """One body: its names, its path, and the turns of the repeats around the current statement.
+
+    `turns` counts from 0. In a block, `layer` is the instance that runs it and `given` its arguments.
+    """
+
+    path: str
+    body: tuple[tree.Body, ...]
+    names: dict[str, Any] = field(default_factory=dict)
+    turns: tuple[int, ...] = ()
+    labels: Mapping[int, str] = field(default_factory=dict)
+    layer: Instance | None = None
+    given: Mapping[str, Argument] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.labels = self.labels or naming.labels(self.body)
+
+    def label_path(self, name: tree.Name) -> str:
+        """The path of the instance that this occurrence of a word makes."""
+        return naming.join(self.path, self.labels.get(id(name), name.text), *self.turns)
+
+    def named_path(self, name: str) -> str:
+        """The path of an instance or weight that has a name of its own."""
+        return naming.join(self.path, name, *self.turns)
+
+    def turn(self, index: int) -> Scope:
+        """The same names, inside one turn of a repeat."""
+        return replace(self, turns=(*self.turns, index), names=self.names)

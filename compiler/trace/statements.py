@@ -1,0 +1,230 @@
+"""Statements: what a body binds, declares and returns."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from ...spec import tree
+from ...spec.source import Span
+from ...spec.suggest import suggest
+from ..ir.dims import Size
+from ..ir.graph import Node
+from ..ir.types import WORDS, Tensor
+from . import errors
+from .branches import check_names
+from .expression import evaluate, known_truth
+from .initial import initial
+from .scan import scan
+from .scope import Scope
+from .tracer import EVALUATE, TRAIN, Initial, LossTerm, Tracer, is_unknown
+from .use import weight
+from .values import MISSING, Instance, describe, is_size
+
+
+def run_body(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> Any:
+    """The body's result: the values of its last line, or what a last `if` leaves in `x`; states are written back."""
+    value = run(t, scope, body)
+    keep_states(t, scope, body)
+    return value
+
+
+def run(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> Any:
+    value: Any = None
+    for statement in body:
+        t.check_limit(statement.span)
+        value = _statement(t, scope, statement)
+    return value
+
+
+def _statement(t: Tracer, scope: Scope, s: tree.Body) -> Any:
+    match s:
+        case tree.Assign():
+            _assign(t, scope, s)
+        case tree.Result():
+            return _values(t, scope, s.values)
+        case tree.Declare():
+            _declare(t, scope, s)
+        case tree.Repeat():
+            _repeat(t, scope, s)
+        case tree.If():
+            return _if(t, scope, s)
+        case tree.Loss():
+            add_loss(t, scope, s)
+        case tree.Assert():
+            t.asserts.append((s, scope))
+        case _:
+            assert_never(s)
+    return None
+
+
+def _values(t: Tracer, scope: Scope, values: tuple[tree.Expression, ...] | tree.Scan) -> Any:
+    if isinstance(values, tree.Scan):
+        return scan(t, scope, values)
+    found = tuple(evaluate(t, scope, v) for v in values)
+    return found[0] if len(found) == 1 else found
+
+
+def _assign(t: Tracer, scope: Scope, s: tree.Assign) -> None:
+    value = _values(t, scope, s.values)
+    if len(s.targets) == 1:
+        if isinstance(value, Instance) and isinstance(s.values, tuple) and value.span.start >= s.values[0].span.start:
+            value.path = scope.named_path(s.targets[0].text)
+        scope.names[s.targets[0].text] = value
+        return
+    take_apart(t, scope, s.targets, value, s.span if isinstance(s.values, tree.Scan) else s.values[0].span)
+
+
+def take_apart(t: Tracer, scope: Scope, targets: tuple[tree.Name, ...], value: Any, span: Span) -> None:
+    if not is_unknown(value) and (not isinstance(value, tuple) or len(value) != len(targets)):
+        found = len(value) if isinstance(value, tuple) else 1
+        value = t.wrong(errors.WrongCount, span, expected=len(targets), found=found)
+    values = (MISSING,) * len(targets) if is_unknown(value) else value
+    for target, item in zip(targets, values, strict=True):
+        scope.names[target.text] = item
+
+
+def _declare(t: Tracer, scope: Scope, s: tree.Declare) -> None:
+    type_ = tensor_type(t, scope, s.type)
+    if type_ is None:
+        for name in s.names:
+            scope.names[name.text] = MISSING
+        return
+    begin = initial(t, scope, s.initial, type_, is_state=s.kind == "state")
+    for name in s.names:
+        scope.names[name.text] = MISSING if begin is None else _variable(t, scope, s, name, type_, begin)
+
+
+def _variable(t: Tracer, scope: Scope, s: tree.Declare, name: tree.Name, type_: Tensor, begin: Initial) -> Node:
+    path = scope.named_path(name.text)
+    if s.kind == "state":
+        return t.state(path, type_, begin, name.span)
+    if scope.layer is None or scope.turns:
+        return t.parameter(path, type_, begin, name.span)
+    return weight(t, scope.layer, dict(scope.given), name.text, type_, begin)
+
+
+def keep_states(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> None:
+    """In training, what a state's name holds at the end of the body is its value in the next step."""
+    if t.phase != TRAIN:
+        return
+    for s in body:
+        if isinstance(s, tree.Declare) and s.kind == "state":
+            for name in s.names:
+                value, path = scope.names[name.text], scope.named_path(name.text)
+                if isinstance(value, Node) and path in t.states:
+                    _keep_state(t, path, value, name.span)
+
+
+def _keep_state(t: Tracer, path: str, value: Node, span: Span) -> None:
+    if t.b is not t.root:
+        t.wrong(errors.NotInScan, span, what="a state")
+        return
+    known = t.states[path]
+    if not is_unknown(value) and value.type != known.type:
+        t.wrong(errors.CarriedType, span, name=path, found=str(value.type), before=str(known.type))
+    t.state_now[path] = value
+
+
+def tensor_type(t: Tracer, scope: Scope, e: tree.Type) -> Tensor | None:
+    """`f32[a, b]` with its sizes evaluated; None where a mistake was reported."""
+    dtype = WORDS.get(e.dtype.text)
+    if dtype is None:
+        known = ", ".join(WORDS)
+        suggestion = suggest(e.dtype.text, WORDS)
+        t.wrong(errors.UnknownDType, e.dtype.span, name=e.dtype.text, known=known, suggestion=suggestion)
+    sizes = [_size(t, scope, size) for size in e.sizes]
+    if dtype is None or any(s is None for s in sizes):
+        return None
+    return Tensor(dtype, tuple(s for s in sizes if s is not None))
+
+
+def _size(t: Tracer, scope: Scope, e: tree.Expression) -> Size | None:
+    value = evaluate(t, scope, e)
+    if is_unknown(value):
+        return None
+    if not is_size(value) or (isinstance(value, int) and value < 0):
+        t.wrong(
+            errors.WrongKind, e.span, subject="a size", expected="a whole number of at least 0", found=describe(value)
+        )
+        return None
+    size: Size = value
+    return size
+
+
+def _repeat(t: Tracer, scope: Scope, s: tree.Repeat) -> None:
+    over = evaluate(t, scope, s.over)
+    if is_unknown(over):
+        for name in _assigned(s.body):
+            scope.names[name] = MISSING
+        return
+    if isinstance(over, bool) or not isinstance(over, int | tuple):
+        advice = "" if not is_size(over) else "a free dimension can not be counted; use `scan` over a sequence"
+        t.wrong(
+            errors.WrongKind,
+            s.over.span,
+            subject="what is repeated",
+            expected="a whole number or a list",
+            found=describe(over),
+            advice=advice,
+        )
+        return
+    rows = range(over) if isinstance(over, int) else over
+    before = {n.text: scope.names.get(n.text, MISSING) for n in s.names}
+    hidden = {n.text for n in s.names if n.text not in scope.names}
+    for turn, row in enumerate(rows):
+        t.check_limit(s.over.span)
+        named = f", {s.names[0].text} = {row}" if s.names and isinstance(row, int) else ""
+        with t.frame(f"repeat{named} {'of' if named else f'{turn + 1} of'} {len(rows)}", s.span):
+            _bind_row(t, scope, s, row)
+            run(t, scope.turn(turn), s.body)
+            keep_states(t, scope.turn(turn), s.body)
+    scope.names.update((n, v) for n, v in before.items() if n not in hidden)
+    for name in hidden:
+        scope.names.pop(name, None)
+
+
+def _bind_row(t: Tracer, scope: Scope, s: tree.Repeat, row: Any) -> None:
+    if len(s.names) == 1:
+        scope.names[s.names[0].text] = row
+    elif s.names:
+        take_apart(t, scope, s.names, row, s.over.span)
+
+
+def _if(t: Tracer, scope: Scope, s: tree.If) -> Any:
+    condition = known_truth(t, scope, s.condition)
+    if condition is None:
+        for name in (*_assigned(s.then), *_assigned(s.otherwise)):
+            scope.names[name] = MISSING
+        return MISSING
+    check_names(t, scope, s.otherwise if condition else s.then)
+    return run(t, scope, s.then if condition else s.otherwise)
+
+
+def _assigned(body: tuple[tree.Body, ...]) -> list[str]:
+    return [n.text for s in body if isinstance(s, tree.Assign) for n in s.targets]
+
+
+def add_loss(t: Tracer, scope: Scope, s: tree.Loss) -> None:
+    """A term of what is minimised; predict knows none."""
+    if t.phase not in (TRAIN, EVALUATE):
+        check_names(t, scope, s.value)
+        return
+    value = evaluate(t, scope, s.value)
+    if is_unknown(value):
+        return
+    if not isinstance(value, Node) or not isinstance(value.type, Tensor) or not value.dtype.is_float:
+        t.wrong(errors.WrongKind, s.value.span, subject="a loss", expected="a tensor of floats", found=describe(value))
+        return
+    if t.b is not t.root:
+        t.wrong(errors.NotInScan, s.value.span, what="a loss")
+        return
+    name = s.name.text if s.name else _loss_name(t, s.value)
+    t.losses.append(LossTerm(name, value, t.place(s.value.span)))
+
+
+def _loss_name(t: Tracer, e: tree.Expression) -> str:
+    """The word of the loss, numbered where it is used again."""
+    word = e.function.text if isinstance(e, tree.Call) and isinstance(e.function, tree.Name) else "loss"
+    taken = {term.name for term in t.losses}
+    return next(n for n in (word, *(f"{word}_{k}" for k in range(2, 10_000))) if n not in taken)
+

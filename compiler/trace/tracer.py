@@ -1,0 +1,169 @@
+"""Runs a spec with the Builder, once for each phase: what remains is a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...spec import tree
+from ...spec.source import Diagnostic, Frame, Place, Span
+from ..ir.graph import PARAMETER, STATE, Builder, Node
+from ..ir.types import Tensor, Unknown
+from . import errors
+from .scope import Scope
+from .values import MISSING, BlockWord, Missing, Signature, Slot
+
+TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
+PHASE_WORDS = {"training": TRAIN, "evaluating": EVALUATE, "predicting": PREDICT}
+NODE_LIMIT = 200_000
+
+
+@dataclass(frozen=True)
+class Initial:
+    """How a weight begins: the initialiser's word and its numbers."""
+
+    word: str
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A weight or a state: its name is its path."""
+
+    name: str
+    node: Node
+    type: Tensor
+    initial: Initial
+    place: Place
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the spec. `mean`: one node, averaged over samples; otherwise nodes collected over the whole set and
+    finished by the runtime's metric of that name."""
+
+    name: str
+    kind: str
+    nodes: tuple[Node, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    name: str
+    node: Node
+    place: Place
+
+
+class TooMany(Exception):
+    """Raised where the expanded spec reaches the limit; nothing more is traced."""
+
+
+@dataclass
+class Tracer:
+    """The state of one tracing: the Builder, the constants and blocks, and what the body declares."""
+
+    phase: str
+    b: Builder
+    constants: dict[str, Any]
+    blocks: Mapping[str, BlockWord]
+    limit: int = NODE_LIMIT
+    parameters: dict[str, Variable] = field(default_factory=dict)
+    states: dict[str, Variable] = field(default_factory=dict)
+    state_now: dict[str, Node] = field(default_factory=dict)
+    losses: list[LossTerm] = field(default_factory=list)
+    asserts: list[tuple[tree.Assert, Scope]] = field(default_factory=list)
+    active: list[str] = field(default_factory=list)
+    library_use: Place | None = None
+    chain: tuple[Frame, ...] = ()
+    used: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.root = self.b
+
+    # Places and mistakes
+
+    def place(self, span: Span) -> Place:
+        """Where a node made for this text stands: inside the standard library, where the library was used."""
+        return self.library_use or Place(span, self.chain)
+
+    @contextmanager
+    def at(self, span: Span) -> Iterator[None]:
+        with self.b.at(self.place(span)):
+            yield
+
+    @contextmanager
+    def frame(self, what: str, span: Span) -> Iterator[None]:
+        """Places made inside say that they came through here."""
+        before = self.chain
+        self.chain = (Frame(what, span), *before)
+        try:
+            yield
+        finally:
+            self.chain = before
+
+    def wrong(self, kind: type[Diagnostic], span: Span, **values: Any) -> Missing:
+        """Reports a mistake at a place; its value is missing from here on, in silence."""
+        self.root.report(kind(self.place(span), **values))
+        return MISSING
+
+    def check_limit(self, span: Span) -> None:
+        if len(self.b.nodes) > self.limit:
+            self.wrong(errors.TooLarge, span, limit=self.limit)
+            raise TooMany
+
+    # Weights and states
+
+    def parameter(self, name: str, type: Tensor, initial: Initial, span: Span) -> Node:
+        """The weight called `name`; the second use of an instance finds that of the first."""
+        return self._variable(self.parameters, PARAMETER, name, type, initial, span)
+
+    def state(self, name: str, type: Tensor, initial: Initial, span: Span) -> Node:
+        """The state called `name`, as earlier uses in this step left it."""
+        node = self._variable(self.states, STATE, name, type, initial, span)
+        return self.state_now.get(name, node)
+
+    def _variable(
+        self, table: dict[str, Variable], role: str, name: str, type: Tensor, initial: Initial, span: Span
+    ) -> Node:
+        known = table.get(name)
+        if known is None:
+            place = self.place(span)
+            with self.root.at(place):
+                node = self.root.input(name, role, type)
+            known = table[name] = Variable(name, node, type, initial, place)
+        elif known.type != type:
+            self.wrong(errors.SharedShape, span, name=name, found=str(type), before=str(known.type))
+            return self.b.unknown()
+        return known.node
+
+    @contextmanager
+    def inner(self, builder: Builder) -> Iterator[None]:
+        """Nodes made inside belong to the body of a scan."""
+        before, self.b = self.b, builder
+        try:
+            yield
+        finally:
+            self.b = before
+
+
+def block_words(blocks: tuple[tree.Block, ...], *, library: bool = False) -> dict[str, BlockWord]:
+    """Blocks as words to call; defaults stay expressions, evaluated where the block is used."""
+    found = {}
+    for block in blocks:
+        inputs = tuple(Slot(s.name.text, "block_input", *_default(s)) for s in block.inputs)
+        settings = tuple(Slot(s.name.text, "block_setting", *_default(s)) for s in block.settings)
+        found[block.name.text] = BlockWord(block.name.text, Signature(inputs, settings), block, library)
+    return found
+
+
+def _default(slot: tree.Slot) -> tuple[Any]:
+    from .values import REQUIRED
+
+    return (REQUIRED if slot.default is None else slot.default,)
+
+
+def is_unknown(value: object) -> bool:
+    return isinstance(value, Missing) or (isinstance(value, Node) and isinstance(value.type, Unknown))

@@ -1,0 +1,116 @@
+"""One use of a word: what a layer's Python function, or a block's body, is traced with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...spec.source import Diagnostic, Span
+from ..ir.graph import Builder, Node
+from ..ir.op import Op
+from ..ir.types import F32, Shape, Tensor
+from . import errors
+from .naming import join
+from .scope import Scope
+from .tracer import Initial, Tracer, is_unknown
+from .values import MISSING, Argument, BlockWord, Chain, Instance, Missing
+
+
+class Use:
+    """The use of a layer at one place: its Builder, its path, and the arguments that it was given."""
+
+    def __init__(self, t: Tracer, layer: Instance, bound: dict[str, Argument]) -> None:
+        self.t = t
+        self.layer = layer
+        self.bound = bound
+
+    @property
+    def b(self) -> Builder:
+        return self.t.b
+
+    @property
+    def phase(self) -> str:
+        return self.t.phase
+
+    @property
+    def path(self) -> str:
+        return self.layer.path
+
+    def add(self, op: Op, *inputs: Node) -> Node:
+        return self.b.add(op, *inputs)
+
+    def span(self, argument: str) -> Span:
+        """Where an argument was written; the word itself if it was not given."""
+        return self.bound[argument].span if argument in self.bound else self.layer.span
+
+    def wrong(self, kind: type[Diagnostic], argument: str = "", **values: Any) -> Missing:
+        return self.t.wrong(kind, self.span(argument), **values)
+
+    def weight(self, name: str, shape: Shape, initial: Initial, given: Any = None) -> Node:
+        """The layer's weight of that name, or the tensor that the call gives for it."""
+        return weight(self.t, self.layer, self.bound, name, Tensor(F32, shape), initial, given)
+
+    def apply(self, layer: Instance | Chain, *values: Any) -> Any:
+        """Uses a layer that was given as an argument."""
+        from .calls import apply_layer
+
+        return apply_layer(self.t, layer, tuple(Argument(None, v, self.layer.span) for v in values), self.layer.span)
+
+    def activate(self, activation: Instance | Chain | None, x: Node) -> Any:
+        return x if activation is None else self.apply(activation, x)
+
+
+def weight(
+    t: Tracer, layer: Instance, bound: dict[str, Argument], name: str, type: Tensor, initial: Initial, given: Any = None
+) -> Node:
+    argument = bound.get(name)
+    value = given if isinstance(given, Node) else argument.value if argument else None
+    if not isinstance(value, Node):
+        node = t.parameter(join(layer.path, name), type, initial, layer.span)
+        layer.weights[name] = node
+        return node
+    layer.weights[name] = value
+    if is_unknown(value) or value.type == type:
+        return value
+    span = argument.span if argument else layer.span
+    t.wrong(errors.SharedShape, span, name=join(layer.path, name), found=str(type), before=str(value.type))
+    return t.b.unknown()
+
+
+def use_block(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:
+    """Runs the body of a block; nodes of library blocks stand where the library was used."""
+    assert isinstance(layer.callee, BlockWord)
+    callee = layer.callee
+    if callee.name in t.active:
+        return t.wrong(errors.RecursiveBlock, layer.span, name=callee.name)
+    before = t.library_use
+    if callee.library and before is None:
+        t.library_use = t.place(layer.span)
+    t.active.append(callee.name)
+    try:
+        if callee.library:
+            return _run(t, layer, callee, bound)
+        with t.frame(f"block `{callee.name}`", layer.span):
+            return _run(t, layer, callee, bound)
+    finally:
+        t.active.pop()
+        t.library_use = before
+
+
+def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argument]) -> Any:
+    from .expression import evaluate
+    from .statements import run_body
+
+    scope = Scope(layer.path, callee.block.body)
+    for slot in (*callee.signature.inputs, *callee.signature.settings):
+        given = bound.get(slot.name)
+        scope.names[slot.name] = given.value if given else evaluate(t, scope, slot.default)
+    scope.layer, scope.given = layer, bound
+    value = run_body(t, scope, callee.block.body)
+    unknown = next((n for n in bound if n not in scope.names and n not in layer.weights), None)
+    if unknown is not None and not is_unknown(value):
+        from .calls import unknown_argument
+
+        unknown_argument(t, callee.name, callee.signature, bound[unknown])
+        return MISSING
+    return value
+
