@@ -1,0 +1,55 @@
+"""Metrics: one value for each target where the mean is the metric, else values kept for the whole set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir.graph import Node
+from ..ir.types import F32
+from ..ops.elementwise import Cast, Eq, Gt
+from ..ops.reduce import Argmax
+from ..trace import errors
+from ..trace.kinds import Tensor
+from ..trace.numbers import one_type
+from ..trace.use import Use
+from ..trace.values import Collected, describe
+from ..trace.words import word
+
+
+@word
+def accuracy(u: Use, logits: Tensor, target: Tensor) -> Any:
+    """1 where the largest logit is the target's, else 0; of one logit, where its sign is."""
+    if logits.tensor.rank == target.tensor.rank + 1:
+        chosen = u.add(Argmax(-1, False), logits)
+    elif logits.tensor.rank == target.tensor.rank:
+        chosen = u.add(Gt(), logits, u.b.literal(0, logits.dtype)) if logits.dtype.is_float else logits
+    else:
+        return _unfit(u, logits, target)
+    pair = one_type(u.t, "==", *(u.add(Cast(F32), n) if _mixed(chosen, target) else n for n in (chosen, target)))
+    return u.b.unknown() if pair is None else u.add(Cast(F32), u.add(Eq(), *pair))
+
+
+def _mixed(a: Node, b: Node) -> bool:
+    return a.dtype is not b.dtype and not (a.dtype.is_integer and b.dtype.is_integer)
+
+
+def _unfit(u: Use, logits: Node, target: Node) -> Any:
+    return u.wrong(
+        errors.WrongKind,
+        "logits",
+        subject="the logits of `accuracy`",
+        expected=f"one axis more than the target {describe(target)}",
+        found=describe(logits),
+    )
+
+
+def _whole(name: str) -> None:
+    def build(u: Use, prediction: Tensor, target: Tensor) -> Any:
+        return Collected(name, (prediction, target))
+
+    build.__name__ = name
+    word(build)
+
+
+for _name in ("roc_auc", "pr_auc", "f1", "precision", "recall", "r2"):
+    _whole(_name)

@@ -1,0 +1,129 @@
+"""Words that rearrange tensors, and those that make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.graph import Node
+from ..ir.types import F32, I64, DType
+from ..ops import layout
+from ..ops.index import Gather, Iota, OneHot
+from ..trace import errors
+from ..trace.kinds import Count, Sizes, Tensor, Whole
+from ..trace.numbers import one_type
+from ..trace.use import Use
+from ..trace.values import MISSING, describe
+from ..trace.words import word
+
+
+@word
+def flatten(u: Use, x: Tensor) -> Any:
+    """Each sample as one row."""
+    return u.add(layout.Reshape((x.shape[0], dims.product(x.shape[1:]))), x)
+
+
+@word
+def reshape(u: Use, x: Tensor, *sizes: Sizes) -> Any:
+    """The same elements in another shape; one size may be -1."""
+    shape = _whole_shape(u, x, sizes)
+    return MISSING if shape is None else u.add(layout.Reshape(shape), x)
+
+
+def _whole_shape(u: Use, x: Node, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:
+    """The shape with its one -1 filled in."""
+    open_ = [i for i, s in enumerate(sizes) if isinstance(s, int) and s < 0]
+    if not open_:
+        return sizes
+    rest = dims.product(s for i, s in enumerate(sizes) if i not in open_)
+    total = dims.product(x.shape)
+    if len(open_) > 1 or sizes[open_[0]] != -1:
+        u.wrong(errors.BadIndex, "sizes", problem="at most one size of a shape may be -1, the others are at least 0")
+        return None
+    if rest == 0 or (isinstance(total, int) and isinstance(rest, int) and total % rest):
+        u.wrong(errors.BadIndex, "sizes", problem=f"{total} elements of {describe(x)} do not fill this shape")
+        return None
+    return tuple(total // rest if i == open_[0] else s for i, s in enumerate(sizes))
+
+
+@word
+def expand(u: Use, x: Tensor, *sizes: Sizes) -> Any:
+    """x stretched to a shape, aligned at the right."""
+    return u.add(layout.Expand(sizes), x)
+
+
+@word
+def transpose(u: Use, x: Tensor, *axes: Sizes) -> Any:
+    """Axes in another order; without any, the last two change places."""
+    rank = x.tensor.rank
+    if not axes and rank < 2:
+        return u.wrong(
+            errors.WrongKind, subject="the input of `transpose`", expected="a tensor of at least 2 axes", found=describe(x)
+        )
+    order = axes or (*range(rank - 2), rank - 1, rank - 2)
+    return u.add(layout.Transpose(tuple(a + rank if isinstance(a, int) and a < 0 else a for a in order)), x)
+
+
+@word
+def squeeze(u: Use, x: Tensor, *, axis: Whole) -> Any:
+    return layout.squeeze(u.b, x, axis)
+
+
+@word
+def unsqueeze(u: Use, x: Tensor, *, axis: Whole) -> Any:
+    return layout.unsqueeze(u.b, x, axis)
+
+
+@word
+def concat(u: Use, *xs: Tensor, axis: Whole = -1) -> Any:
+    nodes = one_type(u.t, "concat", *xs)
+    return u.b.unknown() if nodes is None else u.add(layout.Concat(axis), *nodes)
+
+
+@word
+def stack(u: Use, *xs: Tensor, axis: Whole = -1) -> Any:
+    nodes = one_type(u.t, "stack", *xs)
+    return u.b.unknown() if nodes is None else layout.stack(u.b, nodes, axis)
+
+
+@word
+def split(u: Use, x: Tensor, *, parts: Count, axis: Whole = -1) -> Any:
+    """Equal parts of one axis, as a list."""
+    if not isinstance(axis, int) or not -x.tensor.rank <= axis < x.tensor.rank:
+        return u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {axis}")
+    total = x.shape[axis]
+    if not isinstance(parts, int) or (isinstance(total, int) and total % parts):
+        return u.wrong(errors.BadIndex, "parts", problem=f"an axis of {total} has no {parts} equal parts")
+    return layout.split(u.b, x, axis % x.tensor.rank, [total // parts] * parts)
+
+
+@word
+def one_hot(u: Use, index: Tensor, *, depth: Count) -> Any:
+    return u.add(OneHot(depth, F32), index)
+
+
+@word
+def gather(u: Use, table: Tensor, index: Tensor) -> Any:
+    """Rows of a table by whole numbers."""
+    return u.add(Gather(), table, index)
+
+
+@word
+def range_(u: Use, *, n: Whole) -> Any:
+    """0, 1, ... n - 1 as i64[n]."""
+    return u.add(Iota(n, I64))
+
+
+@word
+def zeros(u: Use, *sizes: Sizes) -> Any:
+    return filled(u, 0.0, sizes, F32)
+
+
+@word
+def ones(u: Use, *sizes: Sizes) -> Any:
+    return filled(u, 1.0, sizes, F32)
+
+
+def filled(u: Use, value: float, sizes: tuple[Size, ...], dtype: DType) -> Node:
+    return u.add(layout.Expand(sizes), u.b.literal(value, dtype))
