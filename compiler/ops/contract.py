@@ -46,13 +46,10 @@ class Matmul(Op):
         return (m, k), (other, n)
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        a, b = arrays
-        dtype = xp.result_type(a, b)
-        if dtype == xp.float16:
-            a, b = xp.astype(a, xp.float32), xp.astype(b, xp.float32)
+        a, b = accumulating(xp, *arrays)
         a = xp.matrix_transpose(a) if self.transpose_a else a
         b = xp.matrix_transpose(b) if self.transpose_b else b
-        return xp.astype(xp.asarray(xp.matmul(a, b)), dtype)
+        return xp.astype(xp.asarray(xp.matmul(a, b)), xp.result_type(*arrays))
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
@@ -104,6 +101,11 @@ class Matmul(Op):
     def formula(self, *names: str) -> str:
         a, b = names
         return f"{a}{'ᵀ' * self.transpose_a} @ {b}{'ᵀ' * self.transpose_b}"
+
+
+def accumulating(xp: Array, *arrays: Array) -> tuple[Array, ...]:
+    """The operands of a product in the type in which it is added up: f16 as f32."""
+    return tuple(xp.astype(a, xp.float32) if a.dtype == xp.float16 else a for a in arrays)
 
 
 def _product_shape(node: Node, left: Node, right: Node) -> Shape:
