@@ -298,6 +298,11 @@ class Flip(Op):
         return Axes((inputs,), (tuple(f"y{i}" if i in turned else f"a{i}" for i in range(rank)),))
 
 
+def reshaped(b: Builder, x: Node, shape: Shape) -> Node:
+    """x under a shape of equal size: x itself if it has that shape."""
+    return x if isinstance(x.type, Tensor) and x.shape == shape else b.add(Reshape(shape), x)
+
+
 @located
 def unsqueeze(b: Builder, x: Node, axis: int) -> Node:
     """x with a new axis of size 1 that becomes `axis` of the result."""
