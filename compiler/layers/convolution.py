@@ -172,7 +172,7 @@ def _conv(
     return u.activate(activation, add_bias(u, y, filters, bias))
 
 
-def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: Any) -> Any:
+def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: type[Op]) -> Any:
     window = _extents(u, x, 2, size, size if stride is None else stride, 1)
     if window is None:
         return MISSING
@@ -182,8 +182,7 @@ def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, mak
         return MISSING
     if ceil:
         pairs = tuple(map(_up, x.shape[1:-1], sizes, strides, pairs))
-    op: Op = make(sizes, strides, pairs)
-    return u.b.many(op, x)[0] if make is MaxPool and not is_unknown(x) else u.add(op, x)
+    return u.add(make(sizes, strides, pairs), x)
 
 
 def _up(n: Size, k: Size, s: Size, pair: tuple[Size, Size]) -> tuple[Size, Size]:

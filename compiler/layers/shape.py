@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..ir import dims
@@ -9,7 +10,9 @@ from ..ir.dims import Size
 from ..ir.graph import Node
 from ..ir.types import F32, I64, DType
 from ..ops import layout
+from ..ops.elementwise import Cast, Mul
 from ..ops.index import Gather, Iota, OneHot
+from ..ops.unary import Cos, Exp, Sin
 from ..trace import errors
 from ..trace.kinds import Count, Sizes, Tensor, Whole
 from ..trace.numbers import one_type
@@ -123,6 +126,20 @@ def zeros(u: Use, *sizes: Sizes) -> Any:
 @word
 def ones(u: Use, *sizes: Sizes) -> Any:
     return filled(u, 1.0, sizes, F32)
+
+
+@word
+def sinusoid(u: Use, *, length: Whole, width: Count) -> Any:
+    """Positions as waves [length, width]: sines in the first half of the width, cosines in the second, with periods
+    from 2π to 20000π (Vaswani et al. 2017)."""
+    half = width // 2
+    if not isinstance(half, int) or width % 2:
+        expected = "an even whole number"
+        return u.wrong(errors.WrongKind, "width", subject="`width`", expected=expected, found=describe(width))
+    place = u.add(Cast(F32), u.add(Iota(length, I64)))
+    turn = u.add(Mul(), u.add(Cast(F32), u.add(Iota(half, I64))), u.b.literal(-math.log(10000.0) / half, F32))
+    angle = u.add(Mul(), layout.unsqueeze(u.b, place, 1), u.add(Exp(), turn))
+    return u.add(layout.Concat(1), u.add(Sin(), angle), u.add(Cos(), angle))
 
 
 def filled(u: Use, value: float, sizes: tuple[Size, ...], dtype: DType) -> Node:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...spec import tree
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from . import errors
 from .naming import parts
 from .scope import Scope
@@ -24,7 +24,7 @@ def check_names(t: Tracer, scope: Scope, branch: Any) -> None:
         if name.text in scope.names or lookup(t, scope, name.text) is not None or name.text in t.constants:
             continue
         kind = errors.UnknownLayer if is_call else errors.UnknownName
-        t.wrong(kind, name.span, name=name.text, suggestion=suggest(name.text, known_names(t, scope)))
+        t.wrong(kind, name.span, name=name.text, suggestion=nearest(name.text, known_names(t, scope)))
 
 
 def _bound(part: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import Span
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from ..ir.graph import Node
 from ..ir.types import F32
 from . import errors
@@ -39,7 +39,7 @@ def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = (
         if isinstance(callee, Word | BlockWord):
             return _call_word(t, scope, e, callee, before)
         if callee is None and name.text not in scope.names and name.text not in t.constants:
-            suggestion = suggest(name.text, known_names(t, scope))
+            suggestion = nearest(name.text, known_names(t, scope))
             for argument in e.arguments:
                 evaluate_if_plain(t, scope, argument.value)
             return t.wrong(errors.UnknownLayer, name.span, name=name.text, suggestion=suggestion)
@@ -200,7 +200,7 @@ def bind(
 def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argument) -> None:
     assert argument.name is not None
     known = [s.name for s in (*signature.inputs, *signature.settings)]
-    suggestion = suggest(argument.name, known)
+    suggestion = nearest(argument.name, known)
     t.wrong(
         errors.UnknownArgument,
         argument.span,
@@ -236,7 +236,7 @@ def _put(bound: dict[str, Argument], slot: Slot, argument: Argument) -> None:
 
 def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span, inputs: bool) -> bool:
     slots = (*(callee.signature.inputs if inputs else ()), *callee.signature.settings)
-    missing = next((s for s in slots if s.required and s.name not in bound), None)
+    missing = next((s for s in slots if s.required and not s.many and s.name not in bound), None)
     if missing is not None:
         t.wrong(
             errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature)

@@ -225,3 +225,15 @@ class NotInScan(Diagnostic):
     label = "belongs to one turn only"
     help = "carry it with `with`, or use it outside the scan"
     what: str
+
+
+class BranchWidth(Diagnostic):
+    code = "shape-mismatch"
+    title = "the branch and the input of `residual` have different widths"
+    label = "gives {branch}"
+    notes = ("residual adds {trunk} and {branch}: the last dimension differs",)
+    help = "end the branch with `dense({width})`"
+    word: str
+    branch: str
+    trunk: str
+    width: object

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from ...spec import tree
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from ..ir.dims import Dim, floor_divide
 from ..ir.types import BOOL, F32
 from ..ops.contract import Matmul
-from ..ops.elementwise import Cast, LogicalNot, Neg
+from ..ops.elementwise import Cast
+from ..ops.unary import LogicalNot, Neg
 from . import errors, words
 from .calls import call, piped
 from .indexing import index
@@ -74,7 +75,7 @@ def _name(t: Tracer, scope: Scope, e: tree.Name) -> Any:
         return _PLAIN[e.text]
     value = lookup(t, scope, e.text)
     if value is None and e.text not in scope.names and e.text not in t.constants:
-        return t.wrong(errors.UnknownName, e.span, name=e.text, suggestion=suggest(e.text, known_names(t, scope)))
+        return t.wrong(errors.UnknownName, e.span, name=e.text, suggestion=nearest(e.text, known_names(t, scope)))
     if isinstance(value, Word | BlockWord):
         return Instance(value, (), scope.label_path(e), e.span)
     return value
@@ -115,6 +116,8 @@ def _binary(t: Tracer, scope: Scope, e: tree.Binary) -> Any:
     if is_unknown(left) or is_unknown(right):
         return MISSING
     with t.at(e.place):
+        if e.operator in ("==", "!=") and (left is None or right is None):
+            return (left is right) is (e.operator == "==")
         if e.operator == "@":
             return _product(t, e, left, right)
         if is_tensor(left) or is_tensor(right):

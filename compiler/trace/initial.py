@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...spec import tree
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from ..ir.types import Tensor
 from . import errors
 from .scope import Scope
@@ -40,7 +40,7 @@ def initial(
     if name is None or name.text not in WORDS:
         found = name.text if name else e.span.text
         span = name.span if name else e.span
-        t.wrong(errors.UnknownName, span, name=found, suggestion=suggest(found, WORDS), reason=_known())
+        t.wrong(errors.UnknownName, span, name=found, suggestion=nearest(found, WORDS), reason=_known())
         return None
     numbers = _numbers(t, scope, name, arguments)
     return None if numbers is None else Initial(name.text, numbers)

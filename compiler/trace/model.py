@@ -8,7 +8,7 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import CompileError, Diagnostic, Place, Span
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from ..ir.dims import Dim, name
 from ..ir.graph import DATA, TARGET, Builder, Input, Node
 from . import errors
@@ -92,7 +92,7 @@ def _constants(t: Tracer, scope: Scope, model: tree.Model, overrides: Mapping[st
     known = [c.name.text for c in model.constants]
     for text, value in overrides.items():
         if text not in known:
-            t.wrong(errors.UnknownName, value.span, name=text, suggestion=suggest(text, known), reason="no such constant")
+            t.wrong(errors.UnknownName, value.span, name=text, suggestion=nearest(text, known), reason="no such constant")
     for constant in model.constants:
         t.constants[constant.name.text] = evaluate(t, scope, overrides.get(constant.name.text, constant.value))
 

@@ -49,7 +49,7 @@ def parts(part: Any) -> Iterator[Any]:
             yield from parts(item)
     elif isinstance(part, tree.Syntax):
         yield part
-        for value in vars(part).values():
+        for value in children(part):
             yield from parts(value)
 
 

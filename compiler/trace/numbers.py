@@ -10,8 +10,9 @@ from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..ir.op import Op
 from ..ir.types import BOOL, F32, DType
-from ..ops.elementwise import Cast, Sqrt, Square
+from ..ops.elementwise import Cast
 from ..ops.state import Size
+from ..ops.unary import Sqrt, Square
 from . import errors
 from .tracer import Tracer
 from .values import describe

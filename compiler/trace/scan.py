@@ -11,7 +11,6 @@ from ..ir.types import BOOL, I64, Tensor
 from ..ops import layout
 from ..ops.elementwise import Cast, Lt, Where
 from ..ops.index import Iota
-from ..ops.scan import Scan
 from . import errors
 from .body import CARRY, SLICE, BodyBuilder
 from .scope import Scope
@@ -68,7 +67,7 @@ def _settings(t: Tracer, scope: Scope, s: tree.Scan) -> dict[str, Any] | None:
 def _fits(name: str, value: Any) -> bool:
     match name:
         case "length":
-            return isinstance(value, Node) and value.dtype.is_integer
+            return value is None or (isinstance(value, Node) and value.dtype.is_integer)
         case "reverse":
             return isinstance(value, bool)
         case _:
@@ -113,6 +112,8 @@ def _trace(
         return MISSING
     for guard in body.guards.values():
         t.b.guard(guard.left, guard.right, guard.place)
+    from ..ops.scan import Scan
+
     op = Scan(body.graph(results), len(carries), len(sequences), settings["reverse"], settings["truncate"])
     values = t.b.many(op, *carries, *sequences, *body.captured)
     if not values:

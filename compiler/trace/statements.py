@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from ...spec import tree
 from ...spec.source import Span
-from ...spec.suggest import suggest
+from ...spec.suggest import nearest
 from ..ir.dims import Size
 from ..ir.graph import Node
 from ..ir.types import WORDS, Tensor
@@ -130,7 +130,7 @@ def tensor_type(t: Tracer, scope: Scope, e: tree.Type) -> Tensor | None:
     dtype = WORDS.get(e.dtype.text)
     if dtype is None:
         known = ", ".join(WORDS)
-        suggestion = suggest(e.dtype.text, WORDS)
+        suggestion = nearest(e.dtype.text, WORDS)
         t.wrong(errors.UnknownDType, e.dtype.span, name=e.dtype.text, known=known, suggestion=suggestion)
     sizes = [_size(t, scope, size) for size in e.sizes]
     if dtype is None or any(s is None for s in sizes):

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import Diagnostic, Frame, Place, Span
-from ..ir.graph import PARAMETER, STATE, Builder, Node
-from ..ir.types import Tensor, Unknown
+from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Node
+from ..ir.types import I64, U32, Tensor, Unknown
 from . import errors
 from .scope import Scope
 from .values import MISSING, BlockWord, Missing, Signature, Slot
@@ -18,6 +18,7 @@ from .values import MISSING, BlockWord, Missing, Signature, Slot
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
 PHASE_WORDS = {"training": TRAIN, "evaluating": EVALUATE, "predicting": PREDICT}
 NODE_LIMIT = 200_000
+KEY, STEP = Tensor(U32, (2,)), Tensor(I64, ())
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Tracer:
     active: list[str] = field(default_factory=list)
     library_use: Place | None = None
     chain: tuple[Frame, ...] = ()
-    used: set[str] = field(default_factory=set)
+    draws: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.root = self.b
@@ -138,6 +139,12 @@ class Tracer:
             self.wrong(errors.SharedShape, span, name=name, found=str(type), before=str(known.type))
             return self.b.unknown()
         return known.node
+
+    def random(self) -> tuple[Node, Node]:
+        """The key and the step that every draw of a run reads."""
+        if not self.draws:
+            self.draws.extend((self.root.input("key", CONTROL, KEY), self.root.input("step", CONTROL, STEP)))
+        return self.draws[0], self.draws[1]
 
     @contextmanager
     def inner(self, builder: Builder) -> Iterator[None]:

@@ -53,7 +53,7 @@ def _signature(build: Callable[..., Any]) -> Signature:
     inputs = [Slot(n, _kind(kinds[n]), defaults.get(n, REQUIRED)) for n in names[1:positional]]
     if code.co_flags & 0x04:
         many = names[positional + keywords]
-        inputs.append(Slot(many, _kind(kinds[many]), REQUIRED, many=True))
+        inputs.append(Slot(many, _kind(kinds[many]), (), many=True))
     named = build.__kwdefaults__ or {}  # type: ignore[attr-defined]
     settings = (
         Slot(n.rstrip("_"), _kind(kinds[n]), named.get(n, REQUIRED)) for n in names[positional : positional + keywords]
