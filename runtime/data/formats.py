@@ -1,0 +1,42 @@
+"""The table of data files by suffix: how each is looked into."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from ..errors import FileError, quoted, suggestion
+from . import arrays, table, text
+from .values import DataFile
+
+FORMATS: Mapping[str, Callable[[Path], DataFile]] = {
+    ".csv": partial(table.look, separator=","),
+    ".tsv": partial(table.look, separator="\t"),
+    ".tab": partial(table.look, separator="\t"),
+    ".npz": arrays.look,
+    ".txt": text.look,
+}
+
+
+def look(path: Path) -> DataFile:
+    """The columns of `path`, read as its suffix says. FileError for one that nobody knows; DataError for bad names."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        problem = f"has the suffix {quoted(suffix)}, expected one of {', '.join(FORMATS)}"
+        raise FileError("unknown-format", problem, path=path)
+    return FORMATS[suffix](path)
+
+
+def locate(name: str, folder: Path, allowed: Sequence[Path] = ()) -> Path:
+    """The file `name` of `folder`: it must exist and, links followed, lie below `folder` or one of `allowed`."""
+    path = folder / name
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(home)) for home in (folder, *allowed)):
+        problem = "lies outside the folder of the spec"
+        raise FileError("outside-folder", problem, "move it there, or allow its folder", path=path)
+    if not real.exists():
+        neighbours = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in FORMATS)
+        raise FileError("no-such-file", "does not exist", suggestion(path.name, neighbours), path=path)
+    return path
