@@ -56,13 +56,14 @@ class View(NamedTuple):
     strides: tuple[Extent, ...]
 
 
-Operand: TypeAlias = "View | int | float | bool"
+Operand: TypeAlias = "View | Affine | int | float | bool"
 
 
 class Step(NamedTuple):
     """One instruction: what it writes, what it reads, and the plain attributes that its entry in the table takes.
 
-    `place` and `formula` are indices into the plan's `notes`: the spec line and the mathematics it came from.
+    An operand that is affine in the count is read as the number it is then. `note` is an index into the plan's
+    `notes`, the mathematics and the spec line it came from, or -1.
     """
 
     instruction: str

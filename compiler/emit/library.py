@@ -1,0 +1,229 @@
+"""Operations that are neither arithmetic nor index maps, as NumPy instructions: one rule each, by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.graph import Literal
+from ..ir.op import Op
+from ..ir.types import F16, F32, I64, Tensor
+from ..ops import reduce as reductions
+from ..ops.contract import Matmul
+from ..ops.index import Gather, Iota, Pick, ScatterAdd
+from ..ops.layout import Concat, Pad, Reshape
+from ..ops.state import Size as SizeNumber
+from ..schedule import layout
+from ..schedule.kernel import Window
+from .numpy import Emitter
+
+Windows: TypeAlias = tuple[Window, ...]
+Rule: TypeAlias = Callable[[Emitter, Any, Windows, Windows], None]
+
+
+def number(e: Emitter, op: Literal, writes: Windows, reads: Windows) -> None:
+    e.add("fill", writes, (), value=op.value)
+
+
+def size(e: Emitter, op: SizeNumber, writes: Windows, reads: Windows) -> None:
+    e.add("copy", writes, (op.dim,))
+
+
+def iota(e: Emitter, op: Iota, writes: Windows, reads: Windows) -> None:
+    e.add("iota", writes, ())
+
+
+def copy(e: Emitter, op: Reshape, writes: Windows, reads: Windows) -> None:
+    out = layout.reshape(writes[0], reads[0].shape)
+    assert out is not None
+    e.add("copy", (out,), reads, replaces=(0,))
+
+
+def concat(e: Emitter, op: Concat, writes: Windows, reads: Windows) -> None:
+    """Each operand into its stretch; most are then computed there in the first place."""
+    (out,) = writes
+    axis = op.axis % len(out.shape)
+    start: Size = 0
+    for x in reads:
+        e.add("copy", (stretch(out, axis, start, x.shape[axis]),), (x,), replaces=(0,))
+        start = start + x.shape[axis]
+
+
+def stretch(x: Window, axis: int, start: Size, size: Size) -> Window:
+    """`size` elements along an axis from `start` on."""
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    return x._replace(offset=x.offset + start * x.strides[axis], shape=shape)
+
+
+def pad(e: Emitter, op: Pad, writes: Windows, reads: Windows) -> None:
+    ((out,), (x,)) = writes, reads
+    between = op.between or (0,) * len(x.shape)
+    e.add("fill", (out,), (), value=op.value)
+    e.add("copy", (layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape),), (x,))
+
+
+def matmul(e: Emitter, op: Matmul, writes: Windows, reads: Windows) -> None:
+    """One product where the right operand is shared by all leading axes, else one for each of them."""
+    (out,) = writes
+    a, b = reads
+    if out.dtype is F16:
+        wide = e.scratch(Tensor(F32, out.shape))
+        matmul(e, op, (wide,), (e.copied(a, F32), e.copied(b, F32)))
+        e.add("copy", (out,), (wide,))
+        return
+    if len(b.shape) == 2 and len(a.shape) > 2 and not op.transpose_a:
+        rows = layout.collapse(a, len(a.shape) - 1) or layout.collapse(e.copied(a), len(a.shape) - 1)
+        whole = layout.collapse(out, len(out.shape) - 1)
+        assert rows is not None
+        assert whole is not None
+        a, out = rows, whole
+    a = swapped(a) if op.transpose_a else a
+    b = swapped(b) if op.transpose_b else b
+    e.add("matmul", (out,), (for_product(e, a), for_product(e, b)))
+
+
+def swapped(x: Window) -> Window:
+    rank = len(x.shape)
+    return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def for_product(e: Emitter, x: Window) -> Window:
+    """The operand as a product takes it: contiguous, transposed or with a leading dimension; else a copy."""
+    if len(x.shape) == 1:
+        return x if x.strides[0] == 1 else e.copied(x)
+    return x if is_matrix(x) else e.copied(x)
+
+
+def is_matrix(x: Window) -> bool:
+    (m, n), (row, column) = x.shape[-2:], x.strides[-2:]
+    return (column == 1 and (row != 0 or m == 1) and row != 1) or (row == 1 and column not in (0, 1)) or m == n == 1
+
+
+def total(e: Emitter, op: reductions.Sum, writes: Windows, reads: Windows) -> None:
+    """A sum; over the first or the last axes of contiguous floats a product with ones, which is faster."""
+    (out,), (x,) = writes, reads
+    along = op.along(len(x.shape))
+    bare = layout.squeeze(out, along) if op.keep else out
+    if x.dtype is F16:
+        wide = e.scratch(Tensor(F32, bare.shape))
+        total(e, reductions.Sum(op.over), (wide,), (e.copied(x, F32),))
+        e.add("copy", (bare,), (wide,))
+        return
+    if x.dtype.is_float and len(along) < len(x.shape) and _with_ones(e, bare, x, along):
+        return
+    reduce("reduce_sum")(e, op, writes, reads)
+
+
+def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bool:
+    rank, count = len(x.shape), len(along)
+    if not layout.is_contiguous(x) or not layout.is_contiguous(out):
+        return False
+    if along == tuple(range(count)):
+        matrix = layout.reshape(x, (dims.product(x.shape[:count]), dims.product(x.shape[count:])))
+        ones_first = True
+    elif along == tuple(range(rank - count, rank)):
+        matrix = layout.reshape(x, (dims.product(x.shape[: rank - count]), dims.product(x.shape[rank - count :])))
+        ones_first = False
+    else:
+        return False
+    assert matrix is not None
+    flat = layout.reshape(out, (out.type.size,))
+    assert flat is not None
+    ones = e.filled(1.0, x.dtype, matrix.shape[0 if ones_first else 1])
+    e.add("matmul", (flat,), (ones, matrix) if ones_first else (matrix, ones))
+    return True
+
+
+def reduce(instruction: str) -> Rule:
+    def rule(e: Emitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
+        (x,) = reads
+        along = op.along(len(x.shape))
+        if not along:
+            e.add("copy", writes, reads, replaces=(0,))
+            return
+        e.add(instruction, writes, reads, axes=along)
+
+    return rule
+
+
+def position(instruction: str) -> Rule:
+    """Along the last axis of contiguous memory, since NumPy copies anything else."""
+
+    def rule(e: Emitter, op: reductions.Position, writes: Windows, reads: Windows) -> None:
+        (out,), (x,) = writes, reads
+        rank = len(x.shape)
+        axis = op.axis % rank
+        x = layout.transpose(x, (*(i for i in range(rank) if i != axis), axis))
+        x = x if layout.is_contiguous(x) else e.copied(x)
+        e.add(instruction, (layout.squeeze(out, (axis,)) if op.keep else out,), (x,), axis=rank - 1)
+
+    return rule
+
+
+def cumsum(e: Emitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -> None:
+    (out,), (x,) = writes, reads
+    if op.reverse:
+        out, x = layout.flip(out, (op.axis,)), layout.flip(x, (op.axis,))
+    e.add("cumulative_sum", (out,), (x,), axis=op.axis % len(x.shape))
+
+
+def index_of(e: Emitter, index: Window, limit: Size) -> Window:
+    """A checked index as i64 in row-major order."""
+    e.add("check_range", (), (index, limit), where=e.place)
+    return index if index.dtype is I64 and layout.is_contiguous(index) else e.copied(index, I64)
+
+
+def gather(e: Emitter, op: Gather, writes: Windows, reads: Windows) -> None:
+    table, index = reads
+    e.add("take", writes, (table, index_of(e, index, table.shape[0])), axis=0)
+
+
+def scatter_add(e: Emitter, op: ScatterAdd, writes: Windows, reads: Windows) -> None:
+    index, values = reads
+    e.add("scatter_add", writes, (index_of(e, index, op.rows), values))
+
+
+def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
+    """Row-major positions: the row's start plus the index."""
+    (out,), (x, index) = writes, reads
+    depth = x.shape[-1]
+    x = x if layout.is_contiguous(x) else e.copied(x)
+    count = index.type.size
+    flat = layout.reshape(index_of(e, index, depth), (count,))
+    assert flat is not None
+    at = e.scratch(Tensor(I64, (count,)), "at")
+    e.add("add", (at,), (flat, row_starts(e, count, depth)), replaces=(0,))
+    line, target = layout.reshape(x, (x.type.size,)), layout.reshape(out, (count,))
+    assert line is not None
+    assert target is not None
+    e.add("take", (target,), (line, at), axis=0)
+
+
+def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
+    """0, depth, 2·depth …, made once for each count."""
+    return e.made_once("row_starts", Tensor(I64, (count,)), "iota", (depth,))
+
+
+RULES: dict[type[Op], Rule] = {
+    Literal: number,
+    SizeNumber: size,
+    Iota: iota,
+    Reshape: copy,
+    Concat: concat,
+    Pad: pad,
+    Matmul: matmul,
+    reductions.Sum: total,
+    reductions.ReduceMax: reduce("reduce_max"),
+    reductions.ReduceMin: reduce("reduce_min"),
+    reductions.Prod: reduce("reduce_prod"),
+    reductions.Any: reduce("reduce_any"),
+    reductions.All: reduce("reduce_all"),
+    reductions.Argmax: position("argmax"),
+    reductions.Argmin: position("argmin"),
+    reductions.Cumsum: cumsum,
+    Gather: gather,
+    ScatterAdd: scatter_add,
+    Pick: pick,
+}

@@ -1,0 +1,204 @@
+"""Schedule to NumPy code: nests become ufunc instructions with scratch, library calls the instructions they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...runtime.plan import Attribute, Note
+from ..ir.dims import Size
+from ..ir.scalar import Expr
+from ..ir.types import DType, Tensor
+from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, fresh
+from ..schedule.code import Block, Code, Instruction, Line
+from .mathematics import simplest
+
+
+def emit(schedule: Schedule) -> Code:
+    """The instructions of a schedule for NumPy."""
+    emitter = Emitter()
+    for item in schedule.items:
+        emitter.item(item)
+    emitter.updates(schedule.updates)
+    zero, one, two = (tuple(lines) for lines in emitter.phases)
+    return Code(schedule.inputs, schedule.results, (zero, one, two), tuple(emitter.notes))
+
+
+class Emitter:
+    """Appends instructions to the phase of the call at hand."""
+
+    def __init__(self) -> None:
+        self.phases: tuple[list[Line], list[Line], list[Line]] = ([], [], [])
+        self.lines: list[Line] = self.phases[2]
+        self.notes: list[Note] = []
+        self._note = -1
+        self.place = ""
+        self._made: dict[tuple[object, ...], Window] = {}
+
+    def item(self, item: Item) -> None:
+        if isinstance(item, Repeat):
+            self._repeat(item)
+            return
+        self.lines = self.phases[item.phase] if self.lines in self.phases else self.lines
+        self.call(item)
+
+    def call(self, call: Call) -> None:
+        self.notes.append(Note(call.formula, str(call.place)))
+        self._note = len(self.notes) - 1
+        self.place = str(call.place)
+        match call.kernel.form:
+            case Nest() as nest:
+                Arithmetic(self, nest, call).emit()
+            case Library(op):
+                from .library import RULES
+
+                RULES[type(op)](self, op, call.writes, call.reads)
+
+    def _repeat(self, item: Repeat) -> None:
+        outer, self.lines = self.lines, []
+        for inner in item.body:
+            if isinstance(inner, Repeat):
+                self._repeat(inner)
+            else:
+                self.call(inner)
+        body, self.lines = tuple(self.lines), outer
+        self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse))
+
+    def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
+        """Next values go to their named memory; those that lie in other named memory are read before any is written."""
+        self.lines = self.phases[2]
+        self._note = -1
+        pending = []
+        for _, target, value in updates:
+            if value.buffer.home == "named" and value != target:
+                value = self.copied(value)
+            pending.append((target, value))
+        for target, value in pending:
+            self.add("copy", (target,), (value,), replaces=(0,))
+
+    def add(
+        self,
+        name: str,
+        writes: tuple[Window, ...],
+        reads: tuple[Operand | Size, ...],
+        *,
+        replaces: tuple[int, ...] = (),
+        tied: bool = False,
+        **attributes: Attribute,
+    ) -> None:
+        given = tuple(attributes.items())
+        self.lines.append(Instruction(name, writes, reads, given, replaces, tied, self._note))
+
+    def scratch(self, type: Tensor, name: str = "scratch") -> Window:
+        return fresh(name, type)
+
+    def copied(self, x: Window, dtype: DType | None = None) -> Window:
+        """x in row-major order, and in another type if given."""
+        out = self.scratch(Tensor(dtype or x.dtype, x.shape), "copy")
+        self.add("copy", (out,), (x,), replaces=(0,) if out.dtype is x.dtype else ())
+        return out
+
+    def filled(self, value: float, dtype: DType, size: Size) -> Window:
+        """A vector of equal numbers, made once for each count."""
+        return self.made_once(f"all_{value:g}", Tensor(dtype, (size,)), "fill", (), value=value)
+
+    def made_once(
+        self, name: str, type: Tensor, instruction: str, reads: tuple[Operand | Size, ...], **attributes: Attribute
+    ) -> Window:
+        """What an instruction gives that depends on nothing but the count, made when that changes."""
+        given = tuple(attributes.items())
+        key = (type, instruction, reads, given)
+        if key not in self._made:
+            window = self._made[key] = fresh(name, type)
+            self.phases[0].append(Instruction(instruction, (window,), reads, given))
+        return self._made[key]
+
+
+class Arithmetic:
+    """The instructions of one nest: each expression once, into its destination or scratch."""
+
+    def __init__(self, emitter: Emitter, nest: Nest, call: Call) -> None:
+        self.emitter = emitter
+        self.shape = nest.shape
+        self.stores = [simplest(e) for e in nest.stores]
+        self.call = call
+        self.values: dict[Expr, Operand] = {}
+        self.targets: dict[Expr, Window] = {}
+
+    def emit(self) -> None:
+        for expression, target in zip(self.stores, self.call.writes, strict=True):
+            if expression.word not in ("load", "const"):
+                self.targets.setdefault(expression, target)
+        for expression, target in zip(self.stores, self.call.writes, strict=True):
+            value = self.value(expression)
+            if value != target:
+                same = isinstance(value, Window) and value.shape == target.shape
+                self.emitter.add("copy", (target,), (value,), replaces=(0,) if same else ())
+
+    def value(self, root: Expr) -> Operand:
+        """The place of an expression, computed after its operands; a stack of our own, since chains are deep."""
+        stack = [root]
+        while stack:
+            top = stack[-1]
+            missing = [o for o in top.operands if o not in self.values]
+            if top in self.values:
+                stack.pop()
+            elif missing:
+                stack += reversed(missing)
+            else:
+                self.values[top] = self._compute(stack.pop())
+        return self.values[root]
+
+    def _compute(self, x: Expr) -> Operand:
+        if x.word == "const":
+            return x.value
+        if x.word == "load":
+            read = self.call.reads[int(x.value)]
+            return compact(read) if isinstance(read, Window) else read
+        out = self.targets.get(x) or self.emitter.scratch(Tensor(x.dtype, self.shape))
+        reads = tuple(self._operand(o, x) for o in x.operands)
+        EXPRESSIONS.get(x.word, _ufunc)(self.emitter, x, out, reads)
+        return out
+
+    def _operand(self, operand: Expr, user: Expr) -> Operand:
+        """The operand's value; a number as memory where every operand is a number."""
+        value = self.values[operand]
+        if isinstance(value, Window) or any(isinstance(self.values[o], Window) for o in user.operands):
+            return value
+        out = self.emitter.scratch(Tensor(operand.dtype, ()))
+        self.emitter.add("fill", (out,), (), value=value)
+        return out
+
+
+def compact(x: Window) -> Window:
+    """The window without stretched axes: NumPy stretches by itself, and faster."""
+    shape = tuple(1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True))
+    lead = next((i for i, n in enumerate(shape) if n != 1), len(shape))
+    return x._replace(shape=shape[lead:], strides=x.strides[lead:])
+
+
+def matching(reads: tuple[Operand, ...], out: Window) -> tuple[int, ...]:
+    """The operands that are as large as the result, element by element."""
+    return tuple(
+        i
+        for i, r in enumerate(reads)
+        if isinstance(r, Window) and r.shape == out.shape and r.dtype.bytes == out.dtype.bytes
+    )
+
+
+def _ufunc(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+    emitter.add(x.word, (out,), reads, replaces=matching(reads, out))
+
+
+def _where(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+    same = tuple(i for i in matching(reads, out) if i == 2)
+    emitter.add("select", (out,), reads, replaces=same)
+
+
+def _cast(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+    emitter.add("copy", (out,), reads)
+
+
+EXPRESSIONS: dict[str, Callable[[Emitter, Expr, Window, tuple[Operand, ...]], None]] = {
+    "where": _where,
+    "cast": _cast,
+}

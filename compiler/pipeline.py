@@ -1,0 +1,64 @@
+"""The list: every pass from a traced graph to a plan, in order, each with what it takes and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ..runtime.plan import Plan
+from .emit.numpy import emit
+from .ir.graph import Graph
+from .ir.rewrite import bind
+from .memory import lay_out
+from .passes.duplicates import merge_duplicates
+from .passes.expand import expand_composites
+from .passes.fold import fold
+from .passes.sequence import run
+from .passes.simplify import simplify
+from .passes.unused import drop_unused
+from .schedule.destination import place_values
+from .schedule.group import group
+from .schedule.kernel import Schedule
+
+Watch: TypeAlias = Callable[[str, Any, float], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a backend has: its name and the sizes of its caches in bytes."""
+
+    name: Literal["numpy"] = "numpy"
+    l2: int = 1 << 20
+
+
+GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    expand_composites,
+    merge_duplicates,
+    simplify,
+    fold,
+    merge_duplicates,
+    drop_unused,
+)
+SCHEDULE_PASSES: tuple[Callable[[Schedule], Schedule], ...] = ()
+
+
+def compile_graph(
+    graph: Graph,
+    *,
+    rows: int = 0,
+    target: Target = Target(),  # noqa: B008 - frozen
+    sizes: Mapping[str, int] | None = None,
+    watch: Watch | None = None,
+) -> Plan:
+    """The plan of a graph whose sizes are numbers but for N, which is at most `rows` (0: no N).
+
+    `sizes` gives numbers to other names first. Raises NotAffine where one plan cannot serve every count; then N must
+    stand among `sizes`. `watch` is told the name of each pass, what it made, and the seconds it took.
+    """
+    if sizes:
+        graph = bind(graph, sizes)
+    bare = run(graph, GRAPH_PASSES, watch)
+    schedule = run(group(bare), SCHEDULE_PASSES, watch)
+    code = place_values(emit(schedule), max(rows, 1))
+    return lay_out(code, rows, target.name)

@@ -1,0 +1,254 @@
+"""Graph to schedule: index maps become windows, runs of elementwise operations one nest, everything else one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...spec.source import Place
+from ..ir.dims import Size
+from ..ir.graph import DATA, Builder, Graph, Input, Item, Literal, Node
+from ..ir.op import Elementwise
+from ..ir.scalar import Expr, Expressions, Value
+from ..ir.types import Tensor
+from ..ops.layout import Reshape
+from ..ops.state import Barrier, Part
+from ..passes.stages import Stage, stages
+from . import layout
+from .kernel import Buffer, Call, Kernel, Library, Nest, Number, Operand, Schedule, Window, contiguous, fresh
+from .kernel import Item as ScheduleItem
+
+PHASES = {Stage.CONSTANT: 0, Stage.COUNT: 0, Stage.PREPARED: 1, Stage.STEP: 2}
+
+
+def group(graph: Graph) -> Schedule:
+    """The schedule of a graph without composite operations."""
+    lowering = Lowering(graph)
+    inputs = []
+    for node in graph.inputs:
+        assert isinstance(node.op, Input)
+        inputs.append((node.op.name, lowering.bind_input(node)))
+    lowering.run()
+    updated = dict(inputs)
+    results = tuple((name, lowering.window(node)) for name, node in graph.results)
+    updates = tuple((name, updated[name], lowering.window(node)) for name, node in graph.updates)
+    return Schedule(tuple(inputs), results, updates, tuple(lowering.items))
+
+
+@dataclass(eq=False)
+class Cluster:
+    """Elementwise nodes of one shape and phase that run as one nest, when the last of them comes up."""
+
+    members: list[Node] = field(default_factory=list)
+    open: bool = True
+
+
+def clusters(graph: Graph, phase: dict[Node, int]) -> dict[Node, Cluster]:
+    """The cluster of each elementwise node.
+
+    A cluster takes in what reads it while nothing else has: then it can wait for its last member, and no order is
+    broken.
+    """
+    found: dict[Node, Cluster] = {}
+    for node in graph.nodes:
+        sources = [found[n] for n in node.inputs if n in found]
+        if not isinstance(node.op, Elementwise):
+            _close(sources)
+            continue
+        fits = [c for c in sources if c.open and _same_nest(c.members[0], node, phase)]
+        _close(c for c in sources if c not in fits)
+        home = fits[0] if fits else Cluster()
+        for other in fits[1:]:
+            if other is not home:
+                home.members += other.members
+                found.update(dict.fromkeys(other.members, home))
+        home.members.append(node)
+        found[node] = home
+    order = {node: i for i, node in enumerate(graph.nodes)}
+    for cluster in set(found.values()):
+        cluster.members = sorted(set(cluster.members), key=order.__getitem__)
+    return found
+
+
+def _close(found: Sequence[Cluster] | object) -> None:
+    for cluster in found:  # type: ignore[attr-defined]
+        cluster.open = False
+
+
+def _same_nest(a: Node, b: Node, phase: dict[Node, int]) -> bool:
+    return a.shape == b.shape and phase[a] == phase[b]
+
+
+class Lowering:
+    """Makes the calls of one graph, in its order. A value is a window, or a number that all its elements are."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.items: list[ScheduleItem] = []
+        self.values: dict[Node, Window] = {}
+        self.several: dict[Node, tuple[Window, ...]] = {}
+        self.numbers: dict[Node, Number] = {}
+        self.phase = {node: PHASES[stage] for node, stage in stages(graph).items()}
+        self.clusters = clusters(graph, self.phase)
+        self.ends = set(graph.ends)
+        self.readers: dict[Node, list[Node]] = {}
+        for node in graph.nodes:
+            for source in node.inputs:
+                self.readers.setdefault(source, []).append(node)
+
+    def bind_input(self, node: Node) -> Window:
+        """The window of an input: named memory for parameters and states, else a place that is written before."""
+        op = node.op
+        assert isinstance(op, Input)
+        home = "named" if op.role in ("parameter", "state") else "input"
+        window = contiguous(Buffer(op.name, node.dtype, node.tensor.size, home), node.shape)  # type: ignore[arg-type]
+        self.values[node] = window
+        return window
+
+    def run(self) -> None:
+        for node in self.graph.nodes:
+            if node not in self.values:
+                self._lower(node)
+
+    def _lower(self, node: Node) -> None:
+        match node.op:
+            case Literal(value):
+                self.numbers[node] = value
+            case Item(index):
+                self.values[node] = self.several[node.inputs[0]][index]
+            case Elementwise():
+                if self.clusters[node].members[-1] is node:
+                    self._nest(self.clusters[node].members)
+            case op if op.view:
+                self._view(node)
+            case _:
+                self._library(node)
+
+    def _view(self, node: Node) -> None:
+        source = node.inputs[0]
+        if source in self.numbers:
+            self.numbers[node] = self.numbers[source]
+            return
+        x = self.values[source]
+        if isinstance(node.op, Barrier):
+            self.values[node] = x
+            return
+        if isinstance(node.op, Part):
+            self.values[node] = x._replace(offset=x.offset + node.op.offset, shape=(node.tensor.size,))
+            self.values[node] = contiguous(x.buffer, node.shape, x.offset + node.op.offset)
+            return
+        window = layout.view(node.op, x, node.shape)
+        if window is None:
+            window = layout.view(node.op, self._copied(node, source, x), node.shape)
+            assert window is not None, node
+        self.values[node] = window
+
+    def _copied(self, node: Node, source: Node, x: Window) -> Window:
+        """A copy of x in row-major order."""
+        out = fresh(source.name or "copy", source.tensor)
+        with_shape = Reshape(source.shape)
+        kernel = Kernel(_meaning((x.type,), with_shape, node.place), Library(with_shape))
+        self.items.append(Call(kernel, (out,), (x,), node.place, "", self.phase[node]))
+        return out
+
+    def _library(self, node: Node) -> None:
+        reads = tuple(self.window(n) for n in node.inputs)
+        writes = tuple(fresh(node.name or node.op.word, t) for t in node.types)
+        if len(writes) == 1:
+            self.values[node] = writes[0]
+        else:
+            self.several[node] = writes
+        kernel = Kernel(_meaning(tuple(r.type for r in reads), node.op, node.place), Library(node.op))
+        formula = node.op.formula(*(_label(n) for n in node.inputs))
+        self.items.append(Call(kernel, writes, reads, node.place, formula, self.phase[node]))
+
+    def _nest(self, members: Sequence[Node]) -> None:
+        inside = set(members)
+        e = Expressions()
+        reads: list[Operand] = []
+        loads: dict[Node, Value] = {}
+        for node in members:
+            for source in node.inputs:
+                if source not in inside and source not in loads:
+                    loads[source] = self._load(e, source, reads)
+            operands = [_widened(e, loads[n], node, n) for n in node.inputs]
+            loads[node] = node.op.scalar(e, *operands)  # type: ignore[attr-defined]
+        stored = [n for n in members if n in self.ends or any(r not in inside for r in self.readers.get(n, ()))]
+        writes = []
+        for node in stored:
+            self.values[node] = fresh(node.name or node.op.word, node.tensor)
+            writes.append(self.values[node])
+        stores = tuple(loads[n] for n in stored)
+        kernel = Kernel(_meaning_of(members, stored), Nest(members[0].shape, stores))  # type: ignore[arg-type]
+        last = members[-1]
+        formula = "; ".join(n.op.formula(*map(_label, n.inputs)) for n in members)
+        self.items.append(Call(kernel, tuple(writes), tuple(reads), last.place, formula, self.phase[last]))
+
+    def _load(self, e: Expressions, source: Node, reads: list[Operand]) -> Expr:
+        if source in self.numbers:
+            return e.constant(self.numbers[source], source.dtype)
+        reads.append(self.values[source])
+        return e.load(len(reads) - 1, source.dtype)
+
+    def window(self, node: Node) -> Window:
+        """The memory of a value; a number gets a scalar's, stretched."""
+        if node not in self.values:
+            number = self.numbers[node]
+            scalar = fresh("number", Tensor(node.dtype, ()))
+            literal = Literal(number, node.dtype)
+            kernel = Kernel(_meaning((), literal, node.place), Library(literal))
+            self.items.append(Call(kernel, (scalar,), (), node.place, f"{number}", 0))
+            self.values[node] = layout.expand(scalar, node.shape)
+        return self.values[node]
+
+
+def _widened(e: Expressions, x: Value, node: Node, source: Node) -> Value:
+    """Integers of different width meet in the wider one."""
+    kinds = {n.dtype for n in node.inputs if n.dtype.is_integer}
+    if len(kinds) < 2 or not source.dtype.is_integer:
+        return x
+    return e.cast(x, max(kinds, key=lambda d: d.bytes))
+
+
+def _label(node: Node) -> str:
+    return node.name or (node.op.formula() if isinstance(node.op, Literal | Input) else node.op.word)
+
+
+def _meaning(types: tuple[Tensor, ...], op: object, place: Place) -> Graph:
+    """The graph that is one operation."""
+    b = Builder(place)
+    inputs = [b.input(f"x{i}", DATA, t) for i, t in enumerate(types)]
+    node = b.add(op, *inputs)  # type: ignore[arg-type]
+    ends = (node,) if len(node.types) == 1 else tuple(b.add(Item(i), node) for i in range(len(node.types)))
+    return b.graph({f"y{i}": n for i, n in enumerate(ends)})
+
+
+def _meaning_of(members: Sequence[Node], stored: Sequence[Node]) -> Graph:
+    """The graph that is a cluster; inputs in the order of their first use, literals inside."""
+    b = Builder(members[0].place)
+    new: dict[Node, Node] = {}
+    inside = set(members)
+    for node in members:
+        for source in node.inputs:
+            if source in new:
+                continue
+            if source not in inside:
+                constant = _constant_below(source)
+                new[source] = (
+                    b.literal(constant.value, constant.dtype)
+                    if constant
+                    else b.input(f"x{len(b.inputs)}", DATA, source.tensor)
+                )
+        new[node] = b.add(node.op, *(new[n] for n in node.inputs))
+    return b.graph({f"y{i}": new[n] for i, n in enumerate(stored)})
+
+
+def _constant_below(node: Node) -> Literal | None:
+    """The literal that a value is a view of."""
+    while node.op.view and node.inputs:
+        node = node.inputs[0]
+    return node.op if isinstance(node.op, Literal) else None
+
+
+def size_of(window: Window) -> Size:
+    return window.type.size

@@ -1,0 +1,170 @@
+"""The schedule: which kernels run, in which order, over which windows of which buffers. The graph, made executable.
+
+A schedule knows buffers and windows but no addresses; kernels know neither, only the shapes of their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, TypeAlias
+
+from ...spec.source import Place
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.graph import Graph
+from ..ir.op import Op
+from ..ir.scalar import Expr
+from ..ir.types import DType, Shape, Tensor
+
+Number: TypeAlias = "int | float | bool"
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Memory for `size` elements. `named` memory outlives the run; an `input` is written before it."""
+
+    name: str
+    dtype: DType
+    size: Size
+    home: Literal["arena", "named", "input"] = "arena"
+
+    def __repr__(self) -> str:
+        return f"{self.name}:{self.dtype}[{self.size}]"
+
+
+class Window(NamedTuple):
+    """A strided part of a buffer; offset and strides count elements."""
+
+    buffer: Buffer
+    offset: Size
+    shape: Shape
+    strides: tuple[Size, ...]
+
+    @property
+    def dtype(self) -> DType:
+        return self.buffer.dtype
+
+    @property
+    def type(self) -> Tensor:
+        return Tensor(self.dtype, self.shape)
+
+    def __repr__(self) -> str:
+        where = f"+{self.offset}" if self.offset != 0 else ""
+        return f"{self.buffer.name}{where}[{', '.join(f'{n}:{s}' for n, s in zip(self.shape, self.strides, strict=True))}]"
+
+
+Operand: TypeAlias = "Window | Number"
+
+
+class Nest(NamedTuple):
+    """One loop over the elements of `shape`: each expression is stored in the write of the same position.
+
+    `load(i)` reads element by element from read i, stretched to `shape`.
+    """
+
+    shape: Shape
+    stores: tuple[Expr, ...]
+
+
+class Library(NamedTuple):
+    """An operation that the target knows by its word."""
+
+    op: Op
+
+
+Form: TypeAlias = Nest | Library
+
+
+class Kernel(NamedTuple):
+    """What is computed (`meaning`, whose inputs are the arguments in order) and how (`form`)."""
+
+    meaning: Graph
+    form: Form
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A kernel on windows. `phase` is 0 for what the count decides, 1 for what named memory decides, else 2."""
+
+    kernel: Kernel
+    writes: tuple[Window, ...]
+    reads: tuple[Operand, ...]
+    place: Place
+    formula: str = ""
+    phase: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """`body` for each stretch of at most `chunk` of `extent`; windows inside may use the symbols."""
+
+    start: str
+    length: str
+    extent: Size
+    chunk: int
+    body: tuple[Call | Repeat, ...]
+    reverse: bool = False
+    phase: int = 2
+
+
+Item: TypeAlias = "Call | Repeat"
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Everything that runs. `updates` are named buffers and the windows of their next values."""
+
+    inputs: tuple[tuple[str, Window], ...]
+    results: tuple[tuple[str, Window], ...]
+    updates: tuple[tuple[str, Window, Window], ...]
+    items: tuple[Item, ...]
+
+    def calls(self) -> Iterator[Call]:
+        """Every call once, repeats entered."""
+        yield from _calls(self.items)
+
+    def with_items(self, items: tuple[Item, ...]) -> Schedule:
+        return replace(self, items=items)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self.items, ""))
+
+
+def _calls(items: tuple[Item, ...]) -> Iterator[Call]:
+    for item in items:
+        if isinstance(item, Repeat):
+            yield from _calls(item.body)
+        else:
+            yield item
+
+
+def _lines(items: tuple[Item, ...], indent: str) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, Repeat):
+            turn = " reversed" if item.reverse else ""
+            yield f"{indent}for {item.start} in {item.extent} by {item.chunk}{turn}:"
+            yield from _lines(item.body, indent + "  ")
+        else:
+            form = item.kernel.form
+            what = ", ".join(map(repr, form.stores)) if isinstance(form, Nest) else repr(form.op)
+            yield f"{indent}{', '.join(map(repr, item.writes))} = {what} <- {', '.join(map(repr, item.reads))}"
+
+
+def contiguous(buffer: Buffer, shape: Shape, offset: Size = 0) -> Window:
+    """The window of a buffer in row-major order."""
+    return Window(buffer, offset, shape, row_major(shape))
+
+
+def row_major(shape: Shape) -> tuple[Size, ...]:
+    strides: list[Size] = []
+    step: Size = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step = step * size
+    return tuple(reversed(strides))
+
+
+def fresh(name: str, type: Tensor) -> Window:
+    """A new buffer's whole window."""
+    return contiguous(Buffer(name, type.dtype, dims.product(type.shape)), type.shape)

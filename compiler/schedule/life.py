@@ -1,0 +1,136 @@
+"""Code to lives: from where to where each buffer's contents are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .code import Block, Code, Instruction, Line
+from .kernel import Buffer, Window
+
+ALWAYS = (-1, 1 << 60)
+
+
+class Life(NamedTuple):
+    """First and last position at which contents are needed, both included, and the last at which they are written."""
+
+    start: int
+    end: int
+    last_write: int
+
+    def meets(self, other: Life) -> bool:
+        return self.start <= other.end and other.start <= self.end
+
+
+class Access(NamedTuple):
+    position: int
+    window: Window
+    write: bool
+    blocks: tuple[Block, ...]
+
+
+class Lives:
+    """The lives of all buffers of a code, one for each, and two for named memory that is given a next value.
+
+    Positions count instructions over all phases. What an early phase leaves for a later one, inputs, and named memory
+    live always; results live to the end. A buffer that a block shares with its outside lives through the whole block.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self._lines: list[tuple[int, Instruction, tuple[Block, ...]]] = []
+        self._spans: dict[int, tuple[int, int]] = {}
+        self._bounds: list[int] = []
+        for phase in code.phases:
+            self._number(phase, ())
+            self._bounds.append(len(self._lines))
+        self.accesses: dict[Buffer, list[Access]] = {}
+        for position, line, blocks in self._lines:
+            for read in line.reads:
+                if isinstance(read, Window):
+                    self._touch(Access(position, read, False, blocks))
+            for write in line.writes:
+                self._touch(Access(position, write, True, blocks))
+        for _, window in (*code.inputs, *code.results):
+            self.accesses.setdefault(window.buffer, [])
+        self.windows = {b: {a.window for a in found} for b, found in self.accesses.items()}
+        for _, window in (*code.inputs, *code.results):
+            self.windows[window.buffer].add(window)
+        ends = {window.buffer for _, window in code.results}
+        self.of = {b: self._lives(b, found, b in ends) for b, found in self.accesses.items()}
+
+    def instructions(self) -> Iterator[tuple[int, Instruction]]:
+        for position, line, _ in self._lines:
+            yield position, line
+
+    def at(self, position: int) -> Instruction | None:
+        return self._lines[position][1] if 0 <= position < len(self._lines) else None
+
+    def shared_blocks(self, a: Buffer, b: Buffer) -> Iterator[Block]:
+        """Independent blocks that touch both buffers."""
+        mine = {id(x): x for access in self.accesses[a] for x in access.blocks if x.independent}
+        yours = {id(x) for access in self.accesses[b] for x in access.blocks if x.independent}
+        for key, block in mine.items():
+            if key in yours:
+                yield block
+
+    def in_block(self, block: Block, buffer: Buffer) -> Iterator[Window]:
+        for access in self.accesses[buffer]:
+            if any(x is block for x in access.blocks):
+                yield access.window
+
+    def _number(self, lines: tuple[Line, ...], blocks: tuple[Block, ...]) -> None:
+        for line in lines:
+            if isinstance(line, Block):
+                start = len(self._lines)
+                self._number(line.body, (*blocks, line))
+                self._spans[id(line)] = start, len(self._lines) - 1
+            else:
+                self._lines.append((len(self._lines), line, blocks))
+
+    def _touch(self, access: Access) -> None:
+        self.accesses.setdefault(access.window.buffer, []).append(access)
+
+    def _lives(self, buffer: Buffer, found: list[Access], result: bool) -> list[Life]:
+        if buffer.home == "named":
+            return self._named(found)
+        last_write = max((a.position for a in found if a.write), default=-1)
+        if buffer.home == "input" or self._outlives_phase(found):
+            return [Life(*ALWAYS, last_write)]
+        start, end = self._reach(found)
+        return [Life(start, ALWAYS[1] if result else end, last_write)]
+
+    def _named(self, found: list[Access]) -> list[Life]:
+        writes = [a.position for a in found if a.write]
+        if not writes:
+            return [Life(*ALWAYS, -1)]
+        _, last_read = self._reach([a for a in found if not a.write] or found[:1])
+        if last_read >= min(writes):
+            return [Life(*ALWAYS, max(writes))]
+        return [Life(ALWAYS[0], last_read, -1), Life(min(writes), ALWAYS[1], max(writes))]
+
+    def _outlives_phase(self, found: list[Access]) -> bool:
+        if not found:
+            return True
+        return self._phase(found[0].position) != self._phase(found[-1].position)
+
+    def _phase(self, position: int) -> int:
+        return sum(position >= bound for bound in self._bounds)
+
+    def _reach(self, found: list[Access]) -> tuple[int, int]:
+        """First and last position, stretched over the blocks that carry the contents from turn to turn."""
+        start, end = found[0].position, found[-1].position
+        for access in found:
+            for block in access.blocks:
+                low, high = self._spans[id(block)]
+                inside = [a for a in found if low <= a.position <= high]
+                local = len(inside) == len(found) and inside[0].write
+                own = block.independent and all(_follows(a.window, block) for a in inside)
+                if not local and not own:
+                    start, end = min(start, low), max(end, high)
+        return start, end
+
+
+def _follows(window: Window, block: Block) -> bool:
+    """Whether a window moves on with the turns of a block."""
+    return block.start in getattr(window.offset, "names", ())

@@ -1,0 +1,271 @@
+"""The instruction table: the name in a plan -> calls over arrays that are bound once and run many times.
+
+A binder gets the arrays an instruction writes, the operands it reads (arrays, or Python numbers) and its attributes,
+and returns callables without arguments. It may allocate; the calls it returns allocate nothing of 16 KB or more
+unless the instruction stands in `ALLOCATING`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+Call: TypeAlias = Callable[[], object]
+Writes: TypeAlias = Sequence[Array]
+Reads: TypeAlias = Sequence[Any]
+Attributes: TypeAlias = Mapping[str, Any]
+Binder: TypeAlias = Callable[[Writes, Reads, Attributes], tuple[Call, ...]]
+
+UFUNCS: Mapping[str, np.ufunc] = {
+    "neg": np.negative,
+    "abs": np.absolute,
+    "sign": np.sign,
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "reciprocal": np.reciprocal,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.rint,
+    "logical_not": np.logical_not,
+    "is_finite": np.isfinite,
+    "is_nan": np.isnan,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "floor_div": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+    "max": np.maximum,
+    "min": np.minimum,
+    "atan2": np.arctan2,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "ldexp": np.ldexp,
+}
+
+REDUCTIONS: Mapping[str, np.ufunc] = {
+    "reduce_sum": np.add,
+    "reduce_prod": np.multiply,
+    "reduce_max": np.maximum,
+    "reduce_min": np.minimum,
+    "reduce_any": np.logical_or,
+    "reduce_all": np.logical_and,
+}
+
+
+class OutOfRange(ValueError):
+    """An index that points outside the axis it selects from."""
+
+
+def _ufunc(function: np.ufunc) -> Binder:
+    def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        return (partial(function, *_arrays(reads), writes[0]),)
+
+    return bind
+
+
+def _arrays(reads: Reads) -> list[Array]:
+    """Numbers as 0-d arrays of the type of the arrays beside them: half the call time of a Python number."""
+    dtype = next((r.dtype for r in reads if isinstance(r, np.ndarray)), None)
+    return [r if isinstance(r, np.ndarray) else np.asarray(r, dtype) for r in reads]
+
+
+def _reduction(function: np.ufunc) -> Binder:
+    def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        (out,), (x,) = writes, reads
+        axes = tuple(attributes["axes"])
+        axis: Any = axes[0] if len(axes) == 1 else axes
+        return (partial(function.reduce, x, axis, None, out, out.ndim == x.ndim),)
+
+    return bind
+
+
+def _accumulation(function: np.ufunc) -> Binder:
+    def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        return (partial(function.accumulate, reads[0], attributes["axis"], None, writes[0]),)
+
+    return bind
+
+
+def _copy(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    (out,), (x,) = writes, reads
+    if not isinstance(x, np.ndarray):
+        return _fill(writes, (), {"value": x})
+    if _same(out, x):
+        return ()
+    return (partial(np.copyto, out, x, "unsafe"),)
+
+
+def _fill(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    return (partial(writes[0].fill, attributes["value"]),)
+
+
+def _select(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """`yes` where the condition holds, else `no`; the result may lie where `no` lies."""
+    condition, yes, no = reads
+    return (*_copy(writes, (no,), {}), *_put_where(writes, (no, condition, yes), {}))
+
+
+def _put_where(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Writes the value where the mask holds; the first operand is what lies there already."""
+    (out,), (_, mask, value) = writes, reads
+    if not isinstance(value, np.ndarray):
+        value = np.asarray(value, out.dtype)
+    if value.ndim == 0 and mask.shape == out.shape:
+        return (partial(np.putmask, out, mask, value),)
+    return (partial(np.copyto, out, value, "same_kind", mask),)
+
+
+def _matmul(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Products of the last two axes; `dot` where it may, since it starts in half the time."""
+    (out,), (a, b) = writes, reads
+    if out.flags.c_contiguous and a.ndim <= 2 and b.ndim <= 2 and _blas(a) and _blas(b) and a.dtype.kind == "f":
+        return (partial(np.dot, a, b, out),)
+    return (partial(np.matmul, a, b, out),)
+
+
+def _blas(x: Array) -> bool:
+    """Whether the operand goes to the product as it lies."""
+    if x.ndim == 1:
+        return x.strides[0] == x.itemsize
+    rows, columns = x.strides
+    return (columns == x.itemsize and rows >= columns * x.shape[1]) or (
+        rows == x.itemsize and columns >= rows * x.shape[0]
+    )
+
+
+def _row_products(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Sum over the last axis of the products of two operands."""
+    return (partial(np.vecdot, reads[0], reads[1], writes[0]),)
+
+
+def _argument(function: Callable[..., Any]) -> Binder:
+    def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        return (partial(function, reads[0], attributes["axis"], writes[0]),)
+
+    return bind
+
+
+def _iota(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """0, step, 2·step … with a step of 1 if none is read."""
+    (out,) = writes
+    values = np.arange(out.shape[-1]) * (reads[0] if reads else 1)
+    return (partial(np.copyto, out, values.astype(out.dtype)),)
+
+
+def _constant(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    (out,) = writes
+    return (partial(np.copyto, out, np.asarray(attributes["values"], out.dtype).reshape(out.shape)),)
+
+
+def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Raises OutOfRange unless every index lies in 0 … limit - 1."""
+    index, limit = reads
+    where = attributes.get("where", "")
+
+    def check() -> None:
+        if index.size and (index.min() < 0 or index.max() >= limit):
+            wrong = index[(index < 0) | (index >= limit)].flat[0]
+            raise OutOfRange(f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": "))
+
+    return (check,)
+
+
+def _take(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    x, index = reads
+    return (partial(np.take, x, index, attributes["axis"], writes[0], "clip"),)
+
+
+def _scatter_add(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Adds rows to the rows of zeros that the index names."""
+    (out,), (index, rows) = writes, reads
+    return partial(out.fill, 0), partial(np.add.at, out, index, rows)
+
+
+def _put(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Writes values at flat positions; the first operand is what lies there already."""
+    (out,), (_, index, values) = writes, reads
+    return (partial(out.reshape(-1).put, index, values, "clip"),)
+
+
+def _sort(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    return (*_copy(writes, reads, {}), partial(writes[0].sort, attributes["axis"]))
+
+
+def _argsort(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    (out,), (x,) = writes, reads
+    axis = attributes["axis"]
+
+    def argsort() -> None:
+        out[...] = np.argsort(x, axis, "stable")
+
+    return (argsort,)
+
+
+def _take_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    (out,), (x, index) = writes, reads
+    axis = attributes["axis"]
+
+    def take() -> None:
+        out[...] = np.take_along_axis(x, index, axis)
+
+    return (take,)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides and _address(a) == _address(b)
+
+
+def _address(x: Array) -> int:
+    return int(x.__array_interface__["data"][0])
+
+
+INSTRUCTIONS: Mapping[str, Binder] = {
+    **{name: _ufunc(function) for name, function in UFUNCS.items()},
+    **{name: _reduction(function) for name, function in REDUCTIONS.items()},
+    "cumulative_sum": _accumulation(np.add),
+    "copy": _copy,
+    "fill": _fill,
+    "select": _select,
+    "put_where": _put_where,
+    "matmul": _matmul,
+    "row_products": _row_products,
+    "argmax": _argument(np.argmax),
+    "argmin": _argument(np.argmin),
+    "iota": _iota,
+    "constant": _constant,
+    "check_range": _check_range,
+    "take": _take,
+    "take_along": _take_along,
+    "scatter_add": _scatter_add,
+    "put": _put,
+    "sort": _sort,
+    "argsort": _argsort,
+}
+
+ALLOCATING = frozenset(("argsort", "take_along", "scatter_add"))

@@ -1,0 +1,181 @@
+"""Runs a plan on NumPy: one arena, memory shared by name, and calls bound once for each number of samples."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .arrays import INSTRUCTIONS, Array, Call
+from .plan import COUNT, Affine, Buffer, Loop, Operand, Plan, Step, View, extent_at
+
+ALIGNMENT = 64
+Memory: TypeAlias = MutableMapping[str, Array]
+
+
+class BadPlan(ValueError):
+    """A plan that contradicts itself."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A plan ready for one number of samples: calls, and the arrays of its inputs and results."""
+
+    count: int
+    sizes: tuple[Call, ...]
+    prepare: tuple[Call, ...]
+    steps: tuple[Call, ...]
+    inputs: Mapping[str, Array]
+    results: Mapping[str, Array]
+
+
+class Machine:
+    """One plan with its own arena. `memory` holds the named arrays, flat; what is missing there is made, of zeros.
+
+    A machine runs one thing at a time; `run` holds a lock.
+    """
+
+    def __init__(self, plan: Plan, memory: Memory | None = None, *, bindings: int = 8) -> None:
+        self.plan = plan
+        self.memory: Memory = {} if memory is None else memory
+        self._arena = aligned(plan.arena)
+        self._buffers = [self._buffer(b) for b in plan.buffers]
+        self._bindings: OrderedDict[int, Binding] = OrderedDict()
+        self._most = bindings
+        self._sized = -1
+        self._prepared = False
+        self._lock = Lock()
+        self._settings = np.errstate(all="ignore")
+
+    def run(self, inputs: Mapping[str, Any], count: int | None = None) -> dict[str, Array]:
+        """Copies the inputs in, runs the steps, and copies the results out.
+
+        `count` is the number of samples, by default the most.
+        """
+        with self._lock:
+            binding = self.binding(count)
+            for name, value in inputs.items():
+                np.copyto(binding.inputs[name], value)
+            self._run(binding)
+            return {name: array.copy() for name, array in binding.results.items()}
+
+    def step(self, count: int | None = None) -> Binding:
+        """Runs on what lies in the input arrays; the results lie in those of the binding until the next run."""
+        with self._lock:
+            binding = self.binding(count)
+            self._run(binding)
+            return binding
+
+    def forget(self) -> None:
+        """Says that named memory was written from outside, so that what is prepared from it is made again."""
+        self._prepared = False
+
+    def binding(self, count: int | None = None) -> Binding:
+        """The calls and arrays for `count` samples; the last few are kept."""
+        count = self.plan.rows if count is None else count
+        found = self._bindings.get(count)
+        if found is None:
+            if not (count == self.plan.rows or 0 < count < self.plan.rows):
+                raise ValueError(f"the plan is for at most {self.plan.rows} samples, not {count}")
+            found = self._bindings[count] = self._bind(count)
+            if len(self._bindings) > self._most:
+                self._bindings.popitem(last=False)
+        elif len(self._bindings) > 1:
+            self._bindings.move_to_end(count)
+        return found
+
+    def _run(self, binding: Binding) -> None:
+        with np.errstate(all="ignore"):
+            if self._sized != binding.count:
+                for call in binding.sizes:
+                    call()
+                self._sized = binding.count
+            if not self._prepared:
+                for call in binding.prepare:
+                    call()
+                self._prepared = True
+            for call in binding.steps:
+                call()
+
+    def _bind(self, count: int) -> Binding:
+        plan, values = self.plan, {COUNT: count}
+        with np.errstate(all="ignore"):
+            return Binding(
+                count,
+                tuple(self._calls(plan.sizes, values)),
+                tuple(self._calls(plan.prepare, values)),
+                tuple(self._calls(plan.steps, values)),
+                {p.name: self._view(p.view, values) for p in plan.inputs},
+                {p.name: self._view(p.view, values) for p in plan.results},
+            )
+
+    def _calls(self, items: tuple[Step | Loop, ...], values: Mapping[str, int]) -> Iterator[Call]:
+        for item in items:
+            if isinstance(item, Loop):
+                for start, length in stretches(item, values):
+                    yield from self._calls(item.body, {**values, item.start: start, item.length: length})
+            else:
+                writes = [self._view(v, values) for v in item.writes]
+                reads = [self._operand(o, values) for o in item.reads]
+                yield from INSTRUCTIONS[item.instruction](writes, reads, dict(item.attributes))
+
+    def _operand(self, operand: Operand, values: Mapping[str, int]) -> Any:
+        if isinstance(operand, View):
+            return self._view(operand, values)
+        return operand.at(values) if isinstance(operand, Affine) else operand
+
+    def _view(self, view: View, values: Mapping[str, int]) -> Array:
+        """The array of a view; NumPy refuses one that does not lie in its buffer."""
+        base = self._buffers[view.buffer]
+        item = base.itemsize
+        shape = tuple(extent_at(e, values) for e in view.shape)
+        if 0 in shape:
+            return np.empty(shape, base.dtype)
+        strides = tuple(item * extent_at(e, values) for e in view.strides)
+        try:
+            return np.ndarray(shape, base.dtype, base.data, item * extent_at(view.offset, values), strides)
+        except (ValueError, TypeError) as refusal:
+            raise BadPlan(f"a view does not lie in its buffer {self.plan.buffers[view.buffer].name!r}") from refusal
+
+    def _buffer(self, buffer: Buffer) -> Array:
+        dtype = np.dtype(dtype_name(buffer.dtype))
+        if buffer.home == "named":
+            return self._named(buffer, dtype)
+        if buffer.home == "constant":
+            return np.ascontiguousarray(self.plan.constants[buffer.name], dtype).reshape(-1)
+        end = buffer.offset + buffer.size * dtype.itemsize
+        if not 0 <= buffer.offset <= end <= self.plan.arena:
+            raise BadPlan(f"the buffer {buffer.name!r} does not lie in the arena")
+        return self._arena[buffer.offset : end].view(dtype)
+
+    def _named(self, buffer: Buffer, dtype: np.dtype[Any]) -> Array:
+        array = self.memory.get(buffer.name)
+        if array is None:
+            array = self.memory[buffer.name] = aligned(buffer.size * dtype.itemsize).view(dtype)
+        if array.dtype != dtype or array.size != buffer.size or not array.flags.c_contiguous:
+            raise BadPlan(f"the memory {buffer.name!r} holds {array.size} of {array.dtype}, not {buffer.size} {dtype}")
+        return array.reshape(-1)
+
+
+def stretches(loop: Loop, values: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """Where each turn of a loop begins, and how much it covers."""
+    extent = extent_at(loop.extent, values)
+    starts = range(0, extent, loop.chunk)
+    for start in reversed(starts) if loop.reverse else starts:
+        yield start, min(loop.chunk, extent - start)
+
+
+def aligned(size: int) -> Array:
+    """Zeroed bytes whose address is a multiple of 64."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT
+    return raw[start : start + size]
+
+
+def dtype_name(word: str) -> str:
+    """NumPy's name for the dtype that plans call `f32`, `i64`, `bool` …"""
+    return {"b": "bool", "f": "float", "i": "int", "u": "uint"}[word[0]] + word[1:].removeprefix("ool")
