@@ -237,3 +237,15 @@ class BranchWidth(Diagnostic):
     branch: str
     trunk: str
     width: object
+
+
+class UnknownChoice(Diagnostic):
+    code = "unknown-choice"
+    title = "no {what} is called `{name}`"
+    label = "not known"
+    notes = ("there are {known}",)
+    help = "did you mean `{suggestion}`?"
+    what: str
+    name: str
+    known: str
+    suggestion: str = ""

@@ -34,6 +34,7 @@ class Traced:
     metrics: tuple[Metric, ...]
     asserts: tuple[tuple[tree.Assert, Scope], ...]
     tracer: Tracer
+    scope: Scope
 
 
 def trace(
@@ -76,6 +77,7 @@ def trace(
         tuple(metrics),
         tuple(t.asserts),
         t,
+        scope,
     )
 
 

@@ -41,7 +41,7 @@ def names() -> frozenset[str]:
 def _load() -> None:
     from ..layers import activation, arithmetic, basic, convolution, loss, metric, number, random, reduction, shape
 
-    assert (activation, arithmetic, basic, convolution, loss, metric, number, random, reduction, shape)
+    assert all((activation, arithmetic, basic, convolution, loss, metric, number, random, reduction, shape))
 
 
 def _signature(build: Callable[..., Any]) -> Signature:
