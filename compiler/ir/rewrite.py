@@ -27,11 +27,14 @@ class SizesDiffer(Diagnostic):
     right_value: Size
 
 
-def rewrite(graph: Graph, rule: Rule) -> Graph:
-    """Each node through `rule`, in order, with its new inputs; None keeps it (rebuilt if its inputs changed)."""
-    b = Builder(Place(graph.nodes[0].place.span)) if graph.nodes else None
-    if b is None:
+def rewrite(graph: Graph, rule: Rule | None = None, builder: type[Builder] = Builder) -> Graph:
+    """Each node through `rule`, in order, with its new inputs; None keeps it (rebuilt if its inputs changed).
+
+    A pass that looks at every node wherever it is made gives a `builder` of its own instead.
+    """
+    if not graph.nodes:
         return graph
+    b = builder(Place(graph.nodes[0].place.span))
     new = copy(b, graph, rule)
     for guard in graph.guards:
         b.guard(guard.left, guard.right, guard.place)
@@ -46,11 +49,12 @@ def copy(b: Builder, graph: Graph, rule: Rule | None = None) -> dict[Node, Node]
         inputs = tuple(new[n] for n in node.inputs)
         with b.at(node.place):
             made = rule(b, node, inputs) if rule else None
-            new[node] = made if made is not None else _again(b, node, inputs)
+            new[node] = made if made is not None else again(b, node, inputs)
     return new
 
 
-def _again(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node:
+def again(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The node on new inputs; itself where they are the old ones."""
     if inputs == node.inputs or isinstance(node.op, Input | Literal):
         return b.keep(node)
     return b.add(node.op, *inputs, name=node.name)
