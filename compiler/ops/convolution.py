@@ -55,7 +55,7 @@ class Convolution(Op, abstract=True):
 
     def grouped(self, xp: Array, a: Array) -> Array:
         """An array [..., channels] as [..., groups, channels of a group]."""
-        return xp.reshape(a, (*a.shape[:-1], self.groups, -1))
+        return xp.reshape(a, (*a.shape[:-1], self.groups, a.shape[-1] // self.groups))
 
     def span(self, need: str) -> tuple[Axis, ...]:
         """The spatial axes of data or result: `window` towards each other, else whole."""
@@ -190,9 +190,13 @@ class ConvWeight(Convolution):
         wide = padded(xp, x, self.padding, 0)
         w = xp.zeros((*self.kernel, x.shape[-1] // self.groups, y.shape[-1]), dtype=x.dtype)
         for tap, where in taps(self.kernel, y.shape[1:-1], self.stride, self.dilation):
-            product = xp.einsum("...gc,...gk->cgk", self.grouped(xp, wide[where]), self.grouped(xp, y))
+            product = xp.einsum("pgc,pgk->cgk", *(self._pixels(xp, a) for a in (wide[where], y)))
             w[tap] = xp.reshape(product, w.shape[-2:])
         return xp.astype(w, arrays[0].dtype)
+
+    def _pixels(self, xp: Array, a: Array) -> Array:
+        """An array as [pixels of all images, groups, channels of a group]."""
+        return xp.reshape(a, (dims.product(a.shape[:-1]), self.groups, a.shape[-1] // self.groups))
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:

@@ -74,7 +74,7 @@ class Mod(Primitive):
 
 
 class Pow(Primitive):
-    """a to the b. With an exponent of 1 or more the gradient is finite where a is 0.
+    """a to the b. With an exponent of 0, or of 1 or more, the gradient is finite where a is 0.
 
     The exponent's gradient is a^b·log a, and 0 where a is not positive.
     """
@@ -83,10 +83,10 @@ class Pow(Primitive):
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         a, n = x
-        below = e.where(e.eq(n, 0.0), 1.0, n - 1.0)
+        base = e.where(e.apply("and", e.eq(a, 0.0), e.eq(n, 0.0)), 1.0, a)
         positive = a > 0.0
         exponent = e.where(positive, g * y * e.log(e.where(positive, a, 1.0)), 0.0)
-        return [g * (n * e.pow(a, below)), exponent]
+        return [g * (n * e.pow(base, n - 1.0)), exponent]
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         exponent = node.inputs[1].op

@@ -50,8 +50,10 @@ class Draw(Op, abstract=True):
     def check(self, c: Check, *types: Tensor) -> None:
         """Refuses what is no key and step."""
         key, step = types
-        if key != Tensor(U32, (2,)):
-            c.dtype(f"`{self.word}` needs a key of two words", f"{key}", advice="a key is u32[2]")
+        problem = f"`{self.word}` needs a key of two words, u32[2]"
+        if key.dtype is not U32 or key.rank != 1:
+            c.dtype(problem, f"{key}")
+        c.same(key.shape[0], 2, problem, found=f"{key}")
         if step.rank or step.dtype not in (U32, I64):
             c.dtype(f"`{self.word}` needs a step", f"{step}", advice="a step is a scalar, u32 or i64")
 
