@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..ir.dims import Dim, Size, ceil_divide
@@ -142,7 +144,8 @@ def max_pool2d(
 def average_pool2d(
     u: Use, x: Tensor, *, size: Extents, stride: Extents | None = None, padding: Padding = "valid", ceil: Flag = False
 ) -> Any:
-    return _pool(u, x, size, stride, padding, ceil, AveragePool)
+    """The mean of each window; padding is not counted."""
+    return _pool(u, x, size, stride, padding, ceil, partial(AveragePool, count_padding=False))
 
 
 def _conv(
@@ -172,7 +175,7 @@ def _conv(
     return u.activate(activation, add_bias(u, y, filters, bias))
 
 
-def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: type[Op]) -> Any:
+def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: Callable[..., Op]) -> Any:
     window = _extents(u, x, 2, size, size if stride is None else stride, 1)
     if window is None:
         return MISSING

@@ -249,3 +249,11 @@ class UnknownChoice(Diagnostic):
     name: str
     known: str
     suggestion: str = ""
+
+
+class NotYet(Diagnostic):
+    code = "not-supported"
+    title = "{what} is part of the language, but this version cannot do it"
+    label = "not supported yet"
+    help = "leave it out"
+    what: str

@@ -1,0 +1,154 @@
+"""A traced model to the graphs of its phases: predict, evaluate, gradients and train, over the same flat ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..spec.source import CompileError, Place
+from .differentiate import with_gradients
+from .ir import dims
+from .ir.dims import Size as Extent
+from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
+from .ir.types import F32
+from .ops.elementwise import Add, Cast, Mul
+from .ops.layout import Concat, Expand, Reshape
+from .ops.reduce import Mean, Sum
+from .ops.state import size_number
+from .parameters import Range, in_ranges
+from .passes.unused import drop_unused
+from .trace.errors import NoLoss
+from .trace.model import Traced
+from .training.settings import Training
+from .training.update import penalty, update_ranges
+
+LOSS = "loss"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """What a model computes in each phase. All graphs share weights and states by name.
+
+    - `predict`: the outputs;
+    - `evaluate`: for each loss and mean metric NAME its sum over the batch, `NAME.total`, and how many values it
+      sums, `NAME.count`; for a metric over the whole set its values, `NAME.0`, `NAME.1`;
+    - `gradients`: `loss`, each loss by name, and the gradient of each range, `gradient.RANGE`;
+    - `train`: `loss` and each loss, and as updates the next ranges, states and optimizer states.
+    """
+
+    traced: Mapping[str, Traced]
+    ranges: tuple[Range, ...]
+    training: Training
+
+    @cached_property
+    def predict(self) -> Graph:
+        traced = self.traced["predict"]
+        return drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.ranges)[0])
+
+    @cached_property
+    def evaluate(self) -> Graph:
+        traced = self.traced["evaluate"]
+        b, batch = traced.b, _batch(traced)
+        results: dict[str, Node] = {}
+        means = [(term.name, term.node, term.place) for term in traced.losses]
+        means += [(m.name, m.nodes[0], m.place) for m in traced.metrics if m.kind == "mean"]
+        for name, node, place in means:
+            with b.at(place):
+                results[f"{name}.total"], results[f"{name}.count"] = _summed(b, node, batch)
+        for metric in traced.metrics:
+            if metric.kind != "mean":
+                results |= {f"{metric.name}.{i}": n for i, n in enumerate(metric.nodes)}
+        return drop_unused(in_ranges(b.graph(results), self.ranges)[0])
+
+    @cached_property
+    def forward(self) -> Graph:
+        """Training's forward part: `loss`, each loss by name, and the next states."""
+        traced = self.traced["train"]
+        if not traced.losses:
+            raise CompileError((NoLoss(traced.b.place),))
+        b = traced.b
+        results: dict[str, Node] = {}
+        for term in traced.losses:
+            with b.at(term.place):
+                results[term.name] = _averaged(b, term.node)
+        with b.at(traced.losses[0].place):
+            total, *rest = results.values()
+            for more in rest:
+                total = b.add(Add(), total, more)
+        return drop_unused(b.graph({LOSS: total} | results, dict(traced.state_updates)))
+
+    @cached_property
+    def gradients(self) -> Graph:
+        b, results, gradients, _ = self._backward()
+        return b.graph(results | {f"gradient.{name}": g for name, g in gradients.items()})
+
+    @cached_property
+    def train(self) -> Graph:
+        b, results, gradients, updates = self._backward()
+        updates |= update_ranges(b, self.training, self.trained, gradients)
+        return b.graph(results, updates)
+
+    @property
+    def trained(self) -> tuple[Range, ...]:
+        return tuple(r for r in self.ranges if not r.treatment.frozen)
+
+    def _backward(self) -> tuple[Builder, dict[str, Node], dict[str, Node], dict[str, Node]]:
+        """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
+        graph, parts = in_ranges(self.forward, self.ranges)
+        wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
+        b = Builder(Place(graph.nodes[0].place.span))
+        for guard in graph.guards:
+            b.guard(guard.left, guard.right, guard.place)
+        new, flows = with_gradients(b, graph, {LOSS: None}, [parts[name] for name in wanted])
+        by_name = dict(zip(wanted, flows, strict=True))
+        results = {name: new[n] for name, n in graph.results}
+        thetas = {n.op.name: n for n in b.inputs if isinstance(n.op, Input)}
+        gradients = {}
+        for r in self.trained:
+            theta = thetas.get(r.name) or b.input(r.name, PARAMETER, r.type)
+            flat = _joined(b, r, by_name)
+            cost, gradients[r.name] = penalty(b, r, theta, flat)
+            if cost is not None:
+                results[LOSS] = b.add(Add(), results[LOSS], cost)
+        return b, results, gradients, {name: new[n] for name, n in graph.updates}
+
+
+def _joined(b: Builder, r: Range, gradients: Mapping[str, Node]) -> Node:
+    """The gradient of a range: those of its pieces, one after another, each computed in its place."""
+    flat = []
+    for piece in r.pieces:
+        size = dims.product(piece.shape)
+        if piece.name in gradients:
+            g = gradients[piece.name]
+            with b.at(g.place):
+                flat.append(b.add(Reshape((size,)), g))
+        else:
+            flat.append(_zeros(b, size))
+    return flat[0] if len(flat) == 1 else b.add(Concat(0), *flat)
+
+
+def _zeros(b: Builder, size: Extent) -> Node:
+    return b.add(Expand((size,)), b.literal(0.0, F32))
+
+
+def _averaged(b: Builder, node: Node) -> Node:
+    """A loss that is no scalar is averaged."""
+    return b.add(Mean(tuple(range(node.tensor.rank)), False), node) if node.tensor.rank else node
+
+
+def _summed(b: Builder, node: Node, batch: Extent) -> tuple[Node, Node]:
+    """The sum of the values of a batch and their number; a scalar stands for every sample."""
+    value = node if node.dtype.is_float else b.add(Cast(F32), node)
+    if not value.tensor.rank:
+        count = size_number(b, batch, F32)
+        return b.add(Mul(), value, count), count
+    return b.add(Sum(tuple(range(value.tensor.rank)), False), value), size_number(b, value.tensor.size, F32)
+
+
+def _batch(traced: Traced) -> Extent:
+    """The batch: the first dimension of every input."""
+    inputs = (n for n in traced.b.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET))
+    sizes = [n.shape[0] for n in inputs if n.shape]
+    return sizes[0] if sizes else 1
+

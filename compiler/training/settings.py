@@ -1,0 +1,59 @@
+"""The `train` section as plain data: what is done at each step, and what the training loop needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...spec import tree
+from ..settings import Reader
+from ..trace import errors
+from ..trace.model import Traced
+from .optimizers import OPTIMIZERS, Optimizer, Sgd
+from .schedules import SCHEDULES, Constant, Schedule
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
+    `patience` of 0 never stops early."""
+
+    optimizer: Optimizer = Sgd(0.01)
+    schedule: Schedule = Constant()
+    warmup: int = 0
+    epochs: int = 10
+    steps: int = 0
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    monitor: str = "loss"
+    patience: int = 0
+    seed: int = 0
+
+
+def training(model: tree.Model, traced: Traced) -> Training:
+    """The settings of the model, or their defaults; mistakes are reported to the tracer."""
+    if model.train is None:
+        return Training()
+    reader = Reader(traced.tracer, traced.scope, model.train.settings)
+    _unsupported(reader)
+    clip, stop = reader.inner("clip"), reader.inner("stop")
+    return Training(
+        optimizer=reader.choice("optimizer", OPTIMIZERS) or Training.optimizer,
+        schedule=reader.choice("schedule", SCHEDULES) or Training.schedule,
+        warmup=reader.whole("warmup", 0),
+        epochs=reader.whole("epochs", 10, least=1),
+        steps=reader.whole("steps", 0, least=1) if reader.expression("steps") else 0,
+        clip_norm=clip.number("norm", 0.0, least=0.0) if clip else 0.0,
+        clip_value=clip.number("value", 0.0, least=0.0) if clip else 0.0,
+        monitor=stop.word("monitor", "loss") if stop else "loss",
+        patience=stop.whole("patience", 0, least=1) if stop else 0,
+        seed=reader.whole("seed", 0),
+    )
+
+
+def _unsupported(reader: Reader) -> None:
+    """Settings of the language that this version does not carry out are refused, never ignored."""
+    for name in ("average", "precision"):
+        value: Any = reader.expression(name)
+        if value is not None:
+            reader.t.wrong(errors.NotYet, value.span, what=f"`{name}`")

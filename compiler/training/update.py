@@ -1,0 +1,114 @@
+"""Gradients of flat ranges to their next values: penalties, clipping, the optimizer, decay, norms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..ir import dims
+from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
+from ..ir.types import F32, I64, Tensor
+from ..ops.elementwise import Add, Cast, Div, Ge, Max, Min, Mul, Where
+from ..ops.layout import Concat, Reshape
+from ..ops.reduce import Sum
+from ..ops.state import Part
+from ..ops.unary import Abs, Sign, Sqrt, Square
+from ..parameters import Piece, Range
+from .arithmetic import Formula
+from .optimizers import decay_of
+from .schedules import rate_at
+from .settings import Training
+
+STEP, EPOCH = "step", "epoch"
+
+
+def penalty(b: Builder, r: Range, theta: Node, gradient: Node) -> tuple[Node | None, Node]:
+    """What the range adds to the loss by its L1 and L2, and its gradient with theirs."""
+    cost: Node | None = None
+    for factor, value, slope in (
+        (r.treatment.l2, lambda: b.add(Square(), theta), lambda: b.add(Mul(), theta, b.literal(2.0, r.dtype))),
+        (r.treatment.l1, lambda: b.add(Abs(), theta), lambda: b.add(Sign(), theta)),
+    ):
+        if factor:
+            strength = b.literal(factor, r.dtype)
+            term = b.add(Mul(), b.add(Sum((0,), False), value()), strength)
+            cost = term if cost is None else b.add(Add(), cost, term)
+            gradient = b.add(Add(), gradient, b.add(Mul(), slope(), strength))
+    return cost, gradient
+
+
+def update_ranges(
+    b: Builder, training: Training, ranges: tuple[Range, ...], gradients: Mapping[str, Node]
+) -> dict[str, Node]:
+    """The next value of each range and of what the optimizer remembers of it."""
+    f = Formula(b)
+    step = b.add(Cast(F32), _control(b, STEP))
+    gradients = _clipped(b, training, gradients)
+    rate = rate_at(f, training.schedule, training.optimizer.rate, f.value(step), training.warmup)
+    updates: dict[str, Node] = {}
+    for r in ranges:
+        theta = _named(b, r.name) or b.input(r.name, PARAMETER, r.type)
+        names = [f"{state}.{r.name}" for state in training.optimizer.remembered]
+        before = [b.input(name, STATE, r.type) for name in names]
+        own = rate * r.treatment.rate_multiplier if r.treatment.rate_multiplier != 1 else rate
+        own = own if not isinstance(own, int | float) else f.value(b.literal(own, F32))
+        value, after = training.optimizer.update(
+            f, f.value(theta), f.value(gradients[r.name]), f.values(*before), own, f.value(step)
+        )
+        decay = decay_of(training.optimizer) if r.treatment.weight_decay is None else r.treatment.weight_decay
+        if decay:
+            value = value - f.value(theta) * (own * decay)
+        new = [f.node(value), *map(f.node, after)]
+        new[0] = _within_norms(b, r, new[0])
+        if r.treatment.frozen_until:
+            new = _when_thawed(b, r, new, [theta, *before])
+        updates |= dict(zip((r.name, *names), new, strict=True))
+    return updates
+
+
+def _clipped(b: Builder, training: Training, gradients: Mapping[str, Node]) -> Mapping[str, Node]:
+    """Gradients whose values, and then whose common norm, are bounded."""
+    if training.clip_value:
+        most, least = b.literal(training.clip_value, F32), b.literal(-training.clip_value, F32)
+        gradients = {n: b.add(Max(), b.add(Min(), g, most), least) for n, g in gradients.items()}
+    if training.clip_norm:
+        squares = [b.add(Sum((0,), False), b.add(Square(), g)) for g in gradients.values()]
+        total = squares[0]
+        for more in squares[1:]:
+            total = b.add(Add(), total, more)
+        bound = b.literal(training.clip_norm, F32)
+        scale = b.add(Div(), bound, b.add(Max(), b.add(Sqrt(), total), bound))
+        gradients = {n: b.add(Mul(), g, scale) for n, g in gradients.items()}
+    return gradients
+
+
+def _within_norms(b: Builder, r: Range, theta: Node) -> Node:
+    """Every column of every weight scaled down to a norm of at most `max_norm` (Srebro et al. 2005)."""
+    if not r.treatment.max_norm:
+        return theta
+    pieces = [_within_norm(b, r, theta, piece) for piece in r.pieces]
+    return pieces[0] if len(pieces) == 1 else b.add(Concat(0), *pieces)
+
+
+def _within_norm(b: Builder, r: Range, theta: Node, piece: Piece) -> Node:
+    weight = b.add(Part(piece.offset, piece.shape), theta)
+    if len(piece.shape) > 1:
+        axes = tuple(range(len(piece.shape) - 1))
+        norm = b.add(Sqrt(), b.add(Sum(axes, True), b.add(Square(), weight)))
+        bound = b.literal(r.treatment.max_norm, r.dtype)
+        weight = b.add(Mul(), weight, b.add(Div(), bound, b.add(Max(), norm, bound)))
+    return b.add(Reshape((dims.product(piece.shape),)), weight)
+
+
+def _when_thawed(b: Builder, r: Range, new: list[Node], old: list[Node]) -> list[Node]:
+    """The new values from epoch `frozen_until` on (counted from 0), until then the old ones."""
+    epoch = _control(b, EPOCH)
+    thawed = b.add(Ge(), epoch, b.literal(r.treatment.frozen_until, I64))
+    return [b.add(Where(), thawed, after, before) for after, before in zip(new, old, strict=True)]
+
+
+def _control(b: Builder, name: str) -> Node:
+    return _named(b, name) or b.input(name, CONTROL, Tensor(I64, ()))
+
+
+def _named(b: Builder, name: str) -> Node | None:
+    return next((n for n in b.inputs if isinstance(n.op, Input) and n.op.name == name), None)
