@@ -7,7 +7,7 @@ from .lexer import FOREIGN, Token, tokenise
 from .source import Diagnostic, Place, Source, Span
 from .tree import Syntax
 
-MAX_DEPTH = 64
+MAX_DEPTH = 56
 MAX_HEIGHT = 160
 
 STRUCTURE = frozenset(
@@ -106,9 +106,9 @@ class Cursor:
 
     # Depth
 
-    def enter(self) -> None:
-        """Go one level deeper; leave with `depth -= 1`."""
-        self.depth += 1
+    def enter(self, levels: int = 1) -> None:
+        """Go deeper; leave with `depth -= levels`. A body counts as two, so that it nests as deep in YAML."""
+        self.depth += levels
         if self.depth > MAX_DEPTH:
             raise Mistake(TooDeep(self.place(), MAX_DEPTH))
 

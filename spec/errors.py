@@ -54,11 +54,13 @@ class UnclosedBracket(Diagnostic):
     bracket: str
     closing: str
     found: str
+    instead: str = ""
 
     code = "unclosed-bracket"
     title = "`{bracket}` is never closed"
     label = "opened here"
     notes = ("expected `{closing}`, found {found}",)
+    help = "{instead}"
 
 
 class ExtraBracket(Diagnostic):
@@ -204,3 +206,20 @@ class UnknownVersion(Diagnostic):
     code = "unknown-version"
     title = "this compiler reads version 1 of the language, not {found}"
     help = "upgrade axonc, or write `axonc 1`"
+
+
+class UnprintableCharacter(Diagnostic):
+    found: str
+
+    code = "unprintable-character"
+    title = "the character {found} cannot stand in a spec"
+    help = "delete it"
+
+
+class MissingResult(Diagnostic):
+    name: str
+
+    code = "missing-result"
+    title = "block `{name}` has no result"
+    notes = ("the result of a block is the value on its last line",)
+    help = "end it with a value that has no name"

@@ -162,7 +162,8 @@ def postfix(c: Cursor) -> Expression:
             indices = _indices(c)
             value = Index(c.span(start), value, indices)
         elif c.take("."):
-            value = Member(c.span(start), value, name(c, "the name of a part"))
+            part = name(c, "the name of a part")
+            value = Member(c.span(start), value, part)
             c.height = 0
         else:
             return value

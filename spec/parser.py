@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from .cursor import RESERVED_IN_YAML, Cursor, Mistake
-from .errors import DuplicateName, DuplicateSection, ReservedName, SettingSign, UnknownVersion
-from .expression import COMPARISONS, name, new_name, number, pipe, text, type_
+from .errors import DuplicateSection, ReservedName, SettingSign, UnknownVersion
+from .expression import name, new_name, number, pipe, text, type_
+from .names import check_definitions
 from .record import replace
 from .source import Diagnostic, Source, Span
 from .statements import (
@@ -15,8 +15,8 @@ from .statements import (
     check_results,
     close_brace,
     named,
+    one_by_one,
     open_brace,
-    report_mistake,
     separated,
     statement,
 )
@@ -30,7 +30,6 @@ from .tree import (
     Constant,
     Data,
     Declare,
-    Expression,
     Generate,
     Group,
     If,
@@ -49,10 +48,7 @@ from .tree import (
     Slot,
     Statement,
     Train,
-    Type,
 )
-
-T = TypeVar("T")
 
 
 class Version(Statement):
@@ -74,42 +70,11 @@ def parse(source: Source, *, library: bool = False) -> tuple[Model, list[Diagnos
     With `library` reserved words may name values, as in the standard library (`weight weight: f32[a, b]`).
     """
     c = Cursor(source, library=library)
-    sections = separated(c, "end", _section)
+    sections = one_by_one(separated(c, "end", _section))
     below = c.comments_before(len(source.text) + 1)
     model = _assemble(c, sections, below)
+    check_definitions(model, c.mistakes)
     return model, sorted(c.mistakes, key=lambda mistake: mistake.place.span.start)
-
-
-def parse_part(
-    source: Source, start: int, end: int, read: Callable[[Cursor], T], *, words_are_free: bool = False
-) -> tuple[T | None, list[Diagnostic]]:
-    """What stands in `source.text[start:end]`, by one of the readers of the grammar, and its mistakes."""
-    c = Cursor(source, start, end, library=words_are_free)
-    c.take("line")
-    try:
-        found = read(c)
-        c.take("line")
-        if c.token.kind != "end":
-            raise c.unexpected("the end of the expression")
-    except Mistake as mistake:
-        report_mistake(c, mistake.diagnostic, 0)
-        return None, c.mistakes
-    return found, c.mistakes
-
-
-def declaration(c: Cursor) -> tuple[Type, Expression | None]:
-    """`f32[a, b] = normal(0.02)`: what YAML has for a weight or a state."""
-    declared = type_(c)
-    return declared, pipe(c) if c.take("=") else None
-
-
-def relation(c: Cursor) -> tuple[str, Span, Expression]:
-    """`<= 1M`: the operator, its place, and what stands right of it."""
-    operator = c.token
-    if operator.kind not in COMPARISONS:
-        raise c.unexpected("a comparison such as `<= 1M`")
-    c.advance()
-    return operator.kind, c.span(operator.start), pipe(c)
 
 
 def _section(c: Cursor) -> Statement:
@@ -169,7 +134,7 @@ def _data(c: Cursor) -> Data:
     free, c.words_are_free = c.words_are_free, True
     items = close_brace(c, opener, separated(c, "}", _bind_or_setting))
     c.words_are_free = free
-    bindings = tuple(item for item in items if isinstance(item, Binding))
+    bindings = tuple(sorted((item for item in items if isinstance(item, Binding)), key=lambda item: item.target))
     others = tuple(item for item in items if isinstance(item, Setting))
     return Data(c.span(start), source, bindings, Settings(c.span(brace), others))
 
@@ -181,7 +146,8 @@ def _bind_or_setting(c: Cursor) -> Binding | Setting:
         return _setting(c)
     label = name(c, "the name of an input")
     c.expect("=", "`=`", f"write `target {label.text} = column`")
-    return Binding(c.span(start), target is not None, label, pipe(c))
+    value = pipe(c)
+    return Binding(c.span(start), target is not None, label, value)
 
 
 def _setting(c: Cursor) -> Setting:
@@ -208,7 +174,8 @@ def _input(c: Cursor) -> Input:
     start = c.advance().start
     label = new_name(c, "the name of an input")
     c.expect(":", "`:` and a type", f"write `input {label.text}: f32[N, 8]`")
-    return Input(c.span(start), label, type_(c))
+    declared = type_(c)
+    return Input(c.span(start), label, declared)
 
 
 def _block(c: Cursor) -> Block:
@@ -222,8 +189,8 @@ def _block(c: Cursor) -> Block:
     inputs = _slots(c)
     settings = _slots(c) if c.take(";") else ()
     c.close(opener, ")")
-    check_distinct(c, "slot", tuple(slot.name for slot in inputs + settings))
-    return Block(c.span(start), label, inputs, settings, read_body(c, "block", result=True))
+    statements = read_body(c, "block", result=True)
+    return Block(c.span(start), label, inputs, settings, statements)
 
 
 def _slots(c: Cursor) -> tuple[Slot, ...]:
@@ -252,18 +219,21 @@ def _output(c: Cursor) -> Output:
 def _metric(c: Cursor) -> Metric:
     start = c.advance().start
     label = named(c)
-    return Metric(c.span(start), label, pipe(c))
+    value = pipe(c)
+    return Metric(c.span(start), label, value)
 
 
 def _train(c: Cursor) -> Train:
     start = c.advance().start
-    return Train(c.span(start), _settings(c, "train"))
+    settings = _settings(c, "train")
+    return Train(c.span(start), settings)
 
 
 def _group(c: Cursor) -> Group:
     start = c.advance().start
     pattern = text(c, "a pattern in quotes", 'write `group "head.*" { ... }`')
-    return Group(c.span(start), pattern, _settings(c, "group"))
+    settings = _settings(c, "group")
+    return Group(c.span(start), pattern, settings)
 
 
 def _generate(c: Cursor) -> Generate:
@@ -272,7 +242,8 @@ def _generate(c: Cursor) -> Generate:
     if not c.take_word("from"):
         raise c.unexpected("`from`", f"write `generate {grown.text} from logits {{ ... }}`")
     origin = pipe(c)
-    return Generate(c.span(start), grown, origin, _settings(c, "generate"))
+    settings = _settings(c, "generate")
+    return Generate(c.span(start), grown, origin, settings)
 
 
 _SECTIONS: dict[str, Callable[[Cursor], Statement]] = {
@@ -304,7 +275,7 @@ def _assemble(c: Cursor, sections: tuple[Statement, ...], below: tuple[str, ...]
     header = only(Header, "model")
     body = tuple(node for node in sections if isinstance(node, Assign | Result | Declare | Repeat | If))
     check_results(c, body, "at the top level", last=False)
-    model = Model(
+    return Model(
         Span(c.source, 0, len(c.source.text)),
         version.number if version else None,
         header.name if header else None,
@@ -323,8 +294,6 @@ def _assemble(c: Cursor, sections: tuple[Statement, ...], below: tuple[str, ...]
         asserts=every(Assert),
         comments=_file_comments(version, header, below),
     )
-    check_definitions(c, model)
-    return model
 
 
 def _file_comments(version: Version | None, header: Header | None, below: tuple[str, ...]) -> Comments:
@@ -332,19 +301,3 @@ def _file_comments(version: Version | None, header: Header | None, below: tuple[
     before = [line for comments in found for line in (*comments.before, *comments.below)]
     after = [comments.after for comments in found if comments.after]
     return Comments((*before, *after[:-1]), after[-1] if after else "", below)
-
-
-def check_definitions(c: Cursor, model: Model) -> None:
-    """No input twice, and no constant or block twice."""
-    check_distinct(c, "input", tuple(node.name for node in model.inputs))
-    check_distinct(c, "name", (*(node.name for node in model.constants), *(node.name for node in model.blocks)))
-
-
-def check_distinct(c: Cursor, what: str, names: tuple[Name, ...]) -> None:
-    """Report each name that is given again."""
-    first: dict[str, Name] = {}
-    for label in names:
-        known = first.setdefault(label.text, label)
-        if known is not label:
-            related = (("first defined here", known.span),)
-            c.report(DuplicateName(c.place_of(label), what, label.text, related=related))

@@ -12,10 +12,14 @@ from .record import Record
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text that people wrote: a spec file, a `--set` argument, or the node of a model file."""
+    """A text that people wrote: a spec file, a `--set` argument, or the node of a model file.
+
+    `included` says through which `include` statements it was reached, innermost first.
+    """
 
     name: str
     text: str
+    included: tuple[Frame, ...] = ()
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -77,6 +81,11 @@ class Place:
 
     span: Span
     chain: tuple[Frame, ...] = ()
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The chain, and behind it the includes through which the file was reached."""
+        return self.chain + self.span.source.included
 
     def __str__(self) -> str:
         return str(self.span)

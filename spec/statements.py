@@ -15,13 +15,12 @@ from .errors import (
     MisplacedSection,
     NotAComparison,
     NotAName,
-    Unexpected,
     UnnamedScanSetting,
 )
 from .expression import COMPARISONS, arguments, check_new_name, name, new_name, pipe, type_, values
 from .lexer import Token
 from .record import replace
-from .source import Diagnostic
+from .recovery import AFTER_SECTION, FOREIGN_WORDS, SECTIONS, check_end, has_left_body, report_mistake, skip_indented
 from .tree import (
     Argument,
     Assert,
@@ -43,32 +42,7 @@ from .tree import (
 
 S = TypeVar("S", bound=Statement)
 
-SECTIONS = frozenset("axonc model include data input block output metric train group generate".split())
-_AFTER_SECTION = frozenset(("name", "text", "number", "{"))
 _WITH_BODY = frozenset("block repeat if scan data train group generate".split())
-
-_FOREIGN = {
-    "for": "write `repeat i in n { ... }`, or `scan x in xs with h = h0 { ... }` for a loop over time",
-    "while": "write `repeat n { ... }`: how often is known when compiling",
-    "def": "write `block f(x; units) { ... }`",
-    "fn": "write `block f(x; units) { ... }`",
-    "func": "write `block f(x; units) { ... }`",
-    "function": "write `block f(x; units) { ... }`",
-    "class": "write `block f(x; units) { ... }`",
-    "return": "a block's result is its last line: leave the word out",
-    "let": "write `y = ...`",
-    "var": "write `y = ...`",
-    "const": "constants stand in the model line: `model m(d = 64)`",
-    "import": 'write `include "blocks.axon"`',
-    "from": 'write `include "blocks.axon"`',
-    "elif": "write `else if`",
-    "elseif": "write `else if`",
-    "elsif": "write `else if`",
-    "param": "write `weight W: f32[a, b]`",
-    "parameter": "write `weight W: f32[a, b]`",
-    "outputs": "write `output p = softmax(logits)`",
-    "inputs": "write `input x: f32[N, 8]`",
-}
 
 
 def separated(c: Cursor, closing: str, read: Callable[[Cursor], S]) -> tuple[S, ...]:
@@ -77,7 +51,7 @@ def separated(c: Cursor, closing: str, read: Callable[[Cursor], S]) -> tuple[S, 
     while True:
         while c.take("line") or c.take(";"):
             pass
-        if c.token.kind in (closing, "end") or (closing == "}" and _left_body(c)):
+        if c.token.kind in (closing, "end") or (closing == "}" and has_left_body(c)):
             return tuple(found)
         if c.token.kind == "}":
             c.report(ExtraBracket(c.place(), c.advance().text))
@@ -85,12 +59,6 @@ def separated(c: Cursor, closing: str, read: Callable[[Cursor], S]) -> tuple[S, 
         node = _guarded(c, read)
         if node is not None:
             found.append(node)
-
-
-def _left_body(c: Cursor) -> bool:
-    """Whether a section begins at the margin, so that a `}` must have been forgotten before it."""
-    is_section = c.token.text in SECTIONS and c.following().kind in _AFTER_SECTION
-    return is_section and c.starts_line() and c.margin(c.token) == 0
 
 
 def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
@@ -101,7 +69,7 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     headers, c.headers = c.headers, []
     try:
         node = read(c)
-        _end(c, first)
+        check_end(c, first)
     except Mistake as mistake:
         c.depth, c.words_are_free = depth, free
         report_mistake(c, mistake.diagnostic, known)
@@ -117,36 +85,6 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     return replace(node, comments=Comments((*before, *mine, *inside), after, node.comments.below))
 
 
-def _end(c: Cursor, first: Token) -> None:
-    if c.token.kind in ("line", ";", "}", "end") or c.starts_line():
-        return
-    if c.token.text in _FOREIGN:
-        raise Mistake(ForeignWord(c.place(), c.token.text, _FOREIGN[c.token.text]))
-    if c.token.kind == "=" and first.text in ("if", "repeat", "assert"):
-        raise Mistake(EqualsInCondition(c.place()))
-    raise c.unexpected("the end of the statement", _advice(c, first))
-
-
-def _advice(c: Cursor, first: Token) -> str:
-    """What somebody may have meant who wrote one thing too many."""
-    token = c.token
-    if token.kind in ("name", "number", "text") and c.tokens[c.index - 1].kind == "name":
-        return f"a call is written `{c.tokens[c.index - 1].text}({token.text})`"
-    if token.kind == ":" and c.tokens[c.index - 1] is first:
-        return f"an input is declared by `input {first.text}: f32[N, 8]`, a weight by `weight {first.text}: f32[a, b]`"
-    return ""
-
-
-def report_mistake(c: Cursor, diagnostic: Diagnostic, known: int) -> None:
-    """A reserved word used as a value is what then could not be read on: one mistake, told once."""
-    for i, earlier in enumerate(c.mistakes[known:], known):
-        if earlier.code == "reserved-name" and earlier.place.span.end >= c.tokens[max(c.index - 1, 0)].start:
-            del c.mistakes[i:]
-            c.report(Unexpected(earlier.place, "a value", f"the word `{earlier.place.span.text}`"))
-            return
-    c.report(diagnostic)
-
-
 def _skip(c: Cursor, first: Token) -> None:
     """To the end of a statement that could not be read; mistakes in its body are found all the same."""
     while c.token.kind not in ("line", ";", "}", "end"):
@@ -155,7 +93,7 @@ def _skip(c: Cursor, first: Token) -> None:
         else:
             c.advance()
     if c.tokens[c.index - 1].kind == ":" or (first.text in _WITH_BODY and c.tokens[c.index - 1].kind != "}"):
-        _skip_indented(c, first)
+        skip_indented(c, first)
 
 
 def _skip_body(c: Cursor, first: Token) -> None:
@@ -168,18 +106,6 @@ def _skip_body(c: Cursor, first: Token) -> None:
     c.take("}")
 
 
-def _skip_indented(c: Cursor, first: Token) -> None:
-    """Past the lines that were meant as the body of a statement whose `{` is missing, and past their `}`."""
-    margin = c.margin(first)
-    while c.token.kind == "line" and c.following().kind != "end" and c.margin(c.following()) > margin:
-        c.advance()
-        while c.token.kind not in ("line", "end"):
-            c.advance()
-    if c.token.kind == "line" and c.following().kind == "}" and c.margin(c.following()) == margin:
-        c.advance()
-        c.advance()
-
-
 def statement(c: Cursor) -> Body:
     """One statement of a body; what can only stand at the top level is reported."""
     token = c.token
@@ -187,10 +113,10 @@ def statement(c: Cursor) -> Body:
         if token.text in _STATEMENTS:
             return _STATEMENTS[token.text](c)
         following = c.following().kind
-        if token.text in SECTIONS and following in _AFTER_SECTION:
+        if token.text in SECTIONS and following in AFTER_SECTION:
             raise Mistake(MisplacedSection(c.place(), token.text))
-        if token.text in _FOREIGN and following in _AFTER_SECTION:
-            raise Mistake(ForeignWord(c.place(), token.text, _FOREIGN[token.text]))
+        if token.text in FOREIGN_WORDS and following in AFTER_SECTION:
+            raise Mistake(ForeignWord(c.place(), token.text, FOREIGN_WORDS[token.text]))
         if token.text == "else":
             raise c.unexpected("a statement", "`else` follows the `}` of its `if`")
     if token.kind == "//" or (token.kind == "/" and c.following().kind in ("*", "**")):
@@ -229,10 +155,10 @@ def _names(c: Cursor, left: tuple[Expression, ...], where: str) -> tuple[Name, .
 def body(c: Cursor, word: str, *, result: bool = False) -> tuple[Body, ...]:
     """`{ statements }`; with `result` the last may be a bare value."""
     opener = open_brace(c, word)
-    c.enter()
+    c.enter(2)
     found = separated(c, "}", statement)
-    c.depth -= 1
-    found = close_brace(c, opener, found)
+    c.depth -= 2
+    found = one_by_one(close_brace(c, opener, found))
     check_results(c, found, f"in the body of `{word}`", last=result)
     return found
 
@@ -265,6 +191,24 @@ def close_brace(c: Cursor, opener: Token, found: tuple[S, ...]) -> tuple[S, ...]
     return (*found[:-1], replace(last, comments=replace(last.comments, below=below)))
 
 
+def one_by_one(found: tuple[S, ...]) -> tuple[S | Declare | Assert, ...]:
+    """Each weight, state and assertion as a statement of its own: how they share lines means nothing."""
+    return tuple(single for node in found for single in _singles(node))
+
+
+def _singles(node: S) -> tuple[S | Declare | Assert, ...]:
+    parts: tuple[Declare | Assert, ...]
+    if isinstance(node, Declare) and len(node.names) > 1:
+        parts = tuple(replace(node, names=(label,), comments=Comments()) for label in node.names)
+    elif isinstance(node, Assert) and len(node.relations) > 1:
+        parts = tuple(replace(node, relations=(relation,), comments=Comments()) for relation in node.relations)
+    else:
+        return (node,)
+    first = replace(parts[0], comments=Comments(node.comments.before))
+    last = replace(parts[-1], comments=Comments((), node.comments.after, node.comments.below))
+    return (first, *parts[1:-1], last)
+
+
 def check_results(c: Cursor, found: tuple[Body, ...], where: str, *, last: bool) -> None:
     for node in found[: len(found) - last]:
         if isinstance(node, Result):
@@ -294,7 +238,8 @@ def _repeat(c: Cursor) -> Repeat:
         raise c.unexpected("`in`")
     else:
         over = found[0]
-    return Repeat(c.span(start), names, over, body(c, "repeat"))
+    turns = body(c, "repeat")
+    return Repeat(c.span(start), names, over, turns)
 
 
 def _if(c: Cursor) -> If:
@@ -325,7 +270,8 @@ def scan(c: Cursor) -> Scan:
         carried.append(_carried(c))
         while c.take(","):
             carried.append(_carried(c))
-    return Scan(c.span(start), settings, tuple(over), tuple(carried), body(c, "scan", result=True))
+    step = body(c, "scan", result=True)
+    return Scan(c.span(start), settings, tuple(over), tuple(carried), step)
 
 
 def _check_settings(c: Cursor, settings: tuple[Argument, ...]) -> None:
@@ -339,21 +285,24 @@ def _over(c: Cursor) -> Over:
     item = new_name(c)
     if not c.take_word("in"):
         raise c.unexpected("`in`", "a scan is written `scan x in xs with h = h0 { ... }`")
-    return Over(c.span(start), item, pipe(c))
+    value = pipe(c)
+    return Over(c.span(start), item, value)
 
 
 def _carried(c: Cursor) -> Over:
     start = c.token.start
     item = new_name(c)
     c.expect("=", "`=` and a first value")
-    return Over(c.span(start), item, pipe(c))
+    value = pipe(c)
+    return Over(c.span(start), item, value)
 
 
 def loss(c: Cursor) -> Loss:
     """`loss name = value` or `loss value`."""
     start = c.advance().start
     label = named(c)
-    return Loss(c.span(start), label, pipe(c))
+    value = pipe(c)
+    return Loss(c.span(start), label, value)
 
 
 def named(c: Cursor) -> Name | None:

@@ -1,0 +1,54 @@
+"""The mistakes that settings of the fixed sections can hold: one class for each."""
+
+from __future__ import annotations
+
+from .source import Diagnostic
+
+
+class UnknownSetting(Diagnostic):
+    name: str
+    where: str
+    suggestion: str = ""
+    elsewhere: str = ""
+    known: str = ""
+
+    code = "unknown-setting"
+    title = "`{name}` is no setting of {where}"
+    notes = ("`{name}` belongs to {elsewhere}", "{where} has {known}")
+    help = "did you mean `{suggestion}`?"
+
+
+class DuplicateSetting(Diagnostic):
+    name: str
+    where: str
+
+    code = "duplicate-setting"
+    title = "`{name}` is given twice in {where}"
+    label = "given again here"
+
+
+class WrongSetting(Diagnostic):
+    name: str
+    expected: str
+    found: str
+
+    code = "wrong-setting"
+    title = "`{name}` takes {expected}"
+    label = "this is {found}"
+
+
+class MissingBraces(Diagnostic):
+    name: str
+
+    code = "missing-braces"
+    title = "`{name}` takes settings, not a value"
+    help = "write `{name} {{ ... }}`, in YAML `{name}: {{...}}`"
+
+
+class MisplacedBraces(Diagnostic):
+    name: str
+    expected: str
+
+    code = "misplaced-braces"
+    title = "`{name}` takes {expected}, not settings"
+    help = "in YAML a call is written `{name}: {{word: arguments}}`"
