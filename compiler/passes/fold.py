@@ -56,4 +56,4 @@ def _value(node: Node, arrays: list[Any]) -> Any:
 
 
 def _is_uniform(value: Any) -> bool:
-    return value.size > 0 and value.tobytes() == value.flat[0].tobytes() * value.size
+    return bool(value.size > 0 and value.tobytes() == value.flat[0].tobytes() * value.size)

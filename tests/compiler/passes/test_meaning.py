@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-
 from axonc.compiler.ir.graph import Graph
 from axonc.compiler.ir.text import read, write
 from axonc.compiler.ir.verify import verify
@@ -14,6 +12,7 @@ from axonc.compiler.passes.fold import fold
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
 from axonc.compiler.passes.unused import drop_unused
+from hypothesis import given, settings
 
 from ..graphs import assert_same_meaning, graphs
 
