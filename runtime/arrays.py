@@ -84,6 +84,8 @@ class OutOfRange(ValueError):
 
 def _ufunc(function: np.ufunc) -> Binder:
     def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        if function in (np.maximum, np.minimum):  # a third position is deprecated for these two
+            return (partial(function, *_arrays(reads), out=writes[0]),)
         return (partial(function, *_arrays(reads), writes[0]),)
 
     return bind

@@ -99,4 +99,10 @@ def _polynomial(x: Expr, coefficients: tuple[float, ...]) -> Expr:
     return e.apply("add", total, coefficients[-1])
 
 
-RULES: dict[str, Callable[..., Expr | None]] = {"pow": _pow, "sigmoid": _sigmoid, "erf": _erf}
+def _where(x: Expr, condition: Expr, yes: Expr, no: Expr) -> Expr | None:
+    if condition.word != "const":
+        return None
+    return yes if condition.value else no
+
+
+RULES: dict[str, Callable[..., Expr | None]] = {"pow": _pow, "sigmoid": _sigmoid, "erf": _erf, "where": _where}

@@ -40,9 +40,16 @@ class Place:
 
 
 class Member(NamedTuple):
+    """A buffer, or a part of one that is written on its own: when its contents are needed, and where they lie.
+
+    `move` is the whole buffer's; the part is the `size` elements that `region` moves.
+    """
+
     buffer: Buffer
     life: Life
     move: Move
+    region: Move
+    size: Size
 
 
 def place_values(code: Code, most: int) -> Code:
@@ -60,8 +67,21 @@ class Destination:
         self.places: dict[Buffer, Place] = {}
         self.moves: dict[Buffer, Move] = {}
         for buffer, lives in self.lives.of.items():
-            still = Move(buffer, 0)
-            self.places[buffer] = Place(buffer, [Member(buffer, life, still) for life in lives])
+            self.places[buffer] = Place(buffer, self._parts(buffer) or [_whole(buffer, life) for life in lives])
+
+    def _parts(self, buffer: Buffer) -> list[Member]:
+        """The parts of a buffer that copies write one after the other, each needed from its own copy on."""
+        writes = [a for a in self.lives.accesses[buffer] if a.write]
+        if len(writes) < 2 or buffer.home != "arena" or any(a.blocks for a in self.lives.accesses[buffer]):
+            return []
+        parts = []
+        for access in writes:
+            region = region_of(access.window)
+            if region is None or self.lives.instruction(access.position).name != "copy":
+                return []
+            life = Life(access.position, self.lives.of[buffer][0].end, access.position)
+            parts.append(Member(buffer, life, Move(buffer, 0), region, access.window.type.size))
+        return parts
 
     def run(self) -> Code:
         lines = list(self.lives.instructions())
@@ -139,10 +159,10 @@ class Destination:
         mine, theirs = self.places[buffer], self.places[move.target]
         moved: list[Member] = []
         for member in mine.members:
-            composed = composed_move(member.move, move)
-            if composed is None or not self._expressible(member.buffer, composed):
+            composed, region = composed_move(member.move, move), composed_move(member.region, move)
+            if composed is None or region is None or not self._expressible(member.buffer, composed):
                 return False
-            moved.append(member._replace(move=composed))
+            moved.append(member._replace(move=composed, region=region))
         for a in moved:
             for b in theirs.members:
                 if self._conflict(a, b):
@@ -176,8 +196,8 @@ class Destination:
         """Whether `made` begins where `dying` ends, at an instruction that may write where it reads; or copies it."""
         if made.life.start == ALWAYS[0]:
             return False
-        line = self.lives.at(made.life.start)
-        if line is None or not line.writes or line.writes[0].buffer is not made.buffer:
+        line = self.lives.instruction(made.life.start)
+        if not line.writes or line.writes[0].buffer is not made.buffer:
             return False
         wanted = moved_window(line.writes[0], made.move)
         for i, read in enumerate(line.reads):
@@ -192,16 +212,27 @@ class Destination:
 
     def _overlap(self, a: Member, b: Member) -> bool:
         """Whether two regions of one buffer share elements for some count."""
-        if a.move.row and b.move.row and a.move.pitch == b.move.pitch:
-            return _ranges_meet((a.move.offset, a.move.row), (b.move.offset, b.move.row), self.most)
+        x, y = a.region, b.region
+        if x.row and x.pitch == y.pitch and not _ranges_meet(_columns(x), _columns(y), self.most):
+            return False
         return _ranges_meet(_span(a), _span(b), self.most)
 
 
+def _whole(buffer: Buffer, life: Life) -> Member:
+    still = Move(buffer, 0)
+    return Member(buffer, life, still, still, buffer.size)
+
+
 def _span(member: Member) -> tuple[Size, Size]:
-    size, move = member.buffer.size, member.move
-    if move.row:
-        return move.offset, dims.floor_divide(size, move.row) * move.pitch
-    return move.offset, size
+    size, region = member.size, member.region
+    if region.row:
+        return region.offset, dims.floor_divide(size, region.row) * region.pitch
+    return region.offset, size
+
+
+def _columns(region: Move) -> tuple[Size, Size]:
+    """The columns of its rows that a region covers; none but whole ones are known, so it must not wrap."""
+    return region.offset - dims.floor_divide(region.offset, region.pitch) * region.pitch, region.row
 
 
 def _ranges_meet(a: tuple[Size, Size], b: tuple[Size, Size], most: int) -> bool:
@@ -223,6 +254,11 @@ def move_of(source: Window, target: Window) -> Move | None:
     """The move of all of `source`'s buffer that puts the window `source` at the window `target`."""
     if source.offset != 0 or source.buffer.size != source.type.size or not layout.is_contiguous(source):
         return None
+    return region_of(target)
+
+
+def region_of(target: Window) -> Move | None:
+    """The move of row-major elements to a window: of all of them, or of rows with a pitch."""
     if layout.is_contiguous(target):
         return Move(target.buffer, target.offset)
     for first in range(len(target.shape) - 1, 0, -1):
@@ -230,9 +266,13 @@ def move_of(source: Window, target: Window) -> Move | None:
         inner = target._replace(shape=target.shape[first:], strides=target.strides[first:])
         outer = target._replace(shape=target.shape[:first], strides=target.strides[:first])
         pitch = layout.reshape(outer, (dims.product(outer.shape),))
-        if layout.is_contiguous(inner) and pitch is not None and pitch.strides[0] != row:
+        if layout.is_contiguous(inner) and pitch is not None and _is_wider(pitch.strides[0], row):
             return Move(target.buffer, target.offset, row, pitch.strides[0])
     return None
+
+
+def _is_wider(pitch: Size, row: Size) -> bool:
+    return isinstance(pitch, int) and isinstance(row, int) and pitch > row
 
 
 def moved_window(window: Window, move: Move) -> Window | None:

@@ -63,8 +63,8 @@ class Lives:
         for position, line, _ in self._lines:
             yield position, line
 
-    def at(self, position: int) -> Instruction | None:
-        return self._lines[position][1] if 0 <= position < len(self._lines) else None
+    def instruction(self, position: int) -> Instruction:
+        return self._lines[position][1]
 
     def shared_blocks(self, a: Buffer, b: Buffer) -> Iterator[Block]:
         """Independent blocks that touch both buffers."""

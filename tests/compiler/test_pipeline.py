@@ -1,0 +1,58 @@
+"""A compiled graph gives what its definition gives, for every count of samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from axonc.compiler.differentiate import gradient_graph
+from axonc.compiler.ir.evaluate import evaluate
+from axonc.compiler.ir.graph import Graph, Input
+from axonc.compiler.ir.types import F64
+from axonc.compiler.memory import NotAffine
+from axonc.compiler.pipeline import compile_graph
+from axonc.runtime.machine import Machine
+from hypothesis import HealthCheck, assume, given, settings
+
+from .graphs import MOST, TOLERANCE, arrays, graphs
+
+ROWS = 4
+
+
+MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@MANY
+@given(graphs())
+def test_a_plan_gives_what_the_definition_gives_for_every_count(graph: Graph) -> None:
+    assert_compiled_right(graph)
+
+
+@MANY
+@given(graphs(most=40))
+def test_a_plan_of_a_larger_graph_gives_what_the_definition_gives(graph: Graph) -> None:
+    assert_compiled_right(graph)
+
+
+@MANY
+@given(graphs(smooth=True, dtypes=(F64,)))
+def test_a_plan_of_a_gradient_gives_what_the_definition_gives(graph: Graph) -> None:
+    names = [n.op.name for n in graph.inputs if isinstance(n.op, Input)]
+    assert_compiled_right(gradient_graph(graph, "loss", names))
+
+
+def assert_compiled_right(graph: Graph) -> None:
+    """A machine and the definition agree, for the most samples, one, one less than the most, and the most again."""
+    try:
+        plan = compile_graph(graph, rows=ROWS)
+    except NotAffine:
+        assume(False)
+    machine = Machine(plan)
+    for count in (ROWS, 1, ROWS - 1, ROWS):
+        inputs = arrays(graph, seed=count, sizes={"N": count})
+        with np.errstate(all="ignore"):
+            wanted = evaluate(graph, inputs)
+        found = machine.run(inputs, count)
+        for name, node in graph.results:
+            tolerance = TOLERANCE.get(node.dtype, 0)
+            assert found[name].dtype == wanted[name].dtype
+            assert found[name].shape == wanted[name].shape
+            np.testing.assert_allclose(found[name], wanted[name], rtol=tolerance, atol=tolerance * MOST, err_msg=name)
