@@ -14,6 +14,7 @@ from .document import Document, Node, expected
 from .record import replace
 from .scalars import attempt, call, deeper, expression, expressions, grow, layer, name, names_in, only_entry
 from .source import Span
+from .statements import SCAN_SETTINGS
 from .suggest import nearest
 from .tree import (
     Argument,
@@ -33,14 +34,13 @@ from .yaml_errors import LostValues, MissingKey, NoRunningValue, SeveralLayers, 
 
 RUNNING = "x"
 _LAYER_KEYS = ("from", "as")
-_SCAN_SETTINGS = ("length", "reverse", "truncate")
 KEYS: dict[str, tuple[str, ...]] = {
     "expression": ("as",),
     "weights": (),
     "states": (),
     "repeat": ("layers",),
     "if": ("then", "else"),
-    "scan": ("with", *_SCAN_SETTINGS, "layers", "as"),
+    "scan": ("with", *SCAN_SETTINGS, "layers", "as"),
     "loss": (),
     "assert": (),
 }
@@ -296,7 +296,7 @@ class Items:
         over = self._overs(value, "scan")
         given = item.get("with")
         carried = self._overs(given, "with") if given else ()
-        settings = tuple(self._setting(key, node) for key, node in item.entries if key.text in _SCAN_SETTINGS)
+        settings = tuple(self._setting(key, node) for key, node in item.entries if key.text in SCAN_SETTINGS)
         body = self._body(item, "layers", "`scan`", over[0].name.text)
         found = Scan(self.d.span(item), settings, over, carried, body.end_result())
         self.chain = Chain(self.d, item, found, 0)

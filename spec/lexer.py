@@ -37,6 +37,9 @@ class Tokens(NamedTuple):
 # Spellings of other languages, longest first: none of them can stand side by side in a sound text.
 FOREIGN = ("===", "!==", "&&", "||", "->", "=>", "<>", ":=", "**=", "//=", "+=", "-=", "*=", "/=", "@=", "%=")
 
+# What YAML cannot hold, or takes for a line end where the language sees none.
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
 _TOKEN = re.compile(
     r"(?P<space>[ \t]+)"
     r"|(?P<line>\r?\n)"

@@ -11,6 +11,7 @@ from .cursor import Cursor
 from .errors import DuplicateName, UnprintableCharacter
 from .expression import name, pipe
 from .fragment import Fragment
+from .lexer import UNPRINTABLE
 from .load_errors import IncludeCycle, IncludeOutside, IncludeTooDeep, NotUtf8, UnreadableFile
 from .record import replace
 from .sections import check
@@ -22,8 +23,6 @@ MAX_BYTES = 1 << 20
 MAX_INCLUDES = 8
 SUFFIXES = {".axon": "axon", ".yaml": "yaml", ".yml": "yaml", ".json": "yaml"}
 
-# What YAML cannot hold, or takes for a line end where the language sees none.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _YAML_LINE = re.compile(r"(?:\w+|\"[^\"\n]*\"|'[^'\n]*'):(?:\s|\Z)|[{%]|---")
 
 
@@ -55,7 +54,7 @@ def read(source: Source, *, notation: str | None = None, library: bool = False) 
 
 def parse(source: Source, *, notation: str | None = None, library: bool = False) -> tuple[Model, list[Diagnostic]]:
     """The model that a text describes as far as it can be read, and its mistakes."""
-    if match := _UNPRINTABLE.search(source.text):
+    if match := UNPRINTABLE.search(source.text):
         place = Place(Span(source, match.start(), match.end()))
         found = f"U+{ord(match[0]):04X}"
         return Model(place.span, None, None), [UnprintableCharacter(place, found)]
@@ -143,8 +142,7 @@ class _Loading:
         if not self.allow_outside and not resolved.is_relative_to(self.folder):
             return IncludeOutside(place, text, "outside the folder of the spec")
         if resolved in self.open:
-            related = (("included from here", place.span),)
-            return IncludeCycle(place, text, related=related)
+            return IncludeCycle(place, text)
         if len(self.open) > MAX_INCLUDES:
             return IncludeTooDeep(place, MAX_INCLUDES)
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from .errors import DuplicateName, MissingResult
 from .source import Diagnostic, Place
-from .tree import Model, Name, Result
+from .tree import Group, Model, Name, Result
 
 
 def check_definitions(model: Model, mistakes: list[Diagnostic]) -> None:
@@ -16,6 +16,12 @@ def check_definitions(model: Model, mistakes: list[Diagnostic]) -> None:
     check_distinct(report, "input", (node.name for node in model.inputs))
     check_distinct(report, "name", (node.name for nodes in (model.constants, model.blocks) for node in nodes))
     check_distinct(report, "output", (node.name for node in model.outputs))
+    patterns: dict[str, Group] = {}
+    for group in model.groups:
+        first = patterns.setdefault(group.pattern.value, group)
+        if first is not group:
+            related = (("first here", first.pattern.span),)
+            report(DuplicateName(Place(group.pattern.span), "group", group.pattern.value, related=related))
     for block in model.blocks:
         check_distinct(report, "slot", (slot.name for slot in block.inputs + block.settings))
         unread = any(block.span.start <= start < block.span.end for start in starts)

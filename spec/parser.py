@@ -95,11 +95,11 @@ def _header(c: Cursor) -> Header:
     title = name(c, "the name of the model")
     constants: list[Constant] = []
     if opener := c.take("("):
-        while c.token.kind != ")":
+        if c.token.kind != ")":
             constants.append(_constant(c))
-            if not c.take(","):
-                break
+        while c.take(","):
             constants[-1] = _with_comment(c, constants[-1])
+            constants.append(_constant(c))
         c.close(opener, ")")
     return Header(c.span(start), title, tuple(constants))
 

@@ -76,6 +76,8 @@ class _Reader:
         if root.kind != "map":
             raise expected(self.d, root, "a spec", "a mapping of sections", "begin with `axonc: 1` and `name: ...`")
         self.first_input = self._first_input(root.get("inputs"))
+        if root.get("constants") and not root.get("name"):
+            self.d.report(MissingKey(self.d.place(root.entries[0][0]), "name", "a spec with `constants`"))
         for key, value in root.entries:
             before = self.d.take_before(key.start)
             known = len(self.found)

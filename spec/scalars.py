@@ -14,6 +14,7 @@ from .document import Document, Node, expected
 from .errors import BadNumber, NotAName, ReservedName, TooDeep, UnclosedBracket, Unexpected
 from .expression import pipe, values
 from .fragment import Fragment
+from .lexer import UNPRINTABLE
 from .record import replace
 from .source import Diagnostic, Place, Span
 from .tree import Argument, Call, Expression, ListOf, Name, Number, Pipe, Text, Unary
@@ -164,6 +165,8 @@ def only_entry(d: Document, node: Node, what: str) -> tuple[Node, Node]:
 def call(d: Document, key: Node, value: Node, *, free: bool = False) -> Expression:
     """`f: a` is `f(a)`, `f: [a, {k: c}]` is `f(a, k = c)`, and `f:` alone is `f`."""
     function = name(d, key, "a layer", new=False)
+    if function.text in STRUCTURE and not d.words_are_free:
+        d.report(ReservedName(d.place(key), function.text))
     d.height = 0
     if value.is_null:
         return function
@@ -260,6 +263,6 @@ def text(d: Document, node: Node, what: str) -> Text:
     """A literal text: a file name, a pattern."""
     if node.kind != "scalar" or node.is_null:
         raise expected(d, node, what, "a text")
-    if "\n" in node.text or ('"' in node.text and "'" in node.text):
+    if "\n" in node.text or UNPRINTABLE.search(node.text) or ('"' in node.text and "'" in node.text):
         raise Mistake(UnwritableText(d.place(node)))
     return Text(d.span(node), node.text)

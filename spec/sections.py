@@ -124,7 +124,11 @@ def _check_value(item: Setting, label: str, takes: Takes, table: Checked) -> Non
 
 
 def _check_texts(settings: Settings, label: str, table: Checked) -> None:
+    first: dict[str, Text] = {}
     for item in settings.items:
+        if isinstance(item.name, Text) and first.setdefault(item.name.value, item.name) is not item.name:
+            related = (("first given here", first[item.name.value].span),)
+            table.report(DuplicateSetting(Place(item.name.span), item.name.value, f"`{label}`", related=related))
         for part in (item.name, item.value):
             if not isinstance(part, Text):
                 table.report(WrongSetting(Place(part.span), label, TEXT, f"`{part.span.text}`"))

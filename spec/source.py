@@ -30,6 +30,12 @@ class Source:
         start = self.line_starts[number - 1]
         return self.text[start:].split("\n", 1)[0].rstrip("\r")
 
+    def has_gap(self, position: int) -> bool:
+        """Whether the line on which something begins at `position` comes after a blank line."""
+        start = self.text.rfind("\n", 0, position) + 1
+        before = self.text[self.text.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
+        return start > 0 and not before.strip() and not self.text[start:position].strip(" \t-")
+
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
 

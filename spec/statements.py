@@ -19,8 +19,11 @@ from .errors import (
 )
 from .expression import COMPARISONS, arguments, check_new_name, name, new_name, pipe, type_, values
 from .lexer import Token
+from .names import check_distinct
 from .record import replace
 from .recovery import AFTER_SECTION, FOREIGN_WORDS, SECTIONS, check_end, has_left_body, report_mistake, skip_indented
+from .section_errors import UnknownSetting
+from .suggest import nearest
 from .tree import (
     Argument,
     Assert,
@@ -39,6 +42,8 @@ from .tree import (
     Scan,
     Statement,
 )
+
+SCAN_SETTINGS = ("length", "reverse", "truncate")
 
 S = TypeVar("S", bound=Statement)
 
@@ -270,6 +275,7 @@ def scan(c: Cursor) -> Scan:
         carried.append(_carried(c))
         while c.take(","):
             carried.append(_carried(c))
+    check_distinct(c.report, "name", (item.name for item in (*over, *carried)))
     step = body(c, "scan", result=True)
     return Scan(c.span(start), settings, tuple(over), tuple(carried), step)
 
@@ -278,6 +284,11 @@ def _check_settings(c: Cursor, settings: tuple[Argument, ...]) -> None:
     for argument in settings:
         if argument.name is None:
             c.report(UnnamedScanSetting(c.place_of(argument)))
+        elif argument.name.text not in SCAN_SETTINGS:
+            place = c.place_of(argument.name)
+            meant = nearest(argument.name.text, SCAN_SETTINGS)
+            known = ", ".join(f"`{word}`" for word in SCAN_SETTINGS)
+            c.report(UnknownSetting(place, argument.name.text, "`scan`", meant, "", known))
 
 
 def _over(c: Cursor) -> Over:

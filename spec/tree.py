@@ -13,11 +13,15 @@ from .source import Span
 
 
 class Comments(Record):
-    """The comment lines before a statement, the one that ends its line, and those below the last one of a body."""
+    """The comment lines before a statement, the one that ends its line, and those below the last one of a body.
+
+    `gap` says that a blank line sets the statement off from the one before.
+    """
 
     before: tuple[str, ...] = ()
     after: str = ""
     below: tuple[str, ...] = ()
+    gap: bool = False
 
 
 class Syntax(Record):

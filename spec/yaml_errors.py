@@ -134,4 +134,4 @@ class SeveralLayers(Diagnostic):
 
 class UnwritableText(Diagnostic):
     code = "unwritable-text"
-    title = "a text cannot hold both kinds of quotes, nor more than one line"
+    title = "a text cannot hold both kinds of quotes, line ends or control characters"
