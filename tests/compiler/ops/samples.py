@@ -1,7 +1,7 @@
 """Operands by type of operation: what every generated test of an operation runs on."""
 
-import importlib
-import pkgutil
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,16 @@ from axonc.compiler.ir.graph import Input, Item, Literal
 from axonc.compiler.ir.op import Op
 from axonc.compiler.ir.types import BOOL, F16, F32, F64, I32, I64, U8, U32
 
-for module in pkgutil.iter_modules(ops.__path__):
-    importlib.import_module(f"{ops.__name__}.{module.name}")
+from .operands import half, real, single, truths, turned, whole
+
+LOOPS = ("scan", "rows")  # operations on whole graphs have tests of their own
+for family in iter_modules(ops.__path__):
+    if not family.name.startswith(LOOPS):
+        import_module(f"{ops.__name__}.{family.name}")
 
 W = Op.words
 STRUCTURAL = {Input, Literal, Item}  # made by the Builder itself, and in every graph of every test
-RNG = np.random.default_rng(20260101)
+WORDS = sorted(word for word, kind in W.items() if kind not in STRUCTURAL and "body" not in kind.fields)
 
 
 class Sample(NamedTuple):
@@ -27,34 +31,6 @@ class Sample(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.op} of {', '.join(f'{a.dtype}{list(a.shape)}' for a in self.arrays)}"
-
-
-def real(*shape: int, low: float = -2.0, high: float = 2.0, dtype: type = np.float64) -> np.ndarray:
-    """Different numbers with gaps between them, none of them whole."""
-    size = int(np.prod(shape))
-    steps = (RNG.permutation(size) + RNG.uniform(0.3, 0.7, size)) / max(size, 1)
-    return (low + (high - low) * steps).reshape(shape).astype(dtype)
-
-
-def single(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
-    return real(*shape, low=low, high=high, dtype=np.float32)
-
-
-def half(*shape: int) -> np.ndarray:
-    return real(*shape, dtype=np.float16)
-
-
-def whole(*shape: int, low: int = -5, high: int = 6, dtype: type = np.int64) -> np.ndarray:
-    return RNG.integers(low, high, shape).astype(dtype)
-
-
-def truths(*shape: int) -> np.ndarray:
-    return RNG.integers(0, 2, shape).astype(bool)
-
-
-def turned(*shape: int) -> np.ndarray:
-    """A transposed array."""
-    return real(*shape[::-1]).T
 
 
 def unary(word: str, low: float = -2.0, high: float = 2.0, more: tuple[Sample, ...] = ()) -> tuple[Sample, ...]:

@@ -13,9 +13,7 @@ from axonc.compiler.ir.types import F64, Tensor
 from axonc.compiler.ops.layout import Expand, Reshape, Slice
 
 from .graphs import assert_gradient, builder, define, graph_of, inputs, named, symbolic, type_of, weighted
-from .samples import SAMPLES, STRUCTURAL, Sample
-
-WORDS = sorted(word for word, kind in Op.words.items() if kind not in STRUCTURAL)
+from .samples import SAMPLES, WORDS, Sample
 
 
 def of_rule(rule: str) -> list[str]:
