@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..spec.source import CompileError, Place
@@ -44,7 +44,7 @@ class Phases:
     @cached_property
     def predict(self) -> Graph:
         traced = self.traced["predict"]
-        return drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.ranges)[0])
+        return _asking_only(drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.ranges)[0]))
 
     @cached_property
     def evaluate(self) -> Graph:
@@ -112,6 +112,14 @@ class Phases:
             if cost is not None:
                 results[LOSS] = b.add(Add(), results[LOSS], cost)
         return b, results, gradients, {name: new[n] for name, n in graph.updates}
+
+
+def _asking_only(graph: Graph) -> Graph:
+    """The graph without the inputs that nothing in it reads."""
+    read = {i for n in graph.nodes for i in n.inputs} | set(graph.ends)
+    inputs = tuple(n for n in graph.inputs if n in read)
+    nodes = tuple(n for n in graph.nodes if n in read or not isinstance(n.op, Input))
+    return replace(graph, inputs=inputs, nodes=nodes)
 
 
 def _joined(b: Builder, r: Range, gradients: Mapping[str, Node]) -> Node:

@@ -54,6 +54,13 @@ class DataError(Mistake):
 
 
 @dataclass(eq=False)
+class InputError(Mistake):
+    """Arrays given to a model that are not what it takes."""
+
+    exit_code: ClassVar[int] = 3
+
+
+@dataclass(eq=False)
 class FileError(Mistake):
     """A file that cannot be read or written as what it should be."""
 

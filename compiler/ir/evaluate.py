@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy
 
-
 from .dims import Dim, Size
 from .graph import Graph, Input, Node, numpy_name
 from .rewrite import bind
@@ -41,8 +40,15 @@ def read_sizes(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
         if shape is None:
             continue
         assert len(shape) == node.tensor.rank, (node, shape)
-        for size, number in zip(node.shape, shape, strict=True):
-            found |= _solve(size, number)
+        found |= read_shape(node.shape, shape)
+    return found
+
+
+def read_shape(sizes: tuple[Size, ...], numbers: tuple[int, ...]) -> dict[str, int]:
+    """The number of each name in a shape, from the numbers of an array."""
+    found: dict[str, int] = {}
+    for size, number in zip(sizes, numbers, strict=True):
+        found |= _solve(size, number)
     return found
 
 

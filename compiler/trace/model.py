@@ -45,14 +45,10 @@ def trace(
     sizes: Mapping[str, int] | None = None,
 ) -> Traced:
     """Runs the model for one phase. `sizes` are the dimensions that data binds. Raises CompileError."""
-    span = model.name.span if model.name else model.span
-    t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks))
-    scope = Scope("", model.body)
+    t, scope = declare(model, overrides, sizes, phase)
     outputs: dict[str, Node] = {}
     metrics: list[Metric] = []
     try:
-        _constants(t, scope, model, overrides or {})
-        _inputs(t, scope, model, sizes or {})
         run_body(t, scope, model.body)
         for loss in model.losses:
             add_loss(t, scope, loss)
@@ -79,6 +75,21 @@ def trace(
         t,
         scope,
     )
+
+
+def declare(
+    model: tree.Model,
+    overrides: Mapping[str, tree.Expression] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    phase: str = PREDICT,
+) -> tuple[Tracer, Scope]:
+    """Only the constants and inputs of a model; mistakes stay with the tracer."""
+    span = model.name.span if model.name else model.span
+    t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks))
+    scope = Scope("", model.body)
+    _constants(t, scope, model, overrides or {})
+    _inputs(t, scope, model, sizes or {})
+    return t, scope
 
 
 def merge_reports(*failures: CompileError) -> tuple[Diagnostic, ...]:

@@ -1,0 +1,5 @@
+"""`python -m axonc`."""
+
+from .cli.main import main
+
+main()

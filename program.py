@@ -1,0 +1,278 @@
+"""A spec as something that runs: weights in memory, one plan for each phase and binding of sizes, made when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .compiler.initialise import values
+from .compiler.ir import dims
+from .compiler.ir.evaluate import read_shape
+from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Input, Node, numpy_name
+from .compiler.parameters import Range
+from .compiler.pipeline import compile_graph
+from .compiler.trace.tracer import Variable
+from .runtime.errors import InputError
+from .runtime.machine import Machine
+from .specification import Specification, check
+
+if TYPE_CHECKING:
+    from .runtime.run import RunFolder
+    from .runtime.trainer import History
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def compile(  # noqa: A001 - the public name is the verb of the field
+    spec: str | Path,
+    *,
+    backend: str = "numpy",
+    overrides: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Program:
+    """The program of a spec: a path, or the text itself.
+
+    `overrides` replace constants of the spec; `sizes` give numbers to dimensions that no data binds.
+    Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
+    """
+    if backend != "numpy":
+        raise ValueError(f"there is no backend {backend!r}; there is 'numpy'")
+    return Program(check(spec, overrides=overrides, sizes=sizes))
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A machine of one phase, for at most `rows` samples, and the inputs that it is fed."""
+
+    machine: Machine
+    rows: int
+    data: tuple[str, ...]
+    controls: tuple[str, ...]
+
+
+class Program:
+    """A compiled spec with its weights.
+
+    A program runs one thing at a time. Batches are mappings from the names of the spec's inputs to arrays whose
+    first axis counts samples; any number of samples is well, the plan of the largest serves the smaller ones.
+    """
+
+    def __init__(self, specification: Specification, *, seed: int | None = None) -> None:
+        self.specification = specification
+        self.seed = specification.training.seed if seed is None else seed
+        self.batch = specification.recipe.batch if specification.recipe else 32
+        self._memory: dict[str, np.ndarray] = {}
+        self._ready: dict[tuple[Any, ...], _Ready] = {}
+        self._steps = 0
+        self._epoch = 0
+        self._begin()
+
+    # Weights
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Every weight by name. The arrays are the weights themselves: writing to them changes the model."""
+        found = {}
+        for r in self.specification.ranges:
+            for piece in r.pieces:
+                offset, shape = _whole(piece.offset), tuple(map(_whole, piece.shape))
+                flat = self._memory[r.name][offset : offset + int(np.prod(shape))]
+                found[piece.name] = flat.reshape(shape)
+        return found
+
+    @property
+    def states(self) -> dict[str, np.ndarray]:
+        """What is kept between steps without being trained, such as running statistics, by name."""
+        shapes = {n: tuple(map(_whole, s.type.shape)) for n, s in self.specification.states.items()}
+        return {n: self._memory[n].reshape(shape) for n, shape in shapes.items()}
+
+    def _begin(self) -> None:
+        """First weights and states, by the initialisers of the spec."""
+        unbound = sorted({n for r in self.specification.ranges for n in dims.names(r.total)})
+        if unbound:
+            raise self.specification.problem or InputError(
+                "unbound-size",
+                f"the sizes of weights depend on {', '.join(unbound)}, which no data binds",
+                "give them a number in `sizes`, or bind the input in the `data` section",
+            )
+        for r in self.specification.ranges:
+            self._memory[r.name] = _first_range(r, self.specification, self.seed)
+        for name, state in self.specification.states.items():
+            self._memory[name] = _first(name, state, self.specification, self.seed).reshape(-1)
+
+    # Phases
+
+    def predict(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """The outputs of the spec for inputs of any number of samples, by name."""
+        arrays = {n: np.asarray(a) for n, a in inputs.items()}
+        graph = self.specification.phases.predict
+        count = self._count(graph, arrays)
+        rows = min(count, max(self.batch, 256))
+        ready = self._machine("predict", graph, arrays, rows)
+        parts = [self._run(ready, arrays, start, min(rows, count - start)) for start in range(0, count, rows)]
+        return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
+
+    def loss_and_gradients(self, batch: Arrays) -> tuple[float, dict[str, np.ndarray]]:
+        """The loss of a batch in the training phase, and its gradient by each weight that is trained."""
+        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        graph = self.specification.phases.gradients
+        count = self._count(graph, arrays)
+        ready = self._machine("gradients", graph, arrays, count)
+        results = self._run(ready, arrays, 0, count)
+        gradients = {}
+        for r in self.specification.phases.trained:
+            flat = results[f"gradient.{r.name}"]
+            for piece in r.pieces:
+                offset, shape = _whole(piece.offset), tuple(map(_whole, piece.shape))
+                gradients[piece.name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
+        return float(results["loss"]), gradients
+
+    def train_step(self, batch: Arrays) -> dict[str, float]:
+        """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
+        ready = self._train_machine(batch)
+        self._steps += 1
+        first = next(iter(batch.values()))
+        binding = self._feed(ready, batch, 0, len(first))
+        return {n: float(a) for n, a in binding.items()}
+
+    def evaluate_batch(self, batch: Arrays) -> dict[str, np.ndarray]:
+        """Sums and counts of losses and metrics over a batch, as `Phases.evaluate` names them."""
+        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        graph = self.specification.phases.evaluate
+        count = self._count(graph, arrays)
+        return self._run(self._machine("evaluate", graph, arrays, max(count, self.batch)), arrays, 0, count)
+
+    # Machines
+
+    def _count(self, graph: Graph, arrays: Arrays) -> int:
+        """The number of samples, after everything that can be wrong with the arrays was looked for."""
+        wanted = {n.op.name: n for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)}
+        counts: dict[str, int] = {}
+        for name, node in wanted.items():
+            _check_array(name, node, arrays)
+            counts[name] = len(arrays[name])
+        unknown = next((n for n in arrays if n not in {i.name.text for i in self.specification.model.inputs}), None)
+        if unknown is not None:
+            raise InputError("unknown-input", f"the model has no input `{unknown}`", f"its inputs are {', '.join(wanted)}")
+        if len(set(counts.values())) > 1:
+            found = ", ".join(f"{n} has {c}" for n, c in counts.items())
+            raise InputError("uneven-inputs", f"inputs must have the same number of samples: {found}")
+        count = next(iter(counts.values()), 1)
+        if count == 0:
+            raise InputError("no-samples", "the inputs have no samples", "give at least one row")
+        return count
+
+    def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> _Ready:
+        wanted = [n for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)]
+        key = (phase, *(arrays[n.op.name].shape[1:] for n in wanted))
+        known = self._ready.get(key)
+        if known is not None and known.rows >= rows:
+            return known
+        sizes: dict[str, int] = {}
+        for n in wanted:
+            sizes |= read_shape(n.shape[1:], arrays[n.op.name].shape[1:])
+        plan = compile_graph(graph, rows=rows, sizes=sizes)
+        controls = tuple(n.op.name for n in graph.inputs if isinstance(n.op, Input) and n.op.role == CONTROL)
+        ready = _Ready(Machine(plan, self._memory), rows, tuple(n.op.name for n in wanted if isinstance(n.op, Input)), controls)
+        self._ready[key] = ready
+        return ready
+
+    def _train_machine(self, batch: Arrays) -> _Ready:
+        key = ("train", *(a.shape for a in batch.values()))
+        ready = self._ready.get(key)
+        if ready is None:
+            arrays = {n: np.asarray(a) for n, a in batch.items()}
+            graph = self.specification.phases.train
+            count = self._count(graph, arrays)
+            ready = self._ready[key] = self._machine("train", graph, arrays, max(count, self.batch))
+        return ready
+
+    def _run(self, ready: _Ready, arrays: Arrays, start: int, count: int) -> dict[str, np.ndarray]:
+        return {n: a.copy() for n, a in self._feed(ready, arrays, start, count).items()}
+
+    def _feed(self, ready: _Ready, arrays: Arrays, start: int, count: int) -> Mapping[str, np.ndarray]:
+        """Runs the machine on samples from `start`; the results lie in its memory until the next run."""
+        binding = ready.machine.binding(count)
+        for name in ready.data:
+            np.copyto(binding.inputs[name], arrays[name][start : start + count])
+        for name in ready.controls:
+            binding.inputs[name][...] = self._control(name)
+        return ready.machine.step(count).results
+
+    def _control(self, name: str) -> Any:
+        return {"key": (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF), "step": self._steps, "epoch": self._epoch}[name]
+
+    # Training
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Says which epoch begins, counted from 0."""
+        self._epoch = epoch
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Copies of all weights, states and optimizer states, and how many steps were taken."""
+        arrays = {n: a.copy() for n, a in self._memory.items()}
+        return arrays | {"steps": np.array([self._steps], np.int64)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Puts a snapshot back."""
+        self._steps = int(arrays["steps"][0])
+        for name, value in arrays.items():
+            if name in self._memory:
+                np.copyto(self._memory[name], value)
+        for ready in self._ready.values():
+            ready.machine.forget()
+
+    def fit(self, *, run: RunFolder | None = None, observer: Any = None) -> History:
+        """Trains on the data of the spec, as its `train` section says."""
+        from .training import fit
+
+        return fit(self, run=run, observer=observer)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model: weights and the plan of predict, in one file that `axonc.load` reads."""
+        from .saving import save
+
+        save(self, Path(path))
+
+
+def _check_array(name: str, node: Node, arrays: Arrays) -> None:
+    if name not in arrays:
+        raise InputError("missing-input", f"input `{name}` is missing", f"it is {node.type}")
+    array = arrays[name]
+    if array.ndim != node.tensor.rank:
+        shape = list(array.shape)
+        raise InputError("wrong-shape", f"input `{name}` must be {node.type}, found an array of shape {shape}")
+    for size, number in zip(node.shape[1:], array.shape[1:], strict=True):
+        if isinstance(size, int) and size != number:
+            shape = list(array.shape)
+            raise InputError("wrong-shape", f"input `{name}` must be {node.type}, found an array of shape {shape}")
+    wanted = np.dtype(numpy_name(node.dtype))
+    if not np.can_cast(array.dtype, wanted, "same_kind"):
+        advice = f"convert it with `.astype({wanted})`"
+        raise InputError("wrong-dtype", f"input `{name}` must be {wanted}, found {array.dtype}", advice)
+
+
+def _first_range(r: Range, specification: Specification, seed: int) -> np.ndarray:
+    flat = np.empty(_whole(r.total), numpy_name(r.dtype))
+    for piece in r.pieces:
+        value = _first(piece.name, specification.parameters[piece.name], specification, seed)
+        offset = _whole(piece.offset)
+        flat[offset : offset + value.size] = value.reshape(-1)
+    return flat
+
+
+def _first(name: str, variable: Variable, specification: Specification, seed: int) -> np.ndarray:
+    initial = specification.initials.get(name, variable.initial)
+    shape = tuple(map(_whole, variable.type.shape))
+    return values(initial, shape, name, seed).astype(numpy_name(variable.type.dtype))
+
+
+def _whole(size: dims.Size) -> int:
+    assert isinstance(size, int), size
+    return size
+
+

@@ -1,0 +1,197 @@
+"""The `data` section of a spec to a recipe, and what the model wants of each binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .compiler.ir.dims import Size
+from .compiler.ir.graph import Input, Node
+from .compiler.ops.elementwise import Cast
+from .compiler.ops.index import Gather, OneHot
+from .compiler.ops.normal import CrossEntropy
+from .compiler.settings import Reader
+from .compiler.trace import errors
+from .compiler.trace.expression import evaluate
+from .compiler.trace.model import Traced
+from .compiler.trace.scope import Scope
+from .compiler.trace.tracer import Tracer, is_unknown
+from .runtime.data.functions import WrongStep, step
+from .runtime.data.recipe import PARTS, AllExcept, Binding, Column, Pattern, Recipe, Selector, Step
+from .spec import tree
+from .spec.source import Diagnostic
+from .spec.suggest import nearest
+
+
+class WrongFunction(Diagnostic):
+    """A use of a preparing function that cannot be."""
+
+    code = "wrong-function"
+    title = "{problem}"
+    help = "{advice}"
+    problem: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a binding's expression comes to: columns, and what is done to them."""
+
+    selectors: tuple[Selector, ...]
+    steps: tuple[Step, ...] = ()
+
+
+def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | None:
+    """The recipe of the data section; None where there is none. Mistakes are reported to the tracer."""
+    if model.data is None or model.data.source is None:
+        return None
+    reader = Reader(t, scope, model.data.settings)
+    if (augment := reader.expression("augment")) is not None:
+        t.wrong(errors.NotYet, augment.span, what="`augment`")
+    known: dict[str, Columns] = {}
+    bindings = []
+    for binding in model.data.bindings:
+        found = _columns(t, scope, known, binding.value)
+        if found is not None:
+            known[binding.name.text] = found
+            bindings.append(Binding(binding.name.text, binding.target, found.selectors, found.steps))
+    return Recipe(
+        model.data.source.value,
+        tuple(bindings),
+        _split(reader),
+        reader.whole("batch", 32, least=1),
+        reader.flag("shuffle", True),
+        seed,
+    )
+
+
+def check_bindings(model: tree.Model, t: Tracer) -> None:
+    """Each binding names an input, and each input has a binding."""
+    assert model.data is not None
+    inputs = [i.name.text for i in model.inputs]
+    bound = {b.name.text for b in model.data.bindings}
+    for b in model.data.bindings:
+        if b.name.text not in inputs:
+            t.wrong(errors.NotAnInput, b.name.span, name=b.name.text, suggestion=nearest(b.name.text, inputs))
+    for i in model.inputs:
+        if i.name.text not in bound:
+            t.wrong(errors.NoData, i.name.span, name=i.name.text)
+
+
+def wanted(recipe: Recipe, traced: Mapping[str, Traced]) -> Recipe:
+    """The recipe with the dtype, shape and number of entries that the model wants of each binding."""
+    inputs = {
+        n.op.name: n for phase in traced.values() for n in phase.b.inputs if isinstance(n.op, Input) and n.op.role in ("data", "target")
+    }
+    entries: dict[str, int] = {}
+    for phase in traced.values():
+        entries |= _entries(phase)
+    bindings = tuple(
+        replace(b, dtype=str(n.dtype), shape=_sizes(n), entries=entries.get(b.name)) if (n := inputs.get(b.name)) else b
+        for b in recipe.bindings
+    )
+    return replace(recipe, bindings=bindings)
+
+
+def _sizes(node: Node) -> tuple[int | str | None, ...]:
+    return tuple(s if isinstance(s, int) else str(s) for s in node.shape[1:])
+
+
+def _entries(traced: Traced) -> dict[str, int]:
+    """For each input that is an index, the number of entries it chooses from."""
+    found: dict[str, int] = {}
+    for node in traced.b.nodes:
+        match node.op:
+            case Gather():
+                table, index = node.inputs
+                size: Size = table.shape[0]
+            case CrossEntropy():
+                logits, index = node.inputs
+                size = logits.shape[-1]
+            case OneHot(depth):
+                (index,) = node.inputs
+                size = depth
+            case _:
+                continue
+        while isinstance(index.op, Cast):
+            (index,) = index.inputs
+        if isinstance(index.op, Input) and isinstance(size, int):
+            found[index.op.name] = min(size, found.get(index.op.name, size))
+    return found
+
+
+def _columns(t: Tracer, scope: Scope, known: Mapping[str, Columns], e: tree.Expression) -> Columns | None:
+    """The columns of an expression, and its steps; None where a mistake was reported."""
+    match e:
+        case tree.Pipe(value=value, step=function):
+            before = _columns(t, scope, known, value)
+            made = _step(t, scope, function, len(before.steps) if before else 0)
+            return None if before is None or made is None else Columns(before.selectors, (*before.steps, made))
+        case tree.Name(text=text):
+            return known.get(text) or Columns((Column(text),))
+        case tree.Text(value=text):
+            return Columns((Pattern(text) if "*" in text else Column(text),))
+        case tree.ListOf(items=items):
+            parts = [_columns(t, scope, known, item) for item in items]
+            if any(p is None or p.steps for p in parts):
+                t.wrong(errors.WrongKind, e.span, subject="a list of columns", expected="names of columns", found="something else")
+                return None
+            return Columns(tuple(s for p in parts if p for s in p.selectors))
+        case tree.Call(function=tree.Name(text="columns"), arguments=arguments):
+            return _except(t, scope, known, e, arguments)
+        case _:
+            t.wrong(errors.WrongKind, e.span, subject="a binding", expected="columns, and functions after `|>`", found=e.span.text)
+            return None
+
+
+def _except(
+    t: Tracer, scope: Scope, known: Mapping[str, Columns], e: tree.Expression, arguments: tuple[tree.Argument, ...]
+) -> Columns | None:
+    """`columns()`: all of them; `columns(except = a)`: all the others."""
+    left_out: list[Selector] = []
+    for a in arguments:
+        if a.name is None or a.name.text != "except":
+            name = a.name.text if a.name else a.value.span.text
+            t.wrong(errors.UnknownArgument, a.span, word="columns", name=name, signature="(except)")
+            return None
+        found = _columns(t, scope, {}, a.value)
+        if found is None:
+            return None
+        left_out += found.selectors
+    return Columns((AllExcept(tuple(left_out)),))
+
+
+def _step(t: Tracer, scope: Scope, e: tree.Expression, index: int) -> Step | None:
+    """One preparing function with its arguments."""
+    word, arguments = (e.function, e.arguments) if isinstance(e, tree.Call) else (e, ())
+    if not isinstance(word, tree.Name):
+        t.wrong(errors.WrongKind, e.span, subject="a step of data", expected="a function", found=e.span.text)
+        return None
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for a in arguments:
+        value = evaluate(t, scope, a.value)
+        if is_unknown(value):
+            return None
+        if a.name:
+            named[a.name.text] = value
+        else:
+            positional.append(value)
+    try:
+        return step(word.text, positional, named, index)
+    except WrongStep as refusal:
+        t.wrong(WrongFunction, word.span, problem=refusal.problem, advice=refusal.help)
+        return None
+
+
+def _split(reader: Reader) -> tuple[tuple[str, float | str], ...]:
+    split = reader.inner("split")
+    if split is None:
+        return (("train", 1.0),)
+    shares = {part: split.number(part, 0.0, least=0.0, most=1.0) for part in PARTS if split.expression(part)}
+    if sum(shares.values()) > 1 + 1e-9 or not shares.get("train"):
+        found = f"{sum(shares.values()):g} in all"
+        reader.t.wrong(errors.WrongKind, split.settings.span, subject="`split`", expected="shares that sum to at most 1, with some for train", found=found)
+        return (("train", 1.0),)
+    return tuple(shares.items())

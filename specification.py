@@ -1,0 +1,168 @@
+"""A spec, checked: everything that is known of it before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .compiler.budget import check_asserts
+from .compiler.groups import treatments
+from .compiler.ir import dims
+from .compiler.ir.dims import Size
+from .compiler.ir.evaluate import read_shape
+from .compiler.ir.graph import Input
+from .compiler.parameters import Range, layout
+from .compiler.phases import Phases
+from .compiler.trace.model import Traced, declare, merge_reports, trace
+from .compiler.trace.tracer import Initial, Variable
+from .compiler.training.settings import Training, training
+from .recipes import check_bindings, recipe, wanted
+from .runtime.data.dataset import schema
+from .runtime.data.recipe import Recipe
+from .runtime.errors import DataError, FileError
+from .spec import tree
+from .spec.load import load, parse_override, read
+from .spec.source import CompileError, Diagnostic, Source
+
+PHASES = ("train", "evaluate", "predict")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A model without mistakes: its phases, its weights, its data and how it is trained.
+
+    `sizes` are the dimensions that data or the caller bound; `problem` is why the data could not be looked at, if so.
+    """
+
+    model: tree.Model
+    source: Source
+    folder: Path
+    phases: Phases
+    parameters: Mapping[str, Variable]
+    states: Mapping[str, Variable]
+    initials: Mapping[str, Initial]
+    recipe: Recipe | None
+    sizes: Mapping[str, int]
+    problem: DataError | FileError | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def training(self) -> Training:
+        return self.phases.training
+
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        return self.phases.ranges
+
+    @property
+    def name(self) -> str:
+        return self.model.name.text if self.model.name else "model"
+
+    @property
+    def parameter_count(self) -> Size:
+        """How many numbers are trained or frozen; a size where a dimension is free."""
+        total: Size = 0
+        for p in self.parameters.values():
+            total = total + dims.product(p.type.shape)
+        return total
+
+
+def check(
+    spec: str | Path, *, overrides: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None
+) -> Specification:
+    """The specification in a file, or in a text. Raises CompileError with every mistake that was found."""
+    model, source, folder = _read(spec)
+    parsed = (parse_override(f"{name}={_literal(value)}") for name, value in (overrides or {}).items())
+    given = {name.text: value for name, value in parsed}
+    t, scope = declare(model, given)
+    raw = recipe(model, t, scope, seed=0)
+    if model.data is not None:
+        check_bindings(model, t)
+    found, problem = _data_sizes(raw, t.b.inputs, folder)
+    known = found | dict(sizes or {})
+    traced = _trace(model, given, known, tuple(t.b.reports))
+    reports: list[Diagnostic] = []
+    predict = traced["predict"]
+    parameters = {n: p for phase in PHASES for n, p in traced[phase].parameters.items()}
+    states = {n: s for phase in PHASES for n, s in traced[phase].states.items()}
+    treated, initials = treatments(model.groups, parameters, predict)
+    settings = training(model, predict)
+    specification = Specification(
+        model,
+        source,
+        folder,
+        Phases(traced, layout(parameters.values(), treated), settings),
+        parameters,
+        states,
+        {n: p.initial for n, p in parameters.items()} | initials,
+        wanted(replace(raw, seed=settings.seed), traced) if raw else None,
+        known,
+        problem,
+        {n: e.span.text for n, e in given.items()},
+    )
+    check_asserts(predict, {"parameters": lambda: specification.parameter_count})
+    reports.extend(predict.b.reports)
+    if reports:
+        raise CompileError(merge_reports(CompileError(tuple(reports))))
+    return specification
+
+
+def _literal(value: Any) -> str:
+    """A Python value as the language writes it; a text is an expression of the language already."""
+    match value:
+        case bool() | None:
+            return {True: "true", False: "false", None: "none"}[value]
+        case list() | tuple():
+            return f"[{', '.join(map(_literal, value))}]"
+        case _:
+            return str(value)
+
+
+def _read(spec: str | Path) -> tuple[tree.Model, Source, Path]:
+    """A path is read with what it includes; a text with a line end is a spec itself."""
+    if isinstance(spec, str) and "\n" in spec:
+        source = Source("<text>", spec)
+        return read(source), source, Path.cwd()
+    path = Path(spec)
+    model = load(path)
+    return model, model.span.source, path.resolve().parent
+
+
+def _data_sizes(
+    raw: Recipe | None, inputs: list[Any], folder: Path
+) -> tuple[dict[str, int], DataError | FileError | None]:
+    """The dimensions that the data bind, or why they could not be read."""
+    if raw is None:
+        return {}, None
+    try:
+        fields = schema(raw, folder)
+    except (DataError, FileError) as problem:
+        return {}, problem
+    found: dict[str, int] = {}
+    for node in inputs:
+        assert isinstance(node.op, Input)
+        field_ = fields.get(node.op.name)
+        if field_ is not None and len(field_.shape) == node.tensor.rank - 1:
+            found |= read_shape(node.shape[1:], field_.shape)
+    return found, None
+
+
+def _trace(
+    model: tree.Model,
+    overrides: Mapping[str, tree.Expression],
+    sizes: Mapping[str, int],
+    before: tuple[Diagnostic, ...],
+) -> dict[str, Traced]:
+    """All phases; the mistakes of all of them in one error."""
+    traced: dict[str, Traced] = {}
+    failures = [CompileError(before)] if before else []
+    for phase in PHASES:
+        try:
+            traced[phase] = trace(model, phase, overrides=overrides, sizes=sizes)
+        except CompileError as failure:
+            failures.append(failure)
+    if failures:
+        raise CompileError(merge_reports(*failures))
+    return traced
