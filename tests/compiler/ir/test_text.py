@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 from axonc.compiler.ir import dims
@@ -21,15 +22,24 @@ from hypothesis import strategies as st
 NOWHERE = Place(Span(Source("test", ""), 0, 0))
 
 
-class Carry(Op):
+class Carry(Op, abstract=True):
     """An operation of the tests, with one attribute of any kind, and as many results as it is told."""
 
+    word: ClassVar[str] = "carry"
     attribute: Any
     other: Any = 0
     count: int = 1
 
     def infer(self, c: Check, *types: Tensor) -> Tensor | Several:
         return types[0] if self.count == 1 else Several(types[:1] * self.count)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def word() -> Iterator[None]:
+    """The operation of the tests is one while they run."""
+    Op.words["carry"] = Carry
+    yield
+    del Op.words["carry"]
 
 
 def carrying(*attributes: object) -> Graph:

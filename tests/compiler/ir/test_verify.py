@@ -17,21 +17,21 @@ from axonc.spec.source import Place, Source, Span
 NOWHERE = Place(Span(Source("test", ""), 0, 0))
 
 
-class Split(Op):
+class Split(Op, abstract=True):
     """An operation of the tests with two results."""
 
     def infer(self, c: Check, *types: Tensor) -> Several:
         return Several((types[0], types[0]))
 
 
-class Meet(Op):
+class Meet(Op, abstract=True):
     """An operation of the tests whose operands must have the same size."""
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         return Tensor(types[0].dtype, (c.same(types[0].shape[0], types[1].shape[0], "they differ"),))
 
 
-class Holding(Op):
+class Holding(Op, abstract=True):
     """An operation of the tests with a body."""
 
     body: Graph
