@@ -5,9 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import axonc.runtime
+import pytest
 
 ROOT = Path(axonc.runtime.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
