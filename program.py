@@ -12,17 +12,19 @@ import numpy as np
 from .compiler.initialise import values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Input, Node, numpy_name
+from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Input, numpy_name
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
 from .compiler.trace.tracer import Variable
 from .runtime.errors import InputError
 from .runtime.machine import Machine
+from .runtime.metrics import Accumulation, Collected, Mean
+from .runtime.model import check_array
 from .specification import Specification, check
 
 if TYPE_CHECKING:
-    from .runtime.run import RunFolder
-    from .runtime.trainer import History
+    from .runtime.data.dataset import Dataset
+    from .runtime.trainer import History, Observer
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -69,6 +71,8 @@ class Program:
         self._ready: dict[tuple[Any, ...], _Ready] = {}
         self._steps = 0
         self._epoch = 0
+        self.seen_sizes = dict(specification.sizes)
+        self.data: Dataset | None = None
         self._begin()
 
     # Weights
@@ -79,7 +83,7 @@ class Program:
         found = {}
         for r in self.specification.ranges:
             for piece in r.pieces:
-                offset, shape = _whole(piece.offset), tuple(map(_whole, piece.shape))
+                offset, shape = whole(piece.offset), tuple(map(whole, piece.shape))
                 flat = self._memory[r.name][offset : offset + int(np.prod(shape))]
                 found[piece.name] = flat.reshape(shape)
         return found
@@ -87,7 +91,7 @@ class Program:
     @property
     def states(self) -> dict[str, np.ndarray]:
         """What is kept between steps without being trained, such as running statistics, by name."""
-        shapes = {n: tuple(map(_whole, s.type.shape)) for n, s in self.specification.states.items()}
+        shapes = {n: tuple(map(whole, s.type.shape)) for n, s in self.specification.states.items()}
         return {n: self._memory[n].reshape(shape) for n, shape in shapes.items()}
 
     def _begin(self) -> None:
@@ -127,7 +131,7 @@ class Program:
         for r in self.specification.phases.trained:
             flat = results[f"gradient.{r.name}"]
             for piece in r.pieces:
-                offset, shape = _whole(piece.offset), tuple(map(_whole, piece.shape))
+                offset, shape = whole(piece.offset), tuple(map(whole, piece.shape))
                 gradients[piece.name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
         return float(results["loss"]), gradients
 
@@ -139,12 +143,23 @@ class Program:
         binding = self._feed(ready, batch, 0, len(first))
         return {n: float(a) for n, a in binding.items()}
 
-    def evaluate_batch(self, batch: Arrays) -> dict[str, np.ndarray]:
-        """Sums and counts of losses and metrics over a batch, as `Phases.evaluate` names them."""
+    def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:
+        """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
         arrays = {n: np.asarray(a) for n, a in batch.items()}
-        graph = self.specification.phases.evaluate
-        count = self._count(graph, arrays)
-        return self._run(self._machine("evaluate", graph, arrays, max(count, self.batch)), arrays, 0, count)
+        phases = self.specification.phases
+        count = self._count(phases.evaluate, arrays)
+        ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
+        found = self._feed(ready, arrays, 0, count)
+        traced = phases.traced["evaluate"]
+        losses = {t.name: _mean(found, t.name) for t in traced.losses}
+        total = sum(m.total / m.count for m in losses.values() if m.count)
+        gathered: dict[str, Accumulation] = {"loss": Mean(total * count, count)} | losses
+        for metric in traced.metrics:
+            if metric.kind == "mean":
+                gathered[metric.name] = _mean(found, metric.name)
+            else:
+                gathered[metric.name] = Collected(metric.kind, (found[f"{metric.name}.0"], found[f"{metric.name}.1"]))
+        return gathered
 
     # Machines
 
@@ -153,7 +168,10 @@ class Program:
         wanted = {n.op.name: n for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)}
         counts: dict[str, int] = {}
         for name, node in wanted.items():
-            _check_array(name, node, arrays)
+            if name not in arrays:
+                raise InputError("missing-input", f"input `{name}` is missing", f"it is {node.type}")
+            shape = tuple(s if isinstance(s, int) else None for s in node.shape[1:])
+            check_array(name, arrays[name], str(node.dtype), shape)
             counts[name] = len(arrays[name])
         unknown = next((n for n in arrays if n not in {i.name.text for i in self.specification.model.inputs}), None)
         if unknown is not None:
@@ -175,6 +193,7 @@ class Program:
         sizes: dict[str, int] = {}
         for n in wanted:
             sizes |= read_shape(n.shape[1:], arrays[n.op.name].shape[1:])
+        self.seen_sizes |= sizes
         plan = compile_graph(graph, rows=rows, sizes=sizes)
         controls = tuple(n.op.name for n in graph.inputs if isinstance(n.op, Input) and n.op.role == CONTROL)
         ready = _Ready(Machine(plan, self._memory), rows, tuple(n.op.name for n in wanted if isinstance(n.op, Input)), controls)
@@ -212,25 +231,38 @@ class Program:
         """Says which epoch begins, counted from 0."""
         self._epoch = epoch
 
+    def model_arrays(self) -> dict[str, np.ndarray]:
+        """The weights and states by name: what a model file holds."""
+        return self.parameters | self.states
+
     def snapshot(self) -> dict[str, np.ndarray]:
-        """Copies of all weights, states and optimizer states, and how many steps were taken."""
-        arrays = {n: a.copy() for n, a in self._memory.items()}
-        return arrays | {"steps": np.array([self._steps], np.int64)}
+        """Copies of all weights, states and optimizer states by name, and how many steps were taken."""
+        arrays = {n: a.copy() for n, a in self.model_arrays().items()}
+        arrays |= {f"optimizer/{n}": self._memory[n].copy() for n in self._remembered()}
+        return arrays | {"optimizer/steps": np.array([self._steps], np.int64)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Puts a snapshot back."""
-        self._steps = int(arrays["steps"][0])
-        for name, value in arrays.items():
-            if name in self._memory:
-                np.copyto(self._memory[name], value)
+        self._steps = int(arrays["optimizer/steps"][0])
+        for name, array in self.model_arrays().items():
+            np.copyto(array, arrays[name])
+        for name in self._remembered():
+            self._memory.setdefault(name, arrays[f"optimizer/{name}"].copy())
+            np.copyto(self._memory[name], arrays[f"optimizer/{name}"])
         for ready in self._ready.values():
             ready.machine.forget()
 
-    def fit(self, *, run: RunFolder | None = None, observer: Any = None) -> History:
-        """Trains on the data of the spec, as its `train` section says."""
-        from .training import fit
+    def _remembered(self) -> list[str]:
+        """The names of what the optimizer keeps for each weight."""
+        remembered = self.specification.training.optimizer.remembered
+        return [f"{state}.{r.name}" for r in self.specification.phases.trained for state in remembered]
 
-        return fit(self, run=run, observer=observer)
+    def fit(self, *, out: str | Path | None = None, observer: Observer | None = None) -> History:
+        """Trains on the data of the spec, as its `train` section says; `out` is a new folder to keep the run in."""
+        from .training import fit, folder_at
+
+        folder = folder_at(Path(out), self.specification.name) if out is not None else None
+        return fit(self, folder=folder, observer=observer)
 
     def save(self, path: str | Path) -> None:
         """Writes the model: weights and the plan of predict, in one file that `axonc.load` reads."""
@@ -239,39 +271,26 @@ class Program:
         save(self, Path(path))
 
 
-def _check_array(name: str, node: Node, arrays: Arrays) -> None:
-    if name not in arrays:
-        raise InputError("missing-input", f"input `{name}` is missing", f"it is {node.type}")
-    array = arrays[name]
-    if array.ndim != node.tensor.rank:
-        shape = list(array.shape)
-        raise InputError("wrong-shape", f"input `{name}` must be {node.type}, found an array of shape {shape}")
-    for size, number in zip(node.shape[1:], array.shape[1:], strict=True):
-        if isinstance(size, int) and size != number:
-            shape = list(array.shape)
-            raise InputError("wrong-shape", f"input `{name}` must be {node.type}, found an array of shape {shape}")
-    wanted = np.dtype(numpy_name(node.dtype))
-    if not np.can_cast(array.dtype, wanted, "same_kind"):
-        advice = f"convert it with `.astype({wanted})`"
-        raise InputError("wrong-dtype", f"input `{name}` must be {wanted}, found {array.dtype}", advice)
+def _mean(found: Mapping[str, np.ndarray], name: str) -> Mean:
+    return Mean(float(found[f"{name}.total"]), float(found[f"{name}.count"]))
 
 
 def _first_range(r: Range, specification: Specification, seed: int) -> np.ndarray:
-    flat = np.empty(_whole(r.total), numpy_name(r.dtype))
+    flat = np.empty(whole(r.total), numpy_name(r.dtype))
     for piece in r.pieces:
         value = _first(piece.name, specification.parameters[piece.name], specification, seed)
-        offset = _whole(piece.offset)
+        offset = whole(piece.offset)
         flat[offset : offset + value.size] = value.reshape(-1)
     return flat
 
 
 def _first(name: str, variable: Variable, specification: Specification, seed: int) -> np.ndarray:
     initial = specification.initials.get(name, variable.initial)
-    shape = tuple(map(_whole, variable.type.shape))
+    shape = tuple(map(whole, variable.type.shape))
     return values(initial, shape, name, seed).astype(numpy_name(variable.type.dtype))
 
 
-def _whole(size: dims.Size) -> int:
+def whole(size: dims.Size) -> int:
     assert isinstance(size, int), size
     return size
 

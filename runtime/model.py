@@ -1,0 +1,127 @@
+"""A saved model: its weights and the plan of predict, run with NumPy alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from . import archive
+from .codec import from_json
+from .errors import FileError, InputError
+from .machine import Machine, dtype_name
+from .plan import Plan
+
+FORMAT = "1"
+
+
+def load(path: str | Path) -> Model:
+    """The model in a file that `Program.save` or a training run wrote. Raises FileError where it is none."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "best.safetensors"
+    arrays, texts = archive.read(path)
+    if texts.get("axonc") != FORMAT or "plan" not in texts:
+        problem = "holds no model that this version can run"
+        raise FileError("no-model", problem, "save one with `Program.save` or `axonc train`", path=path)
+    try:
+        facts = json.loads(texts["model"])
+        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts)
+    except (ValueError, KeyError, TypeError) as fault:
+        raise FileError("bad-model", f"is damaged: {fault}", "save it again", path=path) from None
+
+
+def _memory(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The flat arrays that the plan names, from the weights and states by name."""
+    memory = {}
+    for name, dtype, total, pieces in facts["ranges"]:
+        flat = memory[name] = np.zeros(total, dtype_name(dtype))
+        for piece, offset, shape in pieces:
+            array = arrays[piece]
+            if list(array.shape) != shape:
+                raise ValueError(f"weight {piece} has shape {list(array.shape)}, expected {shape}")
+            flat[offset : offset + array.size] = array.reshape(-1)
+    for name in facts["states"]:
+        memory[name] = arrays[name].reshape(-1)
+    return memory
+
+
+class Model:
+    """Something to call: `model({"image": pixels})` gives the outputs by name.
+
+    Any number of samples is well; where samples are independent they are run at most `rows` at a time. Calls from
+    several threads wait for each other; `clone` gives one more that shares the weights and runs beside this one.
+    """
+
+    def __init__(self, plan: Plan, memory: dict[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._memory = memory
+        self._machine = Machine(plan, memory)
+        self._lock = Lock()
+        self.facts = facts
+
+    @property
+    def inputs(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """The dtype and the shape of one sample of each input."""
+        return {n: (dtype, tuple(shape)) for n, dtype, shape in self.facts["inputs"]}
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The weights by name, as views of what the model computes with."""
+        found = {}
+        for name, _, _, pieces in self.facts["ranges"]:
+            for piece, offset, shape in pieces:
+                found[piece] = self._memory[name][offset : offset + int(np.prod(shape))].reshape(shape)
+        return found
+
+    def clone(self) -> Model:
+        """A model with the same weights and memory of its own for what lies between."""
+        return Model(self._plan, self._memory, self.facts)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
+        arrays = {n: np.asarray(a) for n, a in inputs.items()}
+        count, rows = self._count(arrays), self._plan.rows or 1
+        if count > rows and not self.facts["independent"]:
+            raise InputError("too-many-rows", f"this model mixes samples and takes at most {rows} at once, found {count}")
+        starts = range(0, count, rows)
+        with self._lock:
+            parts = [self._machine.run(_rows(arrays, s, s + rows), min(rows, count - s)) for s in starts]
+        return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
+
+    def _count(self, arrays: Mapping[str, np.ndarray]) -> int:
+        counts = set()
+        for name, (dtype, shape) in self.inputs.items():
+            if name not in arrays:
+                raise InputError("missing-input", f"input `{name}` is missing", f"it is {dtype}{list(shape)} for each sample")
+            check_array(name, arrays[name], dtype, shape)
+            counts.add(len(arrays[name]))
+        unknown = next((n for n in arrays if n not in self.inputs), None)
+        if unknown is not None:
+            advice = f"its inputs are {', '.join(self.inputs)}"
+            raise InputError("unknown-input", f"the model has no input `{unknown}`", advice)
+        if len(counts) != 1 or counts == {0}:
+            found = ", ".join(map(str, sorted(counts)))
+            raise InputError("uneven-inputs", f"inputs must have one number of samples, at least 1; found {found}")
+        return counts.pop()
+
+
+def check_array(name: str, array: np.ndarray, dtype: str, shape: tuple[int | None, ...]) -> None:
+    """Refuses an array that is not [samples, *shape] of something that may become `dtype`; None is any size."""
+    found = list(array.shape)
+    wanted = ["N", *("?" if s is None else s for s in shape)]
+    if array.ndim != len(wanted) or any(s is not None and s != n for s, n in zip(shape, found[1:], strict=True)):
+        text = ", ".join(map(str, wanted))
+        raise InputError("wrong-shape", f"input `{name}` must be {dtype}[{text}], found an array of shape {found}")
+    number = np.dtype(dtype_name(dtype))
+    if not np.can_cast(array.dtype, number, "same_kind"):
+        advice = f"convert it with `.astype({number})`"
+        raise InputError("wrong-dtype", f"input `{name}` must be {number}, found {array.dtype}", advice)
+
+
+def _rows(arrays: Mapping[str, np.ndarray], start: int, stop: int) -> dict[str, np.ndarray]:
+    return {n: a[start:stop] for n, a in arrays.items()}

@@ -1,0 +1,71 @@
+"""A program to a file that runs without a compiler: weights by name, the plan of predict, and how to prepare data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .compiler.ir import dims
+from .compiler.ir.evaluate import read_shape
+from .compiler.ir.graph import DATA, Graph, Input
+from .compiler.pipeline import compile_graph
+from .compiler.rows import independent
+from .program import Program, whole
+from .runtime import archive
+from .runtime.codec import to_json
+from .runtime.data import recipe as recipes
+from .runtime.data.dataset import Dataset
+from .runtime.errors import InputError
+from .runtime.model import FORMAT
+
+
+def save(program: Program, path: Path) -> None:
+    """Writes the model to `path`, whole or not at all."""
+    archive.write(path, program.model_arrays(), metadata(program, program.data))
+
+
+def metadata(program: Program, data: Dataset | None) -> dict[str, str]:
+    """The texts of a model file besides its arrays."""
+    graph = program.specification.phases.predict
+    sizes = _sizes(graph, data, program)
+    plan = compile_graph(graph, rows=program.batch, sizes=sizes)
+    texts = {"axonc": FORMAT, "plan": to_json(plan), "model": json.dumps(_facts(program, graph, sizes))}
+    if data is not None:
+        texts["data"] = json.dumps({"recipe": recipes.to_json(data.recipe), "learned": data.learned})
+    return texts
+
+
+def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, Any]:
+    """What a reader must know besides the plan."""
+    specification = program.specification
+    ranges = [
+        [r.name, str(r.dtype), whole(r.total), [[p.name, whole(p.offset), [*map(whole, p.shape)]] for p in r.pieces]]
+        for r in specification.ranges
+    ]
+    inputs = [
+        [n.op.name, str(n.dtype), [dims.substitute(s, sizes) for s in n.shape[1:]]]
+        for n in graph.inputs
+        if isinstance(n.op, Input) and n.op.role == DATA
+    ]
+    return {
+        "name": specification.name,
+        "inputs": inputs,
+        "outputs": [n for n, _ in graph.results],
+        "ranges": ranges,
+        "states": list(specification.states),
+        "independent": independent(graph),
+    }
+
+
+def _sizes(graph: Graph, data: Dataset | None, program: Program) -> dict[str, int]:
+    """Numbers for the sizes that are free but for the batch: those of the data, or of the last batch that was seen."""
+    found: dict[str, int] = dict(program.seen_sizes)
+    for node in graph.inputs:
+        if isinstance(node.op, Input) and data is not None and node.op.name in data.fields:
+            found |= read_shape(node.shape[1:], data.fields[node.op.name].shape)
+    free = sorted({n for node in graph.inputs for s in node.shape[1:] for n in dims.names(s)} - found.keys())
+    if free:
+        advice = "give them in `sizes` when compiling, or predict or train once"
+        raise InputError("unbound-size", f"the sizes {', '.join(free)} have no numbers yet", advice)
+    return found
