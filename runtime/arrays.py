@@ -7,11 +7,14 @@ unless the instruction stands in `ALLOCATING`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from .philox import Philox
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Call: TypeAlias = Callable[[], object]
@@ -239,6 +242,47 @@ def _take_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[C
     return (take,)
 
 
+def _random_bits(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """The words of a stream; the second write is scratch."""
+    (out, scratch), (key, step) = writes, reads
+    return (Philox(out, scratch, key, step, attributes["stream"]).fill,) if out.size else ()
+
+
+def _slice_at(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """The stretch of an axis that begins at a position."""
+    (out,), (x, position) = writes, reads
+    lead, size = (slice(None),) * attributes["axis"], out.shape[attributes["axis"]]
+
+    def copy() -> None:
+        start = int(position)
+        np.copyto(out, x[(*lead, slice(start, start + size))])
+
+    return (copy,)
+
+
+def _write_at(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Writes over the stretch of an axis that begins at a position; the first operand is what lies there already."""
+    (out,), (_, value, position) = writes, reads
+    lead, size = (slice(None),) * attributes["axis"], value.shape[attributes["axis"]]
+
+    def copy() -> None:
+        start = int(position)
+        np.copyto(out[(*lead, slice(start, start + size))], value)
+
+    return (copy,)
+
+
+def _erf(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """To the last digit, one element at a time: for f64, where gradients are checked."""
+    out, x = writes[0], np.broadcast_to(reads[0], writes[0].shape)
+
+    def erf() -> None:
+        for at in np.ndindex(out.shape):
+            out[at] = math.erf(x[at])
+
+    return (erf,)
+
+
 def _same(a: Array, b: Array) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides and _address(a) == _address(b)
 
@@ -268,6 +312,10 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "put": _put,
     "sort": _sort,
     "argsort": _argsort,
+    "random_bits": _random_bits,
+    "slice_at": _slice_at,
+    "write_at": _write_at,
+    "erf": _erf,
 }
 
 ALLOCATING = frozenset(("argsort", "take_along", "scatter_add"))

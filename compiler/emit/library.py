@@ -10,13 +10,19 @@ from ..ir.dims import Size
 from ..ir.graph import Literal
 from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
+from ...runtime.philox import CHUNK, SCRATCH, WORDS
+from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.contract import Matmul
+from ..ops.convolution import Conv, ConvInput, ConvWeight
 from ..ops.index import Gather, Iota, Pick, ScatterAdd
 from ..ops.layout import Concat, Pad, Reshape
+from ..ops.pool import AveragePool, AveragePoolInput, MaxPool, MaxPoolInput, MaxPoolPick
+from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
+from . import convolution, pool
 from .numpy import Emitter
 
 Windows: TypeAlias = tuple[Window, ...]
@@ -169,29 +175,29 @@ def cumsum(e: Emitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -
     e.add("cumulative_sum", (out,), (x,), axis=op.axis % len(x.shape))
 
 
-def index_of(e: Emitter, index: Window, limit: Size) -> Window:
+def index_of(e: Emitter, index_: Window, limit: Size) -> Window:
     """A checked index as i64 in row-major order."""
-    e.add("check_range", (), (index, limit), where=e.place)
-    return index if index.dtype is I64 and layout.is_contiguous(index) else e.copied(index, I64)
+    e.add("check_range", (), (index_, limit), where=e.place)
+    return index_ if index_.dtype is I64 and layout.is_contiguous(index_) else e.copied(index_, I64)
 
 
 def gather(e: Emitter, op: Gather, writes: Windows, reads: Windows) -> None:
-    table, index = reads
-    e.add("take", writes, (table, index_of(e, index, table.shape[0])), axis=0)
+    table, rows = reads
+    e.add("take", writes, (table, index_of(e, rows, table.shape[0])), axis=0)
 
 
 def scatter_add(e: Emitter, op: ScatterAdd, writes: Windows, reads: Windows) -> None:
-    index, values = reads
-    e.add("scatter_add", writes, (index_of(e, index, op.rows), values))
+    rows, values = reads
+    e.add("scatter_add", writes, (index_of(e, rows, op.rows), values))
 
 
 def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
     """Row-major positions: the row's start plus the index."""
-    (out,), (x, index) = writes, reads
+    (out,), (x, chosen) = writes, reads
     depth = x.shape[-1]
     x = x if layout.is_contiguous(x) else e.copied(x)
-    count = index.type.size
-    flat = layout.reshape(index_of(e, index, depth), (count,))
+    count = chosen.type.size
+    flat = layout.reshape(index_of(e, chosen, depth), (count,))
     assert flat is not None
     at = e.scratch(Tensor(I64, (count,)), "at")
     e.add("add", (at,), (flat, row_starts(e, count, depth)), replaces=(0,))
@@ -204,6 +210,29 @@ def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
 def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
     """0, depth, 2·depth …, made once for each count."""
     return e.made_once("row_starts", Tensor(I64, (count,)), "iota", (depth,))
+
+
+def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> None:
+    key, step = reads
+    blocks = dims.ceil_divide(writes[0].type.size, WORDS)
+    chunk = min(blocks, CHUNK) if isinstance(blocks, int) else CHUNK
+    scratch = e.scratch(Tensor(I64, (SCRATCH * max(chunk, 1),)))
+    e.add("random_bits", (writes[0], scratch), (key, step), stream=stream_number(op.stream))
+
+
+def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> None:
+    x, start = reads
+    axis = op.axis % len(x.shape)
+    e.add("check_range", (), (start, x.shape[axis] - op.size + 1), where=e.place)
+    e.add("slice_at", writes, reads, axis=axis)
+
+
+def write_at(e: Emitter, op: index.Update, writes: Windows, reads: Windows) -> None:
+    """In place where the old value dies, as a cache does."""
+    x, value, start = reads
+    axis = op.axis % len(x.shape)
+    e.add("check_range", (), (start, x.shape[axis] - value.shape[axis] + 1), where=e.place)
+    e.add("write_at", writes, reads, replaces=(0,), tied=True, axis=axis)
 
 
 RULES: dict[type[Op], Rule] = {
@@ -226,4 +255,15 @@ RULES: dict[type[Op], Rule] = {
     Gather: gather,
     ScatterAdd: scatter_add,
     Pick: pick,
+    index.Window: slice_at,
+    index.Update: write_at,
+    RandomBits: random_bits,
+    Conv: convolution.conv,
+    ConvInput: convolution.conv_input,
+    ConvWeight: convolution.conv_weight,
+    MaxPool: pool.max_pool,
+    MaxPoolInput: pool.max_pool_input,
+    MaxPoolPick: pool.max_pool_pick,
+    AveragePool: pool.average_pool,
+    AveragePoolInput: pool.average_pool_input,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir.scalar import Expr
-from ..ir.types import F64
+from ..ir.types import F16, F32, F64
 
 
 def simplest(root: Expr) -> Expr:
@@ -80,10 +80,12 @@ _BELOW = (
 )
 
 
-def _erf(x: Expr, operand: Expr) -> Expr | None:
+def _erf(x: Expr, operand: Expr) -> Expr:
     if x.dtype is F64:
-        return None
+        return x.e.apply("erf", operand)
     e = x.e
+    if x.dtype is F16:
+        return e.cast(_erf(e.apply("erf", e.cast(operand, F32)), e.cast(operand, F32)), F16)
     inside = e.apply("max", e.apply("min", operand, 4.0), -4.0)
     square = e.apply("square", inside)
     quotient = e.apply("div", _polynomial(square, _ABOVE), _polynomial(square, _BELOW))

@@ -171,9 +171,7 @@ class Arithmetic:
 
 def compact(x: Window) -> Window:
     """The window without stretched axes: NumPy stretches by itself, and faster."""
-    shape = tuple(1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True))
-    lead = next((i for i, n in enumerate(shape) if n != 1), len(shape))
-    return x._replace(shape=shape[lead:], strides=x.strides[lead:])
+    return x._replace(shape=tuple(1 if s == 0 else n for n, s in zip(x.shape, x.strides, strict=True)))
 
 
 def matching(reads: tuple[Operand, ...], out: Window) -> tuple[int, ...]:

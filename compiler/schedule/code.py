@@ -10,6 +10,8 @@ from ...runtime.plan import Attribute, Note
 from ..ir.dims import Size
 from .kernel import Operand, Window
 
+WHOLE = frozenset(("random_bits", "put", "take", "argmax", "argmin"))  # they need operands in row-major order
+
 
 class Instruction(NamedTuple):
     """One entry of the instruction table on windows.

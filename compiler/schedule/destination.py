@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir import dims
 from ..ir.dims import Size
 from . import layout
-from .code import Block, Code, Instruction, Line
+from .code import WHOLE, Block, Code, Instruction, Line
 from .kernel import Buffer, Window
 from .life import ALWAYS, Life, Lives
 
@@ -175,6 +175,8 @@ class Destination:
     def _expressible(self, buffer: Buffer, move: Move) -> bool:
         if not move.row:
             return True
+        if any(self.lives.instruction(a.position).name in WHOLE for a in self.lives.accesses[buffer]):
+            return False
         return all(moved_window(w, move) is not None for w in self.lives.windows[buffer])
 
     def _conflict(self, a: Member, b: Member) -> bool:
