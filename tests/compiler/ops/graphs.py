@@ -62,6 +62,15 @@ def weighted(graph: Graph, results: Sequence[str], prefix: str) -> Graph:
     return b.graph({"loss": total})
 
 
+def gradients(op: Op, *arrays: np.ndarray) -> list[np.ndarray]:
+    """The gradient of the sum of the result towards each operand."""
+    graph = weighted(graph_of(op, [type_of(a) for a in arrays]), ["y"], "r")
+    values = named(arrays) | {"r0": np.ones(graph.input("r0").shape)}
+    wrt = list(named(arrays))
+    found = evaluate(gradient_graph(graph, "loss", wrt), values)
+    return [found[f"gradient.{name}"] for name in wrt]
+
+
 def assert_gradient(graph: Graph, values: Mapping[str, np.ndarray], wrt: Sequence[str], note: object) -> Graph:
     """The gradient of `loss` has the type of each input, and along one direction it is what differences say."""
     gradients = gradient_graph(graph, "loss", wrt)
