@@ -158,6 +158,13 @@ class Cursor:
             self.next_comment += 1
         return tuple(taken)
 
+    def has_gap(self) -> bool:
+        """Whether a blank line stands before the present token and the comments that lead to it."""
+        start = self.token.start
+        if self.next_comment < len(self.comments):
+            start = min(start, self.comments[self.next_comment].start)
+        return self.source.has_gap(start)
+
     def comment_on_line(self) -> str:
         """Take the comment that shares the line with the last token taken and stands before the next statement."""
         if self.next_comment < len(self.comments):

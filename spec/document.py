@@ -116,6 +116,11 @@ class Document:
     def take_before(self, position: int) -> tuple[str, ...]:
         return tuple(remark.text for remark in self.take(0, position))
 
+    def has_gap(self, position: int) -> bool:
+        """Whether a blank line stands before a position and the comments that lead to it."""
+        start = min(position, self.remarks[0].start) if self.remarks else position
+        return self.source.has_gap(start)
+
     def take_on_line(self, end: int) -> str:
         """The comment that shares the line on which something ends at `end`."""
         at = bisect_left(self.remarks, end, key=lambda remark: remark.start)

@@ -33,7 +33,7 @@ from .tree import (
 from .yaml_errors import LostValues, MissingKey, NoRunningValue, SeveralLayers, UnknownKey
 
 RUNNING = "x"
-_LAYER_KEYS = ("from", "as")
+LAYER_KEYS = ("from", "as")
 KEYS: dict[str, tuple[str, ...]] = {
     "expression": ("as",),
     "weights": (),
@@ -44,7 +44,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "loss": (),
     "assert": (),
 }
-_ALL_KEYS = frozenset(word for words in KEYS.values() for word in words) | frozenset(_LAYER_KEYS)
+_ALL_KEYS = frozenset(word for words in KEYS.values() for word in words) | frozenset(LAYER_KEYS)
 
 
 class Chain:
@@ -82,10 +82,12 @@ class Items:
         self.statements: list[Body] = []
         self.is_first_running = True
         self.first_use: Span | None = None
+        self.gap = False
 
     def read(self, node: Node) -> None:
         """Every item of a list, going on after a mistake."""
         for item in node.items:
+            self.gap = not node.in_flow and self.d.has_gap(item.start)
             before = self.d.take_before(item.start)
             attempt(self.d, self._item, item, before)
         if node.items and not node.in_flow:
@@ -123,7 +125,7 @@ class Items:
         if shared and not after:
             *_, after = shared
             shared = shared[:-1]
-        comments = Comments((*before, *alone, *shared), after)
+        comments = Comments((*before, *alone, *shared), after, gap=self._take_gap() and passive)
         if passive:
             self._note_passive(known, comments)
         else:
@@ -145,11 +147,11 @@ class Items:
     def _main(self, item: Node) -> tuple[Node, Node]:
         """The entry that says what an item is; the others must belong to it."""
         main = next((entry for entry in item.entries if entry[0].text in KEYS), None)
-        main = main or next((entry for entry in item.entries if entry[0].text not in _LAYER_KEYS), None)
+        main = main or next((entry for entry in item.entries if entry[0].text not in LAYER_KEYS), None)
         main = main or next((entry for entry in item.entries if entry[0].text == "from"), None)
         if main is None:
             raise expected(self.d, item, "an item", "a layer", "write `- dense: 64` or `- relu`")
-        allowed = KEYS.get(main[0].text, _LAYER_KEYS)
+        allowed = KEYS.get(main[0].text, LAYER_KEYS)
         for entry in item.entries:
             if entry is not main and entry[0].text not in allowed:
                 raise self._stray(main[0], entry, allowed)
@@ -174,12 +176,21 @@ class Items:
         if origin is not None:
             self._close()
             value = expression(self.d, origin)
-            self.chain = Chain(self.d, item, (value,), self.d.height)
+            self._open(item, (value,), self.d.height)
         elif self.chain is None or isinstance(self.chain.values, Scan):
             self._close()
-            self.chain = Chain(self.d, item, (self._use_running(step.span),), 0)
+            self._open(item, (self._use_running(step.span),), 0)
         self.d.height = height
+        assert self.chain
         self.chain.add(item, step)
+
+    def _open(self, item: Node, values: tuple[Expression, ...] | Scan, height: int) -> None:
+        self.chain = Chain(self.d, item, values, height)
+        self.chain.comments = Comments(gap=self._take_gap())
+
+    def _take_gap(self) -> bool:
+        gap, self.gap = self.gap, False
+        return gap
 
     def _use_running(self, span: Span) -> Name:
         if self.running is None:
@@ -226,7 +237,9 @@ class Items:
     def _note_passive(self, known: int, comments: Comments) -> None:
         if len(self.statements) > known:
             first = self.statements[known]
-            self.statements[known] = replace(first, comments=_joined(Comments(comments.before), first.comments))
+            self.statements[known] = replace(
+                first, comments=_joined(Comments(comments.before, gap=comments.gap), first.comments)
+            )
             last = self.statements[-1]
             self.statements[-1] = replace(last, comments=_joined(last.comments, Comments((), comments.after)))
 
@@ -234,12 +247,12 @@ class Items:
 
     def _origin(self, item: Node, value: Node) -> None:
         self._close()
-        self.chain = Chain(self.d, item, (expression(self.d, value),), self.d.height)
+        self._open(item, (expression(self.d, value),), self.d.height)
         self._bind(item)
 
     def _expression(self, item: Node, value: Node) -> None:
         self._close()
-        self.chain = Chain(self.d, item, expressions(self.d, value), self.d.height)
+        self._open(item, expressions(self.d, value), self.d.height)
         self._bind(item)
 
     def _repeat(self, item: Node, value: Node) -> None:
@@ -288,7 +301,7 @@ class Items:
 
     def _header(self, value: Node) -> Comments:
         """The comment on the line of `repeat`, `if` or `scan`, before those of its body."""
-        return Comments((), self.d.take_on_line(value.end))
+        return Comments((), self.d.take_on_line(value.end), gap=self._take_gap())
 
     def _scan(self, item: Node, value: Node) -> None:
         header = self._header(value)
@@ -299,8 +312,8 @@ class Items:
         settings = tuple(self._setting(key, node) for key, node in item.entries if key.text in SCAN_SETTINGS)
         body = self._body(item, "layers", "`scan`", over[0].name.text)
         found = Scan(self.d.span(item), settings, over, carried, body.end_result())
-        self.chain = Chain(self.d, item, found, 0)
-        self.chain.comments = header
+        self._open(item, found, 0)
+        self._note(header)
         self._bind(item)
 
     def _setting(self, key: Node, value: Node) -> Argument:
@@ -319,7 +332,12 @@ class Items:
 
 def _joined(first: Comments, second: Comments) -> Comments:
     extra = (first.after,) if first.after and second.after else ()
-    return Comments((*first.before, *extra, *second.before), second.after or first.after, first.below + second.below)
+    return Comments(
+        (*first.before, *extra, *second.before),
+        second.after or first.after,
+        first.below + second.below,
+        first.gap or second.gap,
+    )
 
 
 _PASSIVE: dict[str, Callable[[Document, Node], Iterable[Body]]] = {

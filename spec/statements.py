@@ -70,6 +70,7 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     """One statement with its comments, or None after a mistake in it, which is then behind us."""
     first = c.token
     depth, free, known = c.depth, c.words_are_free, len(c.mistakes)
+    gap = c.has_gap()
     before = c.comments_before(first.start)
     headers, c.headers = c.headers, []
     try:
@@ -83,11 +84,11 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     mine, c.headers = c.headers, headers
     inside = c.comments_before(c.end)
     after = c.comment_on_line()
-    if node is None or not (before or mine or inside or after):
+    if node is None or not (before or mine or inside or after or gap):
         return node
     if mine and not after:
         after = mine.pop(0)
-    return replace(node, comments=Comments((*before, *mine, *inside), after, node.comments.below))
+    return replace(node, comments=Comments((*before, *mine, *inside), after, node.comments.below, gap))
 
 
 def _skip(c: Cursor, first: Token) -> None:
@@ -209,7 +210,7 @@ def _singles(node: S) -> tuple[S | Declare | Assert, ...]:
         parts = tuple(replace(node, relations=(relation,), comments=Comments()) for relation in node.relations)
     else:
         return (node,)
-    first = replace(parts[0], comments=Comments(node.comments.before))
+    first = replace(parts[0], comments=Comments(node.comments.before, gap=node.comments.gap))
     last = replace(parts[-1], comments=Comments((), node.comments.after, node.comments.below))
     return (first, *parts[1:-1], last)
 
