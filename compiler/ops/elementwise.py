@@ -274,10 +274,15 @@ class Cast(Elementwise):
         source = node.inputs[0].dtype
         if g[0] is None or not source.is_float or not self.dtype.is_float:
             return [None]
-        return [g[0] if source is self.dtype else b.add(Cast(source), g[0])]
+        return [converted(b, g[0], source)]
 
     def formula(self, *names: str) -> str:
         return f"{self.dtype}({names[0]})"
+
+
+def converted(b: Builder, x: Node, dtype: DType) -> Node:
+    """x as `dtype`: x itself if it is that already."""
+    return x if x.dtype is dtype else b.add(Cast(dtype), x)
 
 
 class StopGradient(Elementwise):

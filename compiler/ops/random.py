@@ -15,7 +15,7 @@ from ..ir.check import Check
 from ..ir.graph import Builder, Node, numpy_name
 from ..ir.op import Array, Axes, Axis, Op
 from ..ir.types import BOOL, F32, F64, I64, U32, DType, Shape, Tensor
-from .elementwise import Cast, FloorDiv, Lt, Mul, Sub
+from .elementwise import Cast, FloorDiv, Lt, Mul, Sub, converted
 from .unary import Cos, Log, Sqrt
 
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
@@ -102,7 +102,7 @@ class Uniform(Draw):
             return b.add(Mul(), b.add(Cast(F64), bits), b.literal(2.0**-32, F64))
         whole = b.add(Cast(F32), b.add(FloorDiv(), bits, b.literal(256, U32)))
         value = b.add(Mul(), whole, b.literal(2.0**-24, F32))
-        return value if self.dtype is F32 else b.add(Cast(self.dtype), value)
+        return converted(b, value, self.dtype)
 
 
 class Normal(Draw):
@@ -131,7 +131,7 @@ class Normal(Draw):
         one, minus_two, turn = (b.literal(n, u.dtype) for n in (1.0, -2.0, 2 * math.pi))
         radius = b.add(Sqrt(), b.add(Mul(), b.add(Log(), b.add(Sub(), one, u)), minus_two))
         value = b.add(Mul(), radius, b.add(Cos(), b.add(Mul(), v, turn)))
-        return value if self.dtype is u.dtype else b.add(Cast(self.dtype), value)
+        return converted(b, value, self.dtype)
 
 
 class Bernoulli(Draw):

@@ -9,8 +9,9 @@ from ..ir import dims
 from ..ir.check import Check
 from ..ir.graph import Builder, Node
 from ..ir.op import Array, Axes, Axis, Op
-from ..ir.types import BOOL, I64, Shape, Tensor
-from .elementwise import Add, Cast, Div, Eq, Mul, Sub, Where
+from ..ir.types import BOOL, F32, I64, DType, Shape, Tensor
+from .contract import accumulating
+from .elementwise import Add, Cast, Div, Eq, Mul, Sub, Where, converted
 from .layout import Expand, Reshape
 from .state import size_number
 from .unary import Exp, Log, Square
@@ -146,7 +147,7 @@ class Prod(Reduction):
 
 
 class Mean(Reduction):
-    """The sum over the axes divided by the number of elements."""
+    """The sum over the axes divided by the number of elements; f16 is computed in f32."""
 
     def accept(self, c: Check, x: Tensor) -> None:
         c.floats(self.word, x)
@@ -156,18 +157,22 @@ class Mean(Reduction):
 
     def expand(self, b: Builder, *inputs: Node) -> Node:
         (x,) = inputs
-        return b.add(Div(), b.add(Sum(self.over, self.keep), x), size_number(b, self.count(x.shape), x.dtype))
+        total = b.add(Sum(self.over, self.keep), converted(b, x, _wide(x.dtype)))
+        return converted(b, _divided(b, total, self.count(x.shape)), x.dtype)
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
             return [None]
         (x,) = node.inputs
-        share = b.add(Div(), g[0], size_number(b, self.count(x.shape), x.dtype))
-        return [b.add(Expand(x.shape), self.kept(b, x, share))]
+        share = _divided(b, converted(b, g[0], _wide(x.dtype)), self.count(x.shape))
+        return [b.add(Expand(x.shape), self.kept(b, x, converted(b, share, x.dtype)))]
 
 
 class Var(Reduction):
-    """The mean of the squared distances from the mean, divided by the count less `correction` (1: unbiased)."""
+    """The mean of the squared distances from the mean, divided by the count less `correction` (1: unbiased).
+
+    f16 is computed in f32.
+    """
 
     correction: int = 0
 
@@ -175,23 +180,37 @@ class Var(Reduction):
         c.floats(self.word, x)
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        return xp.var(arrays[0], axis=self.over, keepdims=self.keep, correction=self.correction)
+        (x,) = accumulating(xp, *arrays)
+        found = xp.var(x, axis=self.over, keepdims=self.keep, correction=self.correction)
+        return xp.astype(xp.asarray(found), arrays[0].dtype)
 
     def expand(self, b: Builder, *inputs: Node) -> Node:
         (x,) = inputs
-        squares = b.add(Square(), b.add(Sub(), x, b.add(Mean(self.over, True), x)))
-        return b.add(Div(), b.add(Sum(self.over, self.keep), squares), self._divisor(b, x))
+        squares = b.add(Square(), self._away(b, converted(b, x, _wide(x.dtype))))
+        total = b.add(Sum(self.over, self.keep), squares)
+        return converted(b, _divided(b, total, self.count(x.shape) - self.correction), x.dtype)
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
             return [None]
         (x,) = node.inputs
-        share = b.add(Div(), b.add(Mul(), g[0], b.literal(2, x.dtype)), self._divisor(b, x))
-        away = b.add(Sub(), x, b.add(Mean(self.over, True), x))
-        return [b.add(Mul(), away, self.kept(b, x, share))]
+        flow = converted(b, g[0], _wide(x.dtype))
+        twice = b.add(Mul(), flow, b.literal(2, flow.dtype))
+        share = self.kept(b, x, _divided(b, twice, self.count(x.shape) - self.correction))
+        return [converted(b, b.add(Mul(), self._away(b, converted(b, x, flow.dtype)), share), x.dtype)]
 
-    def _divisor(self, b: Builder, x: Node) -> Node:
-        return size_number(b, self.count(x.shape) - self.correction, x.dtype)
+    def _away(self, b: Builder, x: Node) -> Node:
+        """The distance of each element from the mean."""
+        return b.add(Sub(), x, b.add(Mean(self.over, True), x))
+
+
+def _wide(dtype: DType) -> DType:
+    """The type in which sums and counts of a float type are kept: a size has no place in half a word."""
+    return F32 if dtype.bytes == 2 else dtype
+
+
+def _divided(b: Builder, x: Node, count: dims.Size) -> Node:
+    return b.add(Div(), x, size_number(b, count, x.dtype))
 
 
 class Logsumexp(Reduction):

@@ -99,7 +99,7 @@ def truth(function: Callable[[list[bool]], bool]) -> Oracle:
 
 
 def variance(op: Any, x: np.ndarray) -> np.ndarray:
-    axes = np.array(op.over, np.int64)
+    axes, x = np.array(op.over, np.int64), x.astype(np.float32)
     if not op.over:
         return np.zeros_like(x)
     middle = run("ReduceMean", x, axes, keepdims=1)

@@ -218,8 +218,12 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "prod": reduction("prod", whole(3, 2)),
     "reduce_max": reduction("reduce_max", whole(3, 2)),
     "reduce_min": reduction("reduce_min", whole(3, 2)),
-    "mean": (*reduction("mean"), Sample(W["mean"]((0,)), (half(8),), smooth=False)),
-    "var": (*reduction("var"), Sample(W["var"]((0, 1), True, 1), (real(3, 4),))),
+    "mean": (*reduction("mean"), Sample(W["mean"]((0,)), (half(70_000) + np.float16(9),), smooth=False)),
+    "var": (
+        *reduction("var"),
+        Sample(W["var"]((0, 1), True, 1), (real(3, 4),)),
+        Sample(W["var"]((0,)), (half(70_000),)),
+    ),
     "logsumexp": (*reduction("logsumexp"), Sample(W["logsumexp"]((0,)), (np.array([1e4, -1e4, 9999.0]),))),
     **{
         word: tuple(
