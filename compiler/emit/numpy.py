@@ -35,11 +35,11 @@ class Emitter:
         self._made: dict[tuple[object, ...], Window] = {}
 
     def item(self, item: Item) -> None:
+        self.lines = self.phases[item.phase]
         if isinstance(item, Repeat):
             self._repeat(item)
-            return
-        self.lines = self.phases[item.phase] if self.lines in self.phases else self.lines
-        self.call(item)
+        else:
+            self.call(item)
 
     def call(self, call: Call) -> None:
         self.notes.append(Note(call.formula, str(call.place)))

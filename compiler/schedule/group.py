@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...spec.source import Place
+from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import DATA, Builder, Graph, Input, Item, Literal, Node
 from ..ir.op import Elementwise
 from ..ir.scalar import Expr, Expressions, Value
 from ..ir.types import Tensor
 from ..ops.layout import Reshape
+from ..ops.scan import Scan, time_axis
 from ..ops.state import Barrier, Part
 from ..passes.stages import Stage, stages
 from . import layout
-from .kernel import Buffer, Call, Kernel, Library, Nest, Number, Operand, Schedule, Window, contiguous, fresh
+from .kernel import Buffer, Call, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, contiguous, fresh
 from .kernel import Item as ScheduleItem
 
 PHASES = {Stage.CONSTANT: 0, Stage.COUNT: 0, Stage.PREPARED: 1, Stage.STEP: 2}
@@ -82,9 +84,11 @@ def _same_nest(a: Node, b: Node, phase: dict[Node, int]) -> bool:
 class Lowering:
     """Makes the calls of one graph, in its order. A value is a window, or a number that all its elements are."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, early: list[ScheduleItem] | None = None, depth: int = 0) -> None:
         self.graph = graph
+        self.depth = depth
         self.items: list[ScheduleItem] = []
+        self.early = self.items if early is None else early
         self.values: dict[Node, Window] = {}
         self.several: dict[Node, tuple[Window, ...]] = {}
         self.numbers: dict[Node, Number] = {}
@@ -119,6 +123,8 @@ class Lowering:
             case Elementwise():
                 if self.clusters[node].members[-1] is node:
                     self._nest(self.clusters[node].members)
+            case Scan():
+                self._scan(node)
             case op if op.view:
                 self._view(node)
             case _:
@@ -146,10 +152,51 @@ class Lowering:
     def _copied(self, node: Node, source: Node, x: Window) -> Window:
         """A copy of x in row-major order."""
         out = fresh(source.name or "copy", source.tensor)
-        with_shape = Reshape(source.shape)
-        kernel = Kernel(_meaning((x.type,), with_shape, node.place), Library(with_shape))
-        self.items.append(Call(kernel, (out,), (x,), node.place, "", self.phase[node]))
+        self._copy(out, x, node.place, self.phase[node])
         return out
+
+    def _copy(self, out: Window, x: Window, place: Place, phase: int = 2) -> None:
+        same = Reshape(x.shape)
+        kernel = Kernel(_meaning((x.type,), same, place), Library(same))
+        self.items.append(Call(kernel, (out,), (x,), place, "", phase))
+
+    def _scan(self, node: Node) -> None:
+        """A repeat over time: carries have memory that each step reads and then writes, slices and stacks are windows
+        that move on."""
+        op = node.op
+        assert isinstance(op, Scan)
+        given = [self.window(n) for n in node.inputs]
+        first = op.carries + op.slices
+        time = time_symbol(self.depth)
+        steps = node.inputs[op.carries].shape[time_axis(len(node.inputs[op.carries].shape))]
+        carried = []
+        for start in given[: op.carries]:
+            carried.append(fresh("carry", start.type))
+            self._copy(carried[-1], start, node.place, self.phase[node])
+        stacks = [fresh("stack", t) for t in node.types[op.carries :]]
+        body = Lowering(op.body, self.early, self.depth + 1)
+        slices = [at_time(x, time) for x in given[op.carries : first]]
+        body.values.update(zip(op.body.inputs, (*carried, *slices, *given[first:]), strict=True))
+        body.run()
+        body.finish_step(op, carried, [at_time(stack, time) for stack in stacks])
+        items = tuple(body.items)
+        self.items.append(Repeat(time, f"{time}.length", steps, 1, items, op.reverse, self.phase[node]))
+        self.several[node] = (*carried, *stacks)
+
+    def finish_step(self, op: Scan, carried: list[Window], stacked: list[Window]) -> None:
+        """Stacks what a step gives, and hands its carries to the next one."""
+        ends = [n for _, n in op.body.results]
+        values = [self.window(n) for n in ends]
+        for node, value, stack in zip(ends[op.carries :], values[op.carries :], stacked, strict=True):
+            self._copy(stack, value, node.place)
+        memory = {c.buffer for c in carried}
+        moved = [v != c for v, c in zip(values, carried, strict=False)]
+        for i, value in enumerate(values[: op.carries]):
+            if moved[i] and value.buffer in memory:  # another carry, which may be overwritten before it is read
+                values[i] = self._copied(ends[i], ends[i], value)
+        for node, value, carry in zip(ends, values, carried, strict=False):
+            if value != carry:
+                self._copy(carry, value, node.place)
 
     def _library(self, node: Node) -> None:
         reads = tuple(self.window(n) for n in node.inputs)
@@ -197,9 +244,20 @@ class Lowering:
             scalar = fresh("number", Tensor(node.dtype, ()))
             literal = Literal(number, node.dtype)
             kernel = Kernel(_meaning((), literal, node.place), Library(literal))
-            self.items.append(Call(kernel, (scalar,), (), node.place, f"{number}", 0))
+            self.early.append(Call(kernel, (scalar,), (), node.place, f"{number}", 0))
             self.values[node] = layout.expand(scalar, node.shape)
         return self.values[node]
+
+
+def time_symbol(depth: int) -> str:
+    return f"t{depth}" if depth else "t"
+
+
+def at_time(x: Window, time: str) -> Window:
+    """One step of a sequence or stack."""
+    axis = time_axis(len(x.shape))
+    shape, strides = (v[:axis] + v[axis + 1 :] for v in (x.shape, x.strides))
+    return Window(x.buffer, x.offset + dims.name(time) * x.strides[axis], shape, strides)
 
 
 def _widened(e: Expressions, x: Value, node: Node, source: Node) -> Value:
