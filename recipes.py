@@ -17,7 +17,6 @@ from .compiler.trace.expression import evaluate
 from .compiler.trace.model import Traced
 from .compiler.trace.scope import Scope
 from .compiler.trace.tracer import Tracer, is_unknown
-from .runtime.data.functions import WrongStep, step
 from .runtime.data.recipe import PARTS, AllExcept, Binding, Column, Pattern, Recipe, Selector, Step
 from .spec import tree
 from .spec.source import Diagnostic
@@ -164,6 +163,8 @@ def _except(
 
 def _step(t: Tracer, scope: Scope, e: tree.Expression, index: int) -> Step | None:
     """One preparing function with its arguments."""
+    from .runtime.data.functions import WrongStep, step  # loads NumPy, for specs whose data are prepared only
+
     word, arguments = (e.function, e.arguments) if isinstance(e, tree.Call) else (e, ())
     if not isinstance(word, tree.Name):
         t.wrong(errors.WrongKind, e.span, subject="a step of data", expected="a function", found=e.span.text)

@@ -19,7 +19,6 @@ from .compiler.trace.model import Traced, declare, merge_reports, trace
 from .compiler.trace.tracer import Initial, Variable
 from .compiler.training.settings import Training, training
 from .recipes import check_bindings, recipe, wanted
-from .runtime.data.dataset import schema
 from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError
 from .spec import tree
@@ -136,6 +135,8 @@ def _data_sizes(
     """The dimensions that the data bind, or why they could not be read."""
     if raw is None:
         return {}, None
+    from .runtime.data.dataset import schema  # loads NumPy, which a spec without data can be checked without
+
     try:
         fields = schema(raw, folder)
     except (DataError, FileError) as problem:
