@@ -1,0 +1,170 @@
+"""The public API: compile, train, predict, save, load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import axonc
+import numpy as np
+import pytest
+
+SPEC = """axonc 1
+model small(hidden = 8)
+input image: f32[N, 4, 4]
+input label: i64[N]
+logits = image |> flatten |> dense(hidden, activation = tanh) |> dense(3)
+loss cross_entropy(logits, label)
+metric accuracy(logits, label)
+train { optimizer adam(1e-2); seed 7 }
+"""
+
+
+def batch(count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    return {"image": draw.normal(size=(count, 4, 4)).astype(np.float32), "label": draw.integers(0, 3, count)}
+
+
+def loss_by_hand(program: axonc.Program, data: dict[str, np.ndarray]) -> float:
+    """The same network in plain NumPy, f64."""
+    weights = {n: a.astype(np.float64) for n, a in program.parameters.items()}
+    x = data["image"].reshape(len(data["image"]), -1).astype(np.float64)
+    h = np.tanh(x @ weights["dense.weight"] + weights["dense.bias"])
+    logits = h @ weights["dense_2.weight"] + weights["dense_2.bias"]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_share = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-log_share[np.arange(len(x)), data["label"]].mean())
+
+
+def test_the_loss_is_that_of_the_same_network_by_hand() -> None:
+    program, data = axonc.compile(SPEC), batch(5)
+    loss, _ = program.loss_and_gradients(data)
+    assert loss == pytest.approx(loss_by_hand(program, data), rel=1e-5)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    program, data = axonc.compile(SPEC), batch(6)
+    _, gradients = program.loss_and_gradients(data)
+    assert gradients.keys() == program.parameters.keys()
+    draw = np.random.default_rng(1)
+    for name, weight in program.parameters.items():
+        direction = draw.normal(size=weight.shape).astype(np.float32)
+        before, step = weight.copy(), 1e-3
+        weight += step * direction
+        above = loss_by_hand(program, data)
+        weight[...] = before - step * direction
+        below = loss_by_hand(program, data)
+        weight[...] = before
+        assert (gradients[name] * direction).sum() == pytest.approx((above - below) / (2 * step), rel=2e-3, abs=1e-5)
+
+
+def test_one_step_of_adam_is_that_of_its_paper() -> None:
+    program, data = axonc.compile(SPEC), batch(6)
+    before = {n: a.astype(np.float64) for n, a in program.parameters.items()}
+    _, gradients = program.loss_and_gradients(data)
+    program.train_step(data)
+    for name, weight in program.parameters.items():
+        g = gradients[name].astype(np.float64)
+        first, second = 0.1 * g / (1 - 0.9), 0.001 * g**2 / (1 - 0.999)
+        expected = before[name] - 1e-2 * first / (np.sqrt(second) + 1e-8)
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_training_lowers_the_loss_and_a_seed_repeats_it_bit_for_bit() -> None:
+    runs = []
+    for _ in range(2):
+        program, data = axonc.compile(SPEC), batch(30)
+        losses = [program.train_step(data)["loss"] for _ in range(100)]
+        assert losses[-1] < 0.5 * losses[0]
+        runs.append({n: a.tobytes() for n, a in program.parameters.items()})
+    assert runs[0] == runs[1]
+
+
+def test_a_short_batch_gives_what_those_samples_alone_give() -> None:
+    program, data = axonc.compile(SPEC), batch(8)
+    whole = program.predict({"image": data["image"]})["logits"]
+    for count in (1, 3, 7):
+        part = program.predict({"image": data["image"][:count]})["logits"]
+        np.testing.assert_allclose(part, whole[:count], rtol=1e-5, atol=1e-6)
+    program.train_step(data)
+    short = {n: a[:3] for n, a in data.items()}
+    assert program.train_step(short)["loss"] > 0
+
+
+def test_more_rows_than_a_plan_holds_are_predicted_in_pieces() -> None:
+    program, data = axonc.compile(SPEC), batch(1000)
+    many = program.predict({"image": data["image"]})["logits"]
+    assert many.shape == (1000, 3)
+    np.testing.assert_allclose(many[700:703], program.predict({"image": data["image"][700:703]})["logits"], rtol=1e-5, atol=1e-6)
+
+
+def test_overrides_replace_constants() -> None:
+    assert axonc.compile(SPEC, overrides={"hidden": 5}).parameters["dense.weight"].shape == (16, 5)
+
+
+def test_a_mistake_raises_with_its_place() -> None:
+    with pytest.raises(axonc.SpecError) as caught:
+        axonc.compile(SPEC.replace("dense(3)", "dense(3, uints = 4)"))
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.place.span.line) == ("unknown-argument", 5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code"),
+    [
+        ({}, "missing-input"),
+        ({"image": np.zeros((2, 4, 5), np.float32)}, "wrong-shape"),
+        ({"image": np.zeros(4, np.float32)}, "wrong-shape"),
+        ({"image": np.array([["a"]])}, "wrong-shape"),
+        ({"image": np.full((2, 4, 4), "a")}, "wrong-dtype"),
+        ({"image": np.zeros((0, 4, 4), np.float32)}, "no-samples"),
+        ({"image": np.zeros((2, 4, 4), np.float32), "imgae": np.zeros(2)}, "unknown-input"),
+    ],
+)
+def test_wrong_arrays_are_refused_with_a_code(inputs: dict[str, np.ndarray], code: str) -> None:
+    with pytest.raises(axonc.InputError) as caught:
+        axonc.compile(SPEC).predict(inputs)
+    assert caught.value.code == code
+
+
+def test_a_saved_model_predicts_the_same(tmp_path: Path) -> None:
+    program, data = axonc.compile(SPEC), batch(40)
+    program.train_step(data)
+    program.save(tmp_path / "model.safetensors")
+    model = axonc.load(tmp_path / "model.safetensors")
+    expected = program.predict({"image": data["image"]})["logits"]
+    np.testing.assert_allclose(model({"image": data["image"]})["logits"], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(model.parameters["dense.bias"], program.parameters["dense.bias"])
+    np.testing.assert_allclose(model.clone()({"image": data["image"][:2]})["logits"], expected[:2], rtol=1e-5, atol=1e-6)
+
+
+def test_a_saved_model_needs_numpy_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    axonc.compile(SPEC).save(path)
+    script = f"""
+import sys, axonc.runtime
+from axonc.runtime.model import load
+import numpy
+load({str(path)!r})({{"image": numpy.zeros((1, 4, 4), numpy.float32)}})
+ours = [n for n in sys.modules if n.startswith("axonc.") and not n.startswith("axonc.runtime")]
+others = [n for n in ("yaml", "click", "rich", "lark") if n in sys.modules]
+assert not ours and not others, (ours, others)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_snapshot_restores_weights_and_optimizer() -> None:
+    program, data = axonc.compile(SPEC), batch(10)
+    program.train_step(data)
+    kept = program.snapshot()
+    expected = [program.train_step(data)["loss"] for _ in range(3)]
+    program.restore(kept)
+    assert [program.train_step(data)["loss"] for _ in range(3)] == expected
+
+
+def test_weights_of_a_free_size_ask_for_its_number() -> None:
+    spec = SPEC.replace("f32[N, 4, 4]", "f32[N, F]").replace("flatten |> ", "")
+    with pytest.raises(axonc.InputError, match="F"):
+        axonc.compile(spec)
+    assert axonc.compile(spec, sizes={"F": 6}).parameters["dense.weight"].shape == (6, 8)
