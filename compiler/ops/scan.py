@@ -87,7 +87,7 @@ class Scan(Op):
         return xp.stack(values[::-1] if self.reverse else values, axis=time_axis(step.rank + 1))
 
     def record(self, b: Builder, *inputs: Node) -> tuple[Node, tuple[Node, ...]]:
-        """Keeps what the gradient needs of each step, as more stacks: see `kept`."""
+        """Keeps what the gradient needs of each step, as more stacks."""
         known = {n: i for i, (_, n) in reversed(list(enumerate(self.body.results))) if i >= self.carries}
         missing = [n for n in self.kept if n not in known]
         known |= {n: len(self.body.results) + i for i, n in enumerate(missing)}
@@ -98,17 +98,10 @@ class Scan(Op):
 
     @cached_property
     def kept(self) -> tuple[Node, ...]:
-        """The nodes of the body whose values at each step the gradient reads: the carries before the step, and the
-        products that depend on them. All else is computed again, and so are products of slices and constants,
-        which can be done for all steps at once."""
-        carried = set(self.body.inputs[: self.carries])
-        products = []
-        for node in self.body.nodes:
-            if not carried.isdisjoint(node.inputs):
-                carried.add(node)
-                if is_product(node):
-                    products.append(node)
-        return (*self.body.inputs[: self.carries], *products)
+        """The nodes of the body whose values at each step the gradient reads."""
+        from .scan_gradient import needed
+
+        return needed(self)
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         from .scan_gradient import backward

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..differentiate import with_gradients
 from ..ir.dims import Size
 from ..ir.graph import DATA, Builder, Graph, Input, Literal, Node
+from ..ir.op import Elementwise
 from ..ir.rewrite import rewrite
 from ..ir.types import BOOL, I64, Tensor
 from .elementwise import Add, And, Eq, Gt, Mod, Sub, Where
 from .index import Iota
 from .layout import Expand
 from .state import size_number
+from .unary import Function
 
 if TYPE_CHECKING:
     from .scan import Scan
@@ -40,6 +42,53 @@ def backward(
     sources = [*(op.body.inputs[i] for i in body.carried), *(n for n, _ in body.summed), *(n for n, _ in body.stepped)]
     found = dict(zip(sources, values, strict=True))
     return [found.get(n) for n in op.body.inputs]
+
+
+def needed(op: Scan) -> tuple[Node, ...]:
+    """The nodes of the body that the gradient wants kept, of those that depend on carries: what the way back reads,
+    or rather, where that is cheap to compute again, what it is computed from.
+
+    What depends on slices only is computed again: its products can be done for all steps at once, and are then the
+    same as those of the way forward.
+    """
+    b = Builder(op.body.nodes[0].place)
+    ends = {name: n.tensor for name, n in op.body.results if n.dtype.is_float}
+    flows: dict[str, Node | None] = {name: b.input(f"cotangent of {name}", DATA, t) for name, t in ends.items()}
+    new, gradients = with_gradients(b, op.body, flows, [n for n in op.body.inputs if n.dtype.is_float])
+    old = {n: node for node, n in new.items()}
+    back = ancestors(b.nodes, gradients, lambda n: n in old)
+    carried = set(op.body.inputs[: op.carries])
+    for node in op.body.nodes:
+        if not carried.isdisjoint(node.inputs):
+            carried.add(node)
+    read = {old[n] for n in back if n in old}
+    kept = []
+    for node in reversed(op.body.nodes):
+        if node not in read or node not in carried:
+            continue
+        if isinstance(node.op, Input) or not _is_cheap(node):
+            kept.append(node)
+        else:
+            read.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def _is_cheap(node: Node) -> bool:
+    """Whether a node is computed again rather than kept: it moves elements, or does little with each. A node with
+    several results cannot be kept."""
+    simple = isinstance(node.op, Elementwise) and not isinstance(node.op, Function)
+    return simple or node.op.view or len(node.types) > 1
+
+
+def ancestors(
+    nodes: Sequence[Node], ends: Iterable[Node], is_leaf: Callable[[Node], bool] = lambda n: False
+) -> set[Node]:
+    """Of nodes in order, those that `ends` depend on, themselves among them; what is behind a leaf does not count."""
+    found = set(ends)
+    for node in reversed(nodes):
+        if node in found and not is_leaf(node):
+            found.update(node.inputs)
+    return found
 
 
 class _Body:
@@ -95,17 +144,17 @@ class _Body:
         results |= {f"stack.{i}": n for i, (_, n) in enumerate(self.stepped)}
         for guard in op.body.guards:
             b.guard(guard.left, guard.right, guard.place)
-        kept = {self.new[n]: self.input("kept", n.tensor) for n in op.kept if not isinstance(n.op, Input)}
+        kept = {n: n if isinstance(n.op, Input) else self.input("kept", n.tensor) for n in op.kept}
         constants = op.body.inputs[op.carries + op.slices :]
-        order = (*self.first, *sums, *op.body.inputs[: op.carries], *kept.values(), *slices, *constants)
-        return _with_kept(ordered(b.graph(results), order), kept)
+        made = _with_kept(b.graph(results), {self.new[n]: k for n, k in kept.items() if n is not k})
+        return _closed(made, (*self.first, *sums, *kept.values(), *slices, *constants))
 
 
-def ordered(graph: Graph, inputs: Iterable[Node]) -> Graph:
-    """The graph with its inputs in another order, in front of all other nodes."""
-    inputs = tuple(inputs)
-    assert set(inputs) == set(graph.inputs)
-    rest = tuple(n for n in graph.nodes if not isinstance(n.op, Input))
+def _closed(graph: Graph, inputs: tuple[Node, ...]) -> Graph:
+    """What the results of a graph need, behind its inputs in the order given."""
+    live = ancestors(graph.nodes, graph.ends)
+    rest = tuple(n for n in graph.nodes if n in live and n not in inputs)
+    assert not any(isinstance(n.op, Input) for n in rest), rest
     return Graph(inputs, inputs + rest, graph.results, graph.updates, graph.guards)
 
 
@@ -115,8 +164,10 @@ def zeros(b: Builder, type_: Tensor) -> Node:
 
 
 def _with_kept(graph: Graph, kept: dict[Node, Node]) -> Graph:
-    """The graph that reads kept values instead of computing them again."""
-    return rewrite(graph, lambda b, node, inputs: kept.get(node))
+    """The graph, its inputs first, that reads kept values instead of computing them again."""
+    rest = tuple(n for n in graph.nodes if not isinstance(n.op, Input))
+    first = Graph(graph.inputs, graph.inputs + rest, graph.results, graph.updates, graph.guards)
+    return rewrite(first, lambda b, node, inputs: kept.get(node))
 
 
 def _cuts(b: Builder, op: Scan, steps: Size) -> Node:

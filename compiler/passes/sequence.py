@@ -37,12 +37,12 @@ def everywhere(step: Pass) -> Pass:
 
 def within(graph: Graph, step: Pass) -> Graph:
     """The graph with `step` applied to the body graphs of its operations."""
-    bodied = {n for n in graph.nodes if has_body(n.op)}
+    changed = {n: op for n in graph.nodes if has_body(n.op) and (op := n.op.map(graphs=step)) is not n.op}
 
     def rule(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-        return b.add(node.op.map(graphs=step), *inputs, name=node.name) if node in bodied else None
+        return b.add(changed[node], *inputs, name=node.name) if node in changed else None
 
-    return rewrite(graph, rule) if bodied else graph
+    return rewrite(graph, rule) if changed else graph
 
 
 def has_body(op: Op) -> bool:

@@ -10,7 +10,7 @@ Elementwise work stays in the loop unless a product needs it: there its operands
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 
 from ..ir.dims import Size
@@ -18,6 +18,7 @@ from ..ir.graph import Builder, Graph, Input, Item, Node
 from ..ir.rewrite import rewrite
 from ..ops.elementwise import Add, Sub
 from ..ops.scan import Scan, is_product, time_axis
+from ..ops.scan_gradient import ancestors
 from .accumulate import Total, total_of
 from .lift import Operands, can_lift, lift
 from .sequence import everywhere
@@ -159,7 +160,7 @@ class Plan:
 
     def _late(self) -> set[Node]:
         """Products that only stacks depend on, and what is done with them."""
-        kept = ancestors(self.op.body, (self.ends[i] for i in self.stepped))
+        kept = ancestors(self.op.body.nodes, (self.ends[i] for i in self.stepped))
         sums = {self.ends[i] for i in self.totals} | {n for _, total in self.totals.values() for n in total.nodes}
         users = self._users()
         able: set[Node] = set()
@@ -173,7 +174,7 @@ class Plan:
             if node in able and (is_product(node) or not late.isdisjoint(node.inputs)):
                 late.add(node)
         wanted = {self.ends[i] for i in self.read} | {n for _, t in self.totals.values() for n in t.operands}
-        return late & ancestors(self.op.body, wanted)
+        return late & ancestors(self.op.body.nodes, wanted)
 
     def _crossing(self) -> list[Node]:
         """The values of the loop that are read outside of it, in order."""
@@ -252,7 +253,7 @@ class _Body:
         self.plan = plan
         body = plan.op.body
         ends = [plan.ends[i] for i in plan.stepped] + plan.crossing
-        left = ancestors(body, ends, plan.is_outside)
+        left = ancestors(body.nodes, ends, plan.is_outside)
         slices = [n for n in body.nodes if n in left and (n in plan.slices or n in plan.early)]
         self.slices = slices or list(plan.slices[:1])
         carried = [plan.carries[i] for i in plan.stepped]
@@ -277,12 +278,3 @@ class _Body:
             b.guard(guard.left, guard.right, guard.place)
         names = [f"carry.{i}" for i in range(len(carried))] + [f"stack.{i}" for i in range(len(plan.crossing))]
         self.graph = b.graph({name: new[n] for name, n in zip(names, ends, strict=True)})
-
-
-def ancestors(body: Graph, ends: Iterable[Node], is_leaf: object = None) -> set[Node]:
-    """The nodes that `ends` depend on, themselves among them; what is behind a leaf does not count."""
-    found = set(ends)
-    for node in reversed(body.nodes):
-        if node in found and not (callable(is_leaf) and is_leaf(node)):
-            found.update(node.inputs)
-    return found
