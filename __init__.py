@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .program import Program as Program
-    from .program import compile as compile
+    from .program import compile as compile  # noqa: A004 - the verb of the field
     from .runtime.errors import DataError as DataError
     from .runtime.errors import Diverged as Diverged
     from .runtime.errors import FileError as FileError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .runtime.model import Model as Model
     from .runtime.model import load as load
     from .runtime.trainer import History as History
-    from .spec.source import CompileError as SpecError
+    from .spec.source import CompileError as SpecError  # noqa: F401
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,7 @@ _PLACES = {
     "History": ("runtime.trainer", "History"),
     "SpecError": ("spec.source", "CompileError"),
 }
-__all__ = [*_PLACES, "__version__"]  # noqa: PLE0604
+__all__ = [*_PLACES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

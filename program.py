@@ -12,7 +12,7 @@ import numpy as np
 from .compiler.initialise import values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Input, numpy_name
+from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, numpy_name
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
 from .compiler.trace.tracer import Variable
@@ -151,9 +151,9 @@ class Program:
         ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
         found = self._feed(ready, arrays, 0, count)
         traced = phases.traced["evaluate"]
-        losses = {t.name: _mean(found, t.name) for t in traced.losses}
+        losses: dict[str, Mean] = {t.name: _mean(found, t.name) for t in traced.losses}
         total = sum(m.total / m.count for m in losses.values() if m.count)
-        gathered: dict[str, Accumulation] = {"loss": Mean(total * count, count)} | losses
+        gathered: dict[str, Accumulation] = {"loss": Mean(total * count, count), **losses}
         for metric in traced.metrics:
             if metric.kind == "mean":
                 gathered[metric.name] = _mean(found, metric.name)
@@ -165,7 +165,7 @@ class Program:
 
     def _count(self, graph: Graph, arrays: Arrays) -> int:
         """The number of samples, after everything that can be wrong with the arrays was looked for."""
-        wanted = {n.op.name: n for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)}
+        wanted = graph.named_inputs(DATA, TARGET)
         counts: dict[str, int] = {}
         for name, node in wanted.items():
             if name not in arrays:
@@ -175,7 +175,9 @@ class Program:
             counts[name] = len(arrays[name])
         unknown = next((n for n in arrays if n not in {i.name.text for i in self.specification.model.inputs}), None)
         if unknown is not None:
-            raise InputError("unknown-input", f"the model has no input `{unknown}`", f"its inputs are {', '.join(wanted)}")
+            raise InputError(
+                "unknown-input", f"the model has no input `{unknown}`", f"its inputs are {', '.join(wanted)}"
+            )
         if len(set(counts.values())) > 1:
             found = ", ".join(f"{n} has {c}" for n, c in counts.items())
             raise InputError("uneven-inputs", f"inputs must have the same number of samples: {found}")
@@ -185,18 +187,17 @@ class Program:
         return count
 
     def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> _Ready:
-        wanted = [n for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)]
-        key = (phase, *(arrays[n.op.name].shape[1:] for n in wanted))
+        wanted = graph.named_inputs(DATA, TARGET)
+        key = (phase, *(arrays[name].shape[1:] for name in wanted))
         known = self._ready.get(key)
         if known is not None and known.rows >= rows:
             return known
         sizes: dict[str, int] = {}
-        for n in wanted:
-            sizes |= read_shape(n.shape[1:], arrays[n.op.name].shape[1:])
+        for name, n in wanted.items():
+            sizes |= read_shape(n.shape[1:], arrays[name].shape[1:])
         self.seen_sizes |= sizes
         plan = compile_graph(graph, rows=rows, sizes=sizes)
-        controls = tuple(n.op.name for n in graph.inputs if isinstance(n.op, Input) and n.op.role == CONTROL)
-        ready = _Ready(Machine(plan, self._memory), rows, tuple(n.op.name for n in wanted if isinstance(n.op, Input)), controls)
+        ready = _Ready(Machine(plan, self._memory), rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
         self._ready[key] = ready
         return ready
 
@@ -223,7 +224,11 @@ class Program:
         return ready.machine.step(count).results
 
     def _control(self, name: str) -> Any:
-        return {"key": (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF), "step": self._steps, "epoch": self._epoch}[name]
+        return {
+            "key": (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF),
+            "step": self._steps,
+            "epoch": self._epoch,
+        }[name]
 
     # Training
 
@@ -293,5 +298,3 @@ def _first(name: str, variable: Variable, specification: Specification, seed: in
 def whole(size: dims.Size) -> int:
     assert isinstance(size, int), size
     return size
-
-

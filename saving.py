@@ -8,7 +8,7 @@ from typing import Any
 
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import DATA, Graph, Input
+from .compiler.ir.graph import DATA, Graph
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
 from .program import Program, whole
@@ -44,9 +44,8 @@ def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, A
         for r in specification.ranges
     ]
     inputs = [
-        [n.op.name, str(n.dtype), [dims.substitute(s, sizes) for s in n.shape[1:]]]
-        for n in graph.inputs
-        if isinstance(n.op, Input) and n.op.role == DATA
+        [name, str(n.dtype), [dims.substitute(s, sizes) for s in n.shape[1:]]]
+        for name, n in graph.named_inputs(DATA).items()
     ]
     return {
         "name": specification.name,
@@ -61,9 +60,9 @@ def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, A
 def _sizes(graph: Graph, data: Dataset | None, program: Program) -> dict[str, int]:
     """Numbers for the sizes that are free but for the batch: those of the data, or of the last batch that was seen."""
     found: dict[str, int] = dict(program.seen_sizes)
-    for node in graph.inputs:
-        if isinstance(node.op, Input) and data is not None and node.op.name in data.fields:
-            found |= read_shape(node.shape[1:], data.fields[node.op.name].shape)
+    for name, node in graph.named_inputs(DATA).items():
+        if data is not None and name in data.fields:
+            found |= read_shape(node.shape[1:], data.fields[name].shape)
     free = sorted({n for node in graph.inputs for s in node.shape[1:] for n in dims.names(s)} - found.keys())
     if free:
         advice = "give them in `sizes` when compiling, or predict or train once"

@@ -23,6 +23,7 @@ from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError
 from .spec import tree
 from .spec.load import load, parse_override, read
+from .spec.record import replace as replace_record
 from .spec.source import CompileError, Diagnostic, Source
 
 PHASES = ("train", "evaluate", "predict")
@@ -45,7 +46,7 @@ class Specification:
     recipe: Recipe | None
     sizes: Mapping[str, int]
     problem: DataError | FileError | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, tree.Expression] = field(default_factory=dict)
 
     @property
     def training(self) -> Training:
@@ -58,6 +59,14 @@ class Specification:
     @property
     def name(self) -> str:
         return self.model.name.text if self.model.name else "model"
+
+    @property
+    def rendered(self) -> tree.Model:
+        """The model as it is trained: overrides in place of constants, and what was included written out."""
+        constants = tuple(
+            replace_record(c, value=self.overrides.get(c.name.text, c.value)) for c in self.model.constants
+        )
+        return replace_record(self.model, constants=constants, includes=())
 
     @property
     def parameter_count(self) -> Size:
@@ -99,7 +108,7 @@ def check(
         wanted(replace(raw, seed=settings.seed), traced) if raw else None,
         known,
         problem,
-        {n: e.span.text for n, e in given.items()},
+        given,
     )
     check_asserts(predict, {"parameters": lambda: specification.parameter_count})
     reports.extend(predict.b.reports)

@@ -1,4 +1,4 @@
-"""Initialisers to first values. The same seed and name draw the same values everywhere, whatever else is in the spec."""
+"""Initialisers to first values: the same seed and name draw the same, whatever else is in the spec."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def layout(parameters: Iterable[Variable], treatments: Mapping[str, Treatment]) 
 
 
 def _range(name: str, dtype: DType, treatment: Treatment, members: list[Variable]) -> Range:
-    pieces, offset = [], 0
+    pieces: list[Piece] = []
+    offset: Size = 0
     for p in members:
         pieces.append(Piece(p.name, offset, p.type.shape))
         offset = offset + dims.product(p.type.shape)

@@ -159,4 +159,3 @@ def _batch(traced: Traced) -> Extent:
     inputs = (n for n in traced.b.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET))
     sizes = [n.shape[0] for n in inputs if n.shape]
     return sizes[0] if sizes else 1
-

@@ -96,7 +96,9 @@ def test_more_rows_than_a_plan_holds_are_predicted_in_pieces() -> None:
     program, data = axonc.compile(SPEC), batch(1000)
     many = program.predict({"image": data["image"]})["logits"]
     assert many.shape == (1000, 3)
-    np.testing.assert_allclose(many[700:703], program.predict({"image": data["image"][700:703]})["logits"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        many[700:703], program.predict({"image": data["image"][700:703]})["logits"], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_overrides_replace_constants() -> None:
@@ -136,7 +138,9 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path) -> None:
     expected = program.predict({"image": data["image"]})["logits"]
     np.testing.assert_allclose(model({"image": data["image"]})["logits"], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model.parameters["dense.bias"], program.parameters["dense.bias"])
-    np.testing.assert_allclose(model.clone()({"image": data["image"][:2]})["logits"], expected[:2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        model.clone()({"image": data["image"][:2]})["logits"], expected[:2], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_saved_model_needs_numpy_and_nothing_else(tmp_path: Path) -> None:

@@ -136,6 +136,10 @@ class Graph:
     def input(self, name: str) -> Node:
         return next(n for n in self.inputs if isinstance(n.op, Input) and n.op.name == name)
 
+    def named_inputs(self, *roles: str) -> dict[str, Node]:
+        """The inputs of these roles by name, in order."""
+        return {n.op.name: n for n in self.inputs if isinstance(n.op, Input) and n.op.role in roles}
+
     @property
     def ends(self) -> tuple[Node, ...]:
         """Every node that somebody outside reads."""
