@@ -41,6 +41,17 @@ def load(path: str | Path, *, allow_outside: bool = False, library: bool = False
     return replace(model, constants=tuple(loading.constants), blocks=tuple(loading.blocks))
 
 
+def open_source(path: str | Path) -> Source:
+    """The text of one file, what it includes left alone. Raises `CompileError` where it cannot be read."""
+    file = Path(path)
+    root = Place(Span(Source(str(path), ""), 0, 0))
+    loading = _Loading(file.parent, allow_outside=False, library=False)
+    source = loading.read(file, str(path), root, ())
+    if source is None:
+        raise CompileError(tuple(loading.mistakes))
+    return source
+
+
 def read(source: Source, *, notation: str | None = None, library: bool = False) -> Model:
     """The model that a text describes, its includes left as they are. Raises `CompileError` with every mistake.
 
@@ -109,7 +120,7 @@ class _Loading:
     def load(self, file: Path, shown: str, place: Place, included: tuple[Frame, ...]) -> Model | None:
         """The model of one file, its blocks and constants added behind those of its includes."""
         resolved = file.resolve()
-        source = self._read(resolved, shown, place, included)
+        source = self.read(resolved, shown, place, included)
         if source is None:
             return None
         model, mistakes = parse(source, library=self.library)
@@ -147,7 +158,7 @@ class _Loading:
             return IncludeTooDeep(place, MAX_INCLUDES)
         return None
 
-    def _read(self, file: Path, shown: str, place: Place, included: tuple[Frame, ...]) -> Source | None:
+    def read(self, file: Path, shown: str, place: Place, included: tuple[Frame, ...]) -> Source | None:
         """The text of a regular file of bounded size."""
         try:
             data = _regular_bytes(file)
