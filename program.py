@@ -70,7 +70,7 @@ class Program:
         self._memory: dict[str, np.ndarray] = {}
         self._ready: dict[tuple[Any, ...], _Ready] = {}
         self._steps = 0
-        self._epoch = 0
+        self._epoch = 1
         self.seen_sizes = dict(specification.sizes)
         self.data: Dataset | None = None
         self._begin()
@@ -233,7 +233,7 @@ class Program:
     # Training
 
     def begin_epoch(self, epoch: int) -> None:
-        """Says which epoch begins, counted from 0."""
+        """Says which epoch begins, counted from 1."""
         self._epoch = epoch
 
     def model_arrays(self) -> dict[str, np.ndarray]:

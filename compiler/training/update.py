@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..ir import dims
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
 from ..ir.types import F32, I64, Tensor
-from ..ops.elementwise import Add, Cast, Div, Ge, Max, Min, Mul, Where
+from ..ops.elementwise import Add, Cast, Div, Gt, Max, Min, Mul, Where
 from ..ops.layout import Concat, Reshape
 from ..ops.reduce import Sum
 from ..ops.state import Part
@@ -100,9 +100,9 @@ def _within_norm(b: Builder, r: Range, theta: Node, piece: Piece) -> Node:
 
 
 def _when_thawed(b: Builder, r: Range, new: list[Node], old: list[Node]) -> list[Node]:
-    """The new values from epoch `frozen_until` on (counted from 0), until then the old ones."""
+    """The new values after the first `frozen_until` epochs, until then the old ones; epochs count from 1."""
     epoch = _control(b, EPOCH)
-    thawed = b.add(Ge(), epoch, b.literal(r.treatment.frozen_until, I64))
+    thawed = b.add(Gt(), epoch, b.literal(r.treatment.frozen_until, I64))
     return [b.add(Where(), thawed, after, before) for after, before in zip(new, old, strict=True)]
 
 
