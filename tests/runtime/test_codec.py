@@ -84,7 +84,9 @@ def test_what_is_no_json_object_is_refused(text: str) -> None:
         from_json(text)
 
 
-@pytest.mark.parametrize("view", [row(1, 9), row(1, 8, 1), row(1, 8, -1), View(1, 0, (8,), (-1,)), View(1, 7, (2,), (1,))])
+@pytest.mark.parametrize(
+    "view", [row(1, 9), row(1, 8, 1), row(1, 8, -1), View(1, 0, (8,), (-1,)), View(1, 7, (2,), (1,))]
+)
 def test_a_view_that_leaves_its_buffer_is_refused_when_bound(view: View) -> None:
     plan = doubling()
     bad = Plan(8, 128, plan.buffers, plan.inputs, plan.results, (), (), (Step("fill", (view,), (), (("value", 1),)),))

@@ -283,8 +283,8 @@ def test_steady_training_allocates_nothing_large(tmp_path: Path) -> None:
 class Interrupted(Logistic):
     """Gets a signal during one step."""
 
-    def __init__(self, at: int, number: int = signal.SIGINT, times: int = 1) -> None:
-        super().__init__()
+    def __init__(self, at: int, number: int = signal.SIGINT, times: int = 1, rate: float = 0.1) -> None:
+        super().__init__(rate)
         self.at, self.number, self.times = at, number, times
 
     def train_step(self, batch: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -294,19 +294,32 @@ class Interrupted(Logistic):
         return super().train_step(batch)
 
 
-@pytest.mark.parametrize("at", [1, 10, 14, 20, 21])
-def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, at: int) -> None:
+class InterruptedEvaluation(Logistic):
+    """Gets a signal during the first evaluation, which has several batches."""
+
+    evaluated = 0
+
+    def evaluate_batch(self, batch: Mapping[str, np.ndarray]) -> dict[str, Accumulation]:
+        self.evaluated += 1
+        if self.evaluated == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().evaluate_batch(batch)
+
+
+@pytest.mark.parametrize("rate", [0.1, 30.0])
+@pytest.mark.parametrize("at", [1, 10, 14, 20, 21, 75])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, at: int, rate: float) -> None:
     dataset = data(tmp_path)
-    settings = Settings(epochs=4, stop=Stop(patience=20), log_every=3)
-    whole = Logistic()
+    settings = Settings(epochs=9, stop=Stop(patience=20), log_every=3)
+    whole = Logistic(rate)
     with RunFolder.new(tmp_path / "whole") as run:
         history = fit(whole, dataset, settings, run=run)
     with RunFolder.new(tmp_path / "run") as run:
         run.describe("", version="", seed=0)
         with pytest.raises(KeyboardInterrupt):
-            fit(Interrupted(at), dataset, settings, run=run)
+            fit(Interrupted(at, rate=rate), dataset, settings, run=run)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    second = Logistic()
+    second = Logistic(rate)
     with RunFolder.reopen(tmp_path / "run") as run:
         resumed = fit(second, dataset, settings, run=run, resume=True)
     np.testing.assert_array_equal(second.weight, whole.weight)
@@ -325,6 +338,13 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, a
 
 def without_time(record: Epoch) -> tuple[object, ...]:
     return record.epoch, record.step, record.train, record.validation
+
+
+def test_an_interruption_does_not_wait_for_a_whole_evaluation(tmp_path: Path) -> None:
+    model = InterruptedEvaluation()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, data(tmp_path), Settings(epochs=3))
+    assert (model.evaluated, len(model.seen)) == (1, 10)
 
 
 def test_a_finished_run_may_be_trained_on(tmp_path: Path) -> None:
@@ -374,14 +394,14 @@ class Slow(Logistic):
         return super().train_step(batch)
 run = RunFolder.new(path / "run")
 run.describe("", version="", seed=0)
-fit(Slow(), data(path), Settings(epochs=6, stop=Stop(patience=9), save_seconds=0), run=run)
+fit(Slow(), data(path), Settings(epochs=6, stop=Stop(patience=9), save_seconds=0, log_every=2), run=run)
 """
 
 
 def test_a_killed_run_goes_on_from_its_last_weights(tmp_path: Path) -> None:
     code = textwrap.dedent(KILLED).format(folder=str(Path(__file__).parent))
     assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == -9
-    dataset, settings = data(tmp_path), Settings(epochs=6, stop=Stop(patience=9))
+    dataset, settings = data(tmp_path), Settings(epochs=6, stop=Stop(patience=9), log_every=2)
     whole, second = Logistic(), Logistic()
     history = fit(whole, dataset, settings)
     with RunFolder.reopen(tmp_path / "run") as run:
@@ -389,3 +409,4 @@ def test_a_killed_run_goes_on_from_its_last_weights(tmp_path: Path) -> None:
     np.testing.assert_array_equal(second.weight, whole.weight)
     assert [without_time(record) for record in resumed.epochs] == [without_time(record) for record in history.epochs]
     assert second.begun == [4, 5, 6]
+    assert [r["step"] for r in read_metrics(tmp_path / "run") if "losses" in r] == list(range(2, 61, 2))

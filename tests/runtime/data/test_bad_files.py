@@ -114,6 +114,14 @@ TABLES = {
         "a",
         "[2], `x` wants [3]",
     ),
+    "a free size beside the whole": (
+        GOOD,
+        [Binding("x", False, X.columns, shape=(2, "F"))],
+        "wrong-shape",
+        None,
+        "a",
+        "[2]",
+    ),
     "log of nothing": (
         "a,b\n1,2\n3,0\n",
         [several(Pattern("*"), steps=(LOG,))],
