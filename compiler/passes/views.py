@@ -49,6 +49,14 @@ def reshaped_twice(b: Builder, node: Node) -> Node | None:
     return b.add(node.op, x.inputs[0]) if isinstance(x.op, Reshape) else None
 
 
+def stretched_by_nothing(b: Builder, node: Node) -> Node | None:
+    """A stretch that only adds axes of size 1 is a reshape."""
+    (x,) = node.inputs
+    if number(x) is not None or [s for s in x.shape if s != 1] != [s for s in node.shape if s != 1]:
+        return None
+    return b.add(Reshape(node.shape), x)
+
+
 def stretched_twice(b: Builder, node: Node) -> Node | None:
     """Only the last of several stretches counts; axes of size 1 in front come by themselves."""
     (x,) = node.inputs
@@ -250,7 +258,7 @@ ELEMENTWISE: tuple[Rule, ...] = (before_stretching,)
 
 RULES: Mapping[type[Op], tuple[Rule, ...]] = {
     Reshape: (same_shape, reshaped_twice, moved_number),
-    Expand: (same_shape, stretched_twice),
+    Expand: (same_shape, stretched_twice, stretched_by_nothing),
     Transpose: (moved_number, transposed_twice, transposed_in_place),
     Slice: (whole_slice, moved_number, sliced_twice, slice_inside),
     Pad: (no_padding, padded_twice),

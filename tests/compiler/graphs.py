@@ -59,7 +59,7 @@ from axonc.compiler.ops.unary import (
     Tanh,
 )  # fmt: skip
 from axonc.spec.source import Place, Source, Span
-from hypothesis import note
+from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 
 NOWHERE = Place(Span(Source("test", ""), 0, 0))
@@ -112,7 +112,8 @@ def arrays(graph: Graph, seed: int = 0, sizes: dict[str, int] | None = None) -> 
 
 def assert_same_meaning(before: Graph, after: Graph, seed: int = 0) -> None:
     """Both graphs give the same results and updates, of the same types, up to rounding."""
-    note(f"became\n{write(after)}")
+    if currently_in_test_context():
+        note(f"became\n{write(after)}")
     ends = {name: n.type for name, n in (*before.results, *before.updates)}
     assert {name: n.type for name, n in (*after.results, *after.updates)} == ends
     inputs = arrays(before, seed)

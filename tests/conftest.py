@@ -1,0 +1,22 @@
+"""What all tests share: golden files, and the option that writes them anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew from what is found")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compares a text with a golden file, or writes the file under `--update-golden`."""
+
+    def check(path: Path, found: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.write_text(found, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == found, f"{path} differs; `--update-golden` writes it anew"
+
+    return check
