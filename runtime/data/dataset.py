@@ -135,27 +135,25 @@ def _files(
 
 
 def _prepare(pipeline: Pipeline, sources: Sequence[Piece]) -> _Prepared:
-    binding, window = pipeline.binding, pipeline.chain.window
-    length = window.length if window else 0
+    binding, length = pipeline.binding, pipeline.chain.length
     values, steps = [], None
     for piece in sources:
         value, steps = piece.preparation.run(pipeline, steps)
         values.append(value)
     width = width_of(binding, values, length)
-    arrays: list[np.ndarray] = []
+    arrays = []
     for piece, value in zip(sources, values, strict=True):
         origin = Origin(piece.preparation.source, pipeline.columns)
         array = conform(binding, value, width, length, origin)
-        if not arrays:
-            shape = (length, *array.shape[1:]) if window else array.shape[1:]
-            binding = replace(binding, dtype=word_of(array.dtype), shape=shape)
+        shape = (length, *array.shape[1:]) if length else array.shape[1:]
+        binding = replace(binding, dtype=word_of(array.dtype), shape=shape)  # as the first is, so must the others be
         if binding.target and "train" in piece.rows:
             check_varies(binding, array[piece.rows["train"]], origin)
         arrays.append(array)
+    assert binding.dtype is not None
     entries = pipeline.count(steps or ()) if binding.entries is None else binding.entries
-    field = Field(binding.dtype or "", shape, entries)
-    learned = {"columns": list(pipeline.columns), "steps": steps, "dtype": field.dtype, "shape": list(shape)}
-    return _Prepared(tuple(arrays), field, learned)
+    learned = {"columns": list(pipeline.columns), "steps": steps, "dtype": binding.dtype, "shape": list(shape)}
+    return _Prepared(tuple(arrays), Field(binding.dtype, shape, entries), learned)
 
 
 def _part(part: str, needed: Sequence[Pipeline], piece: Piece, arrays: Mapping[str, np.ndarray], every: int) -> Part:
@@ -163,7 +161,7 @@ def _part(part: str, needed: Sequence[Pipeline], piece: Piece, arrays: Mapping[s
     samples = {each.binding.name: samples_of(each, arrays[each.binding.name][rows], every) for each in needed}
     count = min(len(each) for each in samples.values())
     if count < 1:
-        longest = max(each.chain.shift + (each.chain.window.length if each.chain.window else 1) for each in needed)
+        longest = max(each.chain.shift + max(each.chain.length, 1) for each in needed)
         problem = f"has too few rows in the part `{part}`: a sample takes {longest}"
         raise DataError("too-few-rows", problem, "add rows, or take less", file=piece.preparation.source.file)
     return Part(samples, count)

@@ -56,6 +56,11 @@ class Chain:
     window: Window | None = None
 
     @property
+    def length(self) -> int:
+        """How many rows make a sample, 0 if each row is one."""
+        return self.window.length if self.window else 0
+
+    @property
     def takes(self) -> str:
         """The kind of column that it begins with: `numbers` or `texts`."""
         return self.functions[0].takes if self.functions else "numbers"

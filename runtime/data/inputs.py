@@ -36,8 +36,7 @@ def read_inputs(recipe: Recipe, learned: Learned, data: Path | Mapping[str, np.n
     preparation = Preparation(read(file, needed))
     samples = {}
     for pipeline in needed:
-        binding, window = pipeline.binding, pipeline.chain.window
-        length = window.length if window else 0
+        binding, length = pipeline.binding, pipeline.chain.length
         value, _ = preparation.run(pipeline, learned[binding.name]["steps"])
         width = width_of(binding, [value], length)
         rows = conform(binding, value, width, length, Origin(preparation.source, pipeline.columns))

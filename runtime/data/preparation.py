@@ -36,8 +36,8 @@ class Pipeline:
         result: Field | None = first if self.alone else Field(first.dtype, (len(self.columns),))
         for function in self.chain.functions:
             result = result and function.infer(result)
-        if result and self.chain.window:
-            return Field(result.dtype, (self.chain.window.length, *result.shape), result.entries)
+        if result and self.chain.length:
+            return Field(result.dtype, (self.chain.length, *result.shape), result.entries)
         return result
 
     def count(self, learned: Sequence[Any]) -> int | None:

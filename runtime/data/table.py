@@ -15,6 +15,7 @@ from ..errors import DataError, quoted
 from .text import not_utf8, open_text
 from .values import DataFile, Field, Source
 
+_MISSING = frozenset({"", "na", "n/a", "null", "none", "?", "-"})
 _BLOCK = 512  # rows at a time: fast, and the texts of a whole file are never in memory
 
 
@@ -126,8 +127,9 @@ def _floats(
 
 def _number_fault(text: str) -> tuple[str, str, str] | None:
     """What keeps `text` from being a finite number: code, problem and help."""
-    if not text.strip():
-        return "missing-value", "found nothing, expected a number", "fill it in, or drop the row"
+    if text.strip().lower() in _MISSING:
+        found = quoted(text) if text.strip() else "nothing"
+        return "missing-value", f"found {found}, expected a number", "fill it in, or drop the row"
     if "_" in text or not text.isascii() or not _is_number(text):
         advice = "write a decimal point" if _is_number(text.replace(",", ".", 1)) else "for text use `classes`"
         return "not-a-number", f"found {quoted(text)}, expected a number", advice

@@ -77,7 +77,7 @@ TABLES = {
     "blanks for a number": ("a,b\n1,2\n3,  \n", [X], "missing-value", 3, "b", "found nothing"),
     "nan": ("a,b\n1,2\n3,nan\n", [X], "not-finite", 3, "b", "found `nan`, expected a finite number"),
     "NaN": ("a,b\n1,NaN\n", [X], "not-finite", 2, "b", "found `NaN`"),
-    "NA": ("a,b\n1,NA\n", [X], "not-a-number", 2, "b", "found `NA`"),
+    "NA": ("a,b\n1,NA\n", [X], "missing-value", 2, "b", "found `NA`, expected a number; fill it in"),
     "inf": ("a,b\n-inf,2\n", [X], "not-finite", 2, "a", "found `-inf`"),
     "overflow": ("a,b\n1e999,2\n", [X], "not-finite", 2, "a", "found `1e999`"),
     "not UTF-8": ("a,b\n1,2\n3,\xfc\n".encode("latin-1"), [X], "not-utf-8", 3, None, "found the byte 0xfc"),
