@@ -146,6 +146,35 @@ def _put_where(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Ca
     return (partial(np.copyto, out, value, "same_kind", mask),)
 
 
+def _keep(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """The value where the condition holds, else 0, without a branch: its bits times 0 or 1."""
+    (out,), (condition, value) = writes, reads
+    bits = _bits(out)
+    factor = np.asarray(value, out.dtype)
+    return partial(np.copyto, bits, condition.view(np.int8)), partial(np.multiply, bits, _bits(factor), bits)
+
+
+def _blend(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """`yes` where the condition holds, else `no`, without a branch: no + (yes - no) · 0 or 1, of their bits.
+
+    Branches cost fifteen times as much where the condition is not foreseeable. The second write is scratch.
+    """
+    (out, scratch), (condition, yes, no) = writes, reads
+    bits, factor = _bits(out), _bits(scratch)
+    first, second = (_bits(np.asarray(x, out.dtype)) for x in (yes, no))
+    return (
+        partial(np.copyto, factor, condition.view(np.int8)),
+        partial(np.subtract, first, second, bits),
+        partial(np.multiply, bits, factor, bits),
+        partial(np.add, bits, second, bits),
+    )
+
+
+def _bits(x: Array) -> Array:
+    """The elements as integers of the same width."""
+    return x.view(np.dtype(f"i{x.itemsize}"))
+
+
 def _matmul(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     """Products of the last two axes; `dot` where it may, since it starts in half the time."""
     (out,), (a, b) = writes, reads
@@ -299,6 +328,8 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "fill": _fill,
     "select": _select,
     "put_where": _put_where,
+    "keep": _keep,
+    "blend": _blend,
     "matmul": _matmul,
     "row_products": _row_products,
     "argmax": _argument(np.argmax),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import Shape, Tensor
-from ..ops.convolution import Conv, Convolution, ConvInput, ConvWeight
+from ..ops.convolution import Conv, ConvInput, Convolution, ConvWeight
 from ..schedule import layout
 from ..schedule.kernel import Window
 from .numpy import Emitter

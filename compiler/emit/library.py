@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Literal
 from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
-from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.contract import Matmul

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import copysign
 
 from ...runtime.plan import Attribute, Note
 from ..ir.dims import Size
 from ..ir.scalar import Expr
 from ..ir.types import DType, Tensor
-from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, fresh
 from ..schedule.code import Block, Code, Instruction, Line
+from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, fresh
 from .mathematics import simplest
 
 
@@ -188,8 +189,14 @@ def _ufunc(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -
 
 
 def _where(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
-    same = tuple(i for i in matching(reads, out) if i == 2)
-    emitter.add("select", (out,), reads, replaces=same)
+    """A condition that is stretched is a mask that repeats, which a processor foresees; others are not branched on."""
+    condition, yes, no = reads
+    if not isinstance(condition, Window) or condition.shape != out.shape:
+        emitter.add("select", (out,), reads, replaces=tuple(i for i in matching(reads, out) if i == 2))
+    elif no == 0 and not isinstance(no, Window) and copysign(1.0, no) > 0:
+        emitter.add("keep", (out,), (condition, yes))
+    else:
+        emitter.add("blend", (out, emitter.scratch(out.type)), reads)
 
 
 def _cast(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:

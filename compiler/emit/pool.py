@@ -35,9 +35,9 @@ def max_pool_input(e: Emitter, op: MaxPoolInput, writes: Windows, reads: Windows
     for tap, target in zip(sliding.taps(wide, found), sliding.taps(flow, found), strict=True):
         here = chosen.among(tap)
         if part is None:
-            e.add("put_where", (target,), (target, here, g), replaces=(0,), tied=True)
+            e.add("keep", (target,), (here, g))
         else:
-            e.add("select", (part,), (here, g, 0.0))
+            e.add("keep", (part,), (here, g))
             e.add("add", (target,), (target, part), replaces=(0,))
     _give(e, out, flow, sliding)
 
