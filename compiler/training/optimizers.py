@@ -6,6 +6,7 @@ Each is one class: its fields are its settings as a spec writes them, `states` n
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -58,7 +59,11 @@ class Sgd(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Moving means of the gradient and its square, corrected for their beginning at zero (Kingma & Ba 2015)."""
+    """Moving means of the gradient and its square, corrected for their beginning at zero (Kingma & Ba 2015).
+
+    The states are the paper's means divided by 1 - beta, so that a step passes over the weights three times less:
+    m = (1 - beta1) · first, v = (1 - beta2) · second.
+    """
 
     rate: float = 1e-3
     beta1: float = 0.9
@@ -69,11 +74,13 @@ class Adam(Optimizer):
     def update(
         self, f: Formula, theta: Value, g: Value, states: tuple[Value, ...], rate: Value, step: Value
     ) -> tuple[Value, tuple[Value, ...]]:
-        first = states[0] * self.beta1 + g * (1 - self.beta1)
-        second = states[1] * self.beta2 + f.square(g) * (1 - self.beta2)
-        scaled = rate / (1 - f.pow(self.beta1, step))
-        spread = f.sqrt(second) * (1 / f.sqrt(1 - f.pow(self.beta2, step))) + self.epsilon
-        return theta - first * scaled / spread, (first, second)
+        first = states[0] * self.beta1 + g
+        second = states[1] * self.beta2 + f.square(g)
+        unit = math.sqrt(1 - self.beta2)
+        correction = f.sqrt(1 - f.pow(self.beta2, step))
+        scale = correction / (1 - f.pow(self.beta1, step)) * (rate * ((1 - self.beta1) / unit))
+        spread = f.sqrt(second) + correction * (self.epsilon / unit)
+        return theta - first / spread * scale, (first, second)
 
 
 @dataclass(frozen=True)
