@@ -97,7 +97,7 @@ class Phases:
         """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
         graph, parts = in_ranges(self.forward, self.ranges)
         wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
-        b = Builder(Place(graph.nodes[0].place.span))
+        b = Builder(self.training.place or Place(graph.nodes[0].place.span))
         for guard in graph.guards:
             b.guard(guard.left, guard.right, guard.place)
         new, flows = with_gradients(b, graph, {LOSS: None}, [parts[name] for name in wanted])

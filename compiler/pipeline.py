@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..runtime.plan import Plan
 from .emit.numpy import emit
@@ -43,11 +43,19 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 SCHEDULE_PASSES: tuple[Callable[[Schedule], Schedule], ...] = ()
 
 
+class Stages(NamedTuple):
+    """What compiling makes of a graph, stage by stage."""
+
+    graph: Graph
+    schedule: Schedule
+    plan: Plan
+
+
 def compile_graph(
     graph: Graph,
     *,
     rows: int = 0,
-    target: Target = Target(),  # noqa: B008 - frozen
+    target: Target = Target(),
     sizes: Mapping[str, int] | None = None,
     watch: Watch | None = None,
 ) -> Plan:
@@ -56,9 +64,21 @@ def compile_graph(
     `sizes` gives numbers to other names first. Raises NotAffine where one plan cannot serve every count; then N must
     stand among `sizes`. `watch` is told the name of each pass, what it made, and the seconds it took.
     """
+    return compile_stages(graph, rows=rows, target=target, sizes=sizes, watch=watch).plan
+
+
+def compile_stages(
+    graph: Graph,
+    *,
+    rows: int = 0,
+    target: Target = Target(),
+    sizes: Mapping[str, int] | None = None,
+    watch: Watch | None = None,
+) -> Stages:
+    """As `compile_graph`, with what lies between. The plan has one note for each call of the schedule, in order."""
     if sizes:
         graph = bind(graph, sizes)
     bare = run(graph, GRAPH_PASSES, watch)
     schedule = run(group(bare), SCHEDULE_PASSES, watch)
     code = place_values(emit(schedule), max(rows, 1))
-    return lay_out(code, rows, target.name)
+    return Stages(bare, schedule, lay_out(code, rows, target.name))

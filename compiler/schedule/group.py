@@ -297,7 +297,8 @@ def _meaning_of(members: Sequence[Node], stored: Sequence[Node]) -> Graph:
                     if constant
                     else b.input(f"x{len(b.inputs)}", DATA, source.tensor)
                 )
-        new[node] = b.add(node.op, *(new[n] for n in node.inputs))
+        with b.at(node.place):
+            new[node] = b.add(node.op, *(new[n] for n in node.inputs))
     return b.graph({f"y{i}": new[n] for i, n in enumerate(stored)})
 
 

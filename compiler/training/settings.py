@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...spec import tree
+from ...spec.source import Place
 from ..settings import Reader
 from ..trace import errors
 from ..trace.model import Traced
@@ -16,7 +17,7 @@ from .schedules import SCHEDULES, Constant, Schedule
 @dataclass(frozen=True)
 class Training:
     """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
-    `patience` of 0 never stops early."""
+    `patience` of 0 never stops early. `place` is where the spec chooses the optimizer, or where it begins."""
 
     optimizer: Optimizer = Sgd(0.01)
     schedule: Schedule = Constant()
@@ -28,14 +29,16 @@ class Training:
     monitor: str = "loss"
     patience: int = 0
     seed: int = 0
+    place: Place | None = field(default=None, compare=False)
 
 
 def training(model: tree.Model, traced: Traced) -> Training:
     """The settings of the model, or their defaults; mistakes are reported to the tracer."""
     if model.train is None:
-        return Training()
+        return Training(place=Place((model.name or model).span))
     reader = Reader(traced.tracer, traced.scope, model.train.settings)
     _unsupported(reader)
+    optimizer = reader.expression("optimizer")
     clip, stop = reader.inner("clip"), reader.inner("stop")
     return Training(
         optimizer=reader.choice("optimizer", OPTIMIZERS) or Training.optimizer,
@@ -48,6 +51,7 @@ def training(model: tree.Model, traced: Traced) -> Training:
         monitor=stop.word("monitor", "loss") if stop else "loss",
         patience=stop.whole("patience", 0, least=1) if stop else 0,
         seed=reader.whole("seed", 0),
+        place=Place((optimizer or model.train).span),
     )
 
 
