@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +104,8 @@ def quoted(text: str, longest: int = 40) -> str:
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """`did you mean ...?` if one of `known` is close to `wrong`, else what there is."""
+    import difflib  # only a mistake needs it
+
     names = tuple(known)
     close = difflib.get_close_matches(wrong, names, n=1)
     if close:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -72,7 +71,7 @@ def _replace(target: Path, chunks: Iterable[Chunk]) -> None:
 
 def _open_partial(target: Path) -> tuple[Path, int]:
     while True:
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.partial")
+        partial = target.with_name(f".{target.name}.{os.urandom(6).hex()}.partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:

@@ -46,7 +46,7 @@ def read_inputs(recipe: Recipe, learned: Learned, data: Path | Mapping[str, np.n
 
 
 def encode(recipe: Recipe, learned: Learned, name: str, text: str) -> np.ndarray:
-    """`text` as the tokens that the binding `name` would have, i32[tokens], neither cut nor padded."""
+    """`text` as the tokens that the binding `name` would have, i32[tokens], cut to their limit but not padded."""
     pipeline = _pipeline(recipe.binding(name), learned[name])
     source = Source("prompt", 1, texts=dict.fromkeys(pipeline.columns, (text,)))
     value: Any = Texts(((text,),))
