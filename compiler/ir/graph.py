@@ -185,17 +185,19 @@ class Builder:
 
     def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
         """A node for `op` on `inputs`; of unknown type where a mistake was reported, here or before."""
-        if any(isinstance(n.type, Unknown) for n in inputs):
-            return self.unknown()
-        if isinstance(op, Item):
-            type_: Type = inputs[0].types[op.index]
-        else:
+        types = tuple([n.type for n in inputs])
+        known = self._inferred.get((op, types))
+        if known is None:
+            if UNKNOWN in types:
+                return self.unknown()
             try:
-                type_ = self._infer(op, *(n.tensor for n in inputs))
+                known = self._inferred[op, types] = _infer(op, types)
             except Mismatch as refusal:
                 self.report(refusal.kind(self.place, **refusal.values))
                 return self.unknown()
-        return self._append(Node(op, inputs, type_, self.place, name))
+        for left, right in known[1]:
+            self.guard(left, right)
+        return self._append(Node(op, inputs, known[0], self.place, name))
 
     def many(self, op: Op, *inputs: Node) -> tuple[Node, ...]:
         """One node for each result of an operation with several."""
@@ -220,15 +222,6 @@ class Builder:
         pairs = tuple(updates.items()) if isinstance(updates, Mapping) else tuple(updates)
         return Graph(tuple(self.inputs), tuple(self.nodes), tuple(results.items()), pairs, tuple(self.guards.values()))
 
-    def _infer(self, op: Op, *types: Tensor) -> Type:
-        known = self._inferred.get((op, types))
-        if known is None:
-            check = Check()
-            known = self._inferred[op, types] = op.infer(check, *types), tuple(check.open)
-        for left, right in known[1]:
-            self.guard(left, right)
-        return known[0]
-
     def _append(self, node: Node) -> Node:
         self.nodes.append(node)
         return node
@@ -252,3 +245,15 @@ def located(build: Callable[Concatenate[Builder, P], Node]) -> Callable[Concaten
             return b.unknown()
 
     return run
+
+
+def _infer(op: Op, types: tuple[Type, ...]) -> tuple[Type, tuple[tuple[Size, Size], ...]]:
+    """The type of the result, and the sizes that must be equal for it."""
+    if isinstance(op, Item):
+        (several,) = types
+        assert isinstance(several, Several)
+        return several.items[op.index], ()
+    tensors = [t for t in types if isinstance(t, Tensor)]
+    assert len(tensors) == len(types), "only an item may read several results"
+    check = Check()
+    return op.infer(check, *tensors), tuple(check.open)

@@ -45,9 +45,10 @@ def rewrite(graph: Graph, rule: Rule | None = None, builder: type[Builder] = Bui
 def copy(b: Builder, graph: Graph, rule: Rule | None = None) -> dict[Node, Node]:
     """The nodes of `graph` made again in `b`; returns old to new."""
     new: dict[Node, Node] = {}
-    for node in graph.nodes:
-        inputs = tuple(new[n] for n in node.inputs)
-        with b.at(node.place):
+    with b.at(b.place):
+        for node in graph.nodes:
+            b.place = node.place
+            inputs = tuple([new[n] for n in node.inputs])
             made = rule(b, node, inputs) if rule else None
             new[node] = made if made is not None else again(b, node, inputs)
     return new

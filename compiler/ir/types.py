@@ -25,6 +25,8 @@ class DType(Enum):
     U32 = "u32"
     I64 = "i64"
 
+    __hash__ = object.__hash__  # members are single, and types are hashed all the time
+
     @property
     def is_float(self) -> bool:
         return self in FLOATS
