@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, numpy_name
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
+from .compiler.rows import independent
 from .compiler.trace.tracer import Variable
 from .runtime.errors import InputError
 from .runtime.machine import Machine
@@ -115,7 +117,7 @@ class Program:
         arrays = {n: np.asarray(a) for n, a in inputs.items()}
         graph = self.specification.phases.predict
         count = self._count(graph, arrays)
-        rows = min(count, max(self.batch, 256))
+        rows = self.batch if self._independent else max(count, self.batch)
         ready = self._machine("predict", graph, arrays, rows)
         parts = [self._run(ready, arrays, start, min(rows, count - start)) for start in range(0, count, rows)]
         return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
@@ -125,7 +127,7 @@ class Program:
         arrays = {n: np.asarray(a) for n, a in batch.items()}
         graph = self.specification.phases.gradients
         count = self._count(graph, arrays)
-        ready = self._machine("gradients", graph, arrays, count)
+        ready = self._machine("gradients", graph, arrays, max(count, self.batch))
         results = self._run(ready, arrays, 0, count)
         gradients = {}
         for r in self.specification.phases.trained:
@@ -160,6 +162,11 @@ class Program:
             else:
                 gathered[metric.name] = Collected(metric.kind, (found[f"{metric.name}.0"], found[f"{metric.name}.1"]))
         return gathered
+
+    @cached_property
+    def _independent(self) -> bool:
+        """Whether predict may run samples in pieces."""
+        return independent(self.specification.phases.predict)
 
     # Machines
 

@@ -172,3 +172,28 @@ def test_weights_of_a_free_size_ask_for_its_number() -> None:
     with pytest.raises(axonc.InputError, match="F"):
         axonc.compile(spec)
     assert axonc.compile(spec, sizes={"F": 6}).parameters["dense.weight"].shape == (6, 8)
+
+
+def test_any_number_of_rows_needs_no_second_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, data = axonc.compile(SPEC), batch(300)
+    compiled: list[int] = []
+    real = axonc.program.compile_graph
+
+    def counting(graph: object, **given: object) -> object:
+        compiled.append(1)
+        return real(graph, **given)
+
+    monkeypatch.setattr("axonc.program.compile_graph", counting)
+    for count in (7, 300, 1, 33):
+        program.predict({"image": data["image"][:count]})
+    assert len(compiled) == 1
+    for count in (32, 5, 31):
+        program.train_step({n: a[:count] for n, a in data.items()})
+    assert len(compiled) == 2
+
+
+def test_samples_that_mix_are_predicted_all_at_once() -> None:
+    spec = "axonc 1\nmodel mixed\ninput x: f32[N, 3]\ny = x - mean(x, axis = 0)\n"
+    x = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    y = axonc.compile(spec).predict({"x": x})["y"]
+    np.testing.assert_allclose(y, x - x.mean(axis=0), atol=1e-6)
