@@ -19,7 +19,7 @@ from .compiler.trace.scope import Scope
 from .compiler.trace.tracer import Tracer, is_unknown
 from .runtime.data.recipe import PARTS, AllExcept, Binding, Column, Pattern, Recipe, Selector, Step
 from .spec import tree
-from .spec.source import Diagnostic
+from .spec.source import Diagnostic, Span
 from .spec.suggest import nearest
 
 
@@ -35,10 +35,11 @@ class WrongFunction(Diagnostic):
 
 @dataclass(frozen=True)
 class Columns:
-    """What a binding's expression comes to: columns, and what is done to them."""
+    """What a binding's expression comes to: columns, what is done to them, and where each step is written."""
 
     selectors: tuple[Selector, ...]
     steps: tuple[Step, ...] = ()
+    places: tuple[Span, ...] = ()
 
 
 def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | None:
@@ -52,7 +53,7 @@ def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | No
     bindings = []
     for binding in model.data.bindings:
         found = _columns(t, scope, known, binding.value)
-        if found is not None:
+        if found is not None and _in_order(t, found):
             known[binding.name.text] = found
             bindings.append(Binding(binding.name.text, binding.target, found.selectors, found.steps))
     return Recipe(
@@ -81,7 +82,10 @@ def check_bindings(model: tree.Model, t: Tracer) -> None:
 def wanted(recipe: Recipe, traced: Mapping[str, Traced]) -> Recipe:
     """The recipe with the dtype, shape and number of entries that the model wants of each binding."""
     inputs = {
-        n.op.name: n for phase in traced.values() for n in phase.b.inputs if isinstance(n.op, Input) and n.op.role in ("data", "target")
+        n.op.name: n
+        for phase in traced.values()
+        for n in phase.b.inputs
+        if isinstance(n.op, Input) and n.op.role in ("data", "target")
     }
     entries: dict[str, int] = {}
     for phase in traced.values():
@@ -126,7 +130,9 @@ def _columns(t: Tracer, scope: Scope, known: Mapping[str, Columns], e: tree.Expr
         case tree.Pipe(value=value, step=function):
             before = _columns(t, scope, known, value)
             made = _step(t, scope, function, len(before.steps) if before else 0)
-            return None if before is None or made is None else Columns(before.selectors, (*before.steps, made))
+            if before is None or made is None:
+                return None
+            return Columns(before.selectors, (*before.steps, made), (*before.places, function.span))
         case tree.Name(text=text):
             return known.get(text) or Columns((Column(text),))
         case tree.Text(value=text):
@@ -134,13 +140,25 @@ def _columns(t: Tracer, scope: Scope, known: Mapping[str, Columns], e: tree.Expr
         case tree.ListOf(items=items):
             parts = [_columns(t, scope, known, item) for item in items]
             if any(p is None or p.steps for p in parts):
-                t.wrong(errors.WrongKind, e.span, subject="a list of columns", expected="names of columns", found="something else")
+                t.wrong(
+                    errors.WrongKind,
+                    e.span,
+                    subject="a list of columns",
+                    expected="names of columns",
+                    found="something else",
+                )
                 return None
             return Columns(tuple(s for p in parts if p for s in p.selectors))
         case tree.Call(function=tree.Name(text="columns"), arguments=arguments):
             return _except(t, scope, known, e, arguments)
         case _:
-            t.wrong(errors.WrongKind, e.span, subject="a binding", expected="columns, and functions after `|>`", found=e.span.text)
+            t.wrong(
+                errors.WrongKind,
+                e.span,
+                subject="a binding",
+                expected="columns, and functions after `|>`",
+                found=e.span.text,
+            )
             return None
 
 
@@ -186,6 +204,16 @@ def _step(t: Tracer, scope: Scope, e: tree.Expression, index: int) -> Step | Non
         return None
 
 
+def _in_order(t: Tracer, found: Columns) -> bool:
+    """Whether each step takes what the one before it gives."""
+    try:
+        chain(found.steps)
+    except WrongStep as refusal:
+        t.wrong(WrongFunction, found.places[refusal.index], problem=refusal.problem, advice=refusal.help)
+        return False
+    return True
+
+
 def _split(reader: Reader) -> tuple[tuple[str, float | str], ...]:
     split = reader.inner("split")
     if split is None:
@@ -193,6 +221,12 @@ def _split(reader: Reader) -> tuple[tuple[str, float | str], ...]:
     shares = {part: split.number(part, 0.0, least=0.0, most=1.0) for part in PARTS if split.expression(part)}
     if sum(shares.values()) > 1 + 1e-9 or not shares.get("train"):
         found = f"{sum(shares.values()):g} in all"
-        reader.t.wrong(errors.WrongKind, split.settings.span, subject="`split`", expected="shares that sum to at most 1, with some for train", found=found)
+        reader.t.wrong(
+            errors.WrongKind,
+            split.settings.span,
+            subject="`split`",
+            expected="shares that sum to at most 1, with some for train",
+            found=found,
+        )
         return (("train", 1.0),)
     return tuple(shares.items())
