@@ -7,7 +7,7 @@ from typing import Any
 from ..ops.elementwise import Relu
 from ..ops.normal import LogSoftmax, Softmax
 from ..ops.unary import Sigmoid, Tanh
-from ..trace.kinds import Tensor, Whole
+from ..trace.kinds import Position, Tensor
 from ..trace.use import Use
 from ..trace.words import word
 
@@ -33,10 +33,10 @@ def tanh(u: Use, x: Tensor) -> Any:
 
 
 @word
-def softmax(u: Use, x: Tensor, *, axis: Whole = -1) -> Any:
+def softmax(u: Use, x: Tensor, *, axis: Position = -1) -> Any:
     return u.add(Softmax(axis), x)
 
 
 @word
-def log_softmax(u: Use, x: Tensor, *, axis: Whole = -1) -> Any:
+def log_softmax(u: Use, x: Tensor, *, axis: Position = -1) -> Any:
     return u.add(LogSoftmax(axis), x)

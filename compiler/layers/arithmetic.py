@@ -15,8 +15,8 @@ from ..ops.elementwise import Cast, Max, Min, StopGradient
 from ..ops.elementwise import Where as WhereOp
 from ..trace import errors
 from ..trace.kinds import Element, Number, Operand, Tensor
-from ..trace.numbers import as_tensor, one_type
-from ..trace.use import Use
+from ..trace.numbers import as_tensor
+from ..trace.use import Use, one_type
 from ..trace.values import describe
 from ..trace.words import word
 
@@ -60,7 +60,7 @@ def _computed(u: Use, name: str, compute: Callable[[float], float], x: float) ->
     try:
         return compute(x)
     except (ValueError, ZeroDivisionError, OverflowError):
-        return u.wrong(errors.BadIndex, "x", problem=f"`{name}` of {x} is not a finite number", found=f"is {x}")
+        u.wrong(errors.BadIndex, "x", problem=f"`{name}` of {x} is not a finite number", found=f"is {x}")
 
 
 for _name, _compute in FUNCTIONS.items():
@@ -77,16 +77,20 @@ def where(u: Use, condition: Operand, yes: Operand, no: Operand) -> Any:
     if not isinstance(condition, Node) or condition.dtype is not BOOL:
         advice = "compare, as in `where(x > 0, a, b)`"
         found = describe(condition)
-        return u.wrong(
-            errors.WrongKind, "condition", subject="the condition of `where`", expected="a mask", found=found, advice=advice
+        u.wrong(
+            errors.WrongKind,
+            "condition",
+            subject="the condition of `where`",
+            expected="a mask",
+            found=found,
+            advice=advice,
         )
-    pair = one_type(u.t, "where", yes, no)
-    return u.b.unknown() if pair is None else u.add(WhereOp(), condition, *pair)
+    return u.add(WhereOp(), condition, *one_type(u, yes, no))
 
 
 @word
 def clip(u: Use, x: Tensor, *, low: Number, high: Number) -> Any:
-    return u.add(Min(), u.add(Max(), x, u.b.literal(low, x.dtype)), u.b.literal(high, x.dtype))
+    return u.add(Min(), u.add(Max(), x, u.literal(low, x.dtype)), u.literal(high, x.dtype))
 
 
 @word
@@ -106,10 +110,7 @@ def multiply(u: Use, *xs: Tensor) -> Any:
 
 def fold(u: Use, name: str, values: tuple[Any, ...]) -> Any:
     """`a op b op c`, of tensors and numbers of one element type."""
-    nodes = one_type(u.t, name, *values)
-    if nodes is None:
-        return u.b.unknown()
-    return reduce(lambda a, b: u.add(Op.words[name](), a, b), nodes)
+    return reduce(lambda a, b: u.add(Op.words[name](), a, b), one_type(u, *values))
 
 
 def is_known(value: Any) -> bool:

@@ -11,9 +11,9 @@ from ..ops.index import Gather
 from ..trace import errors
 from ..trace.initial import GLOROT_UNIFORM, ZEROS
 from ..trace.kinds import Activation, Bias, Count, Layer, Number, Tensor
-from ..trace.tracer import TRAIN, Initial, is_unknown
+from ..trace.tracer import TRAIN, Initial
 from ..trace.use import Use
-from ..trace.values import MISSING, describe
+from ..trace.values import describe
 from ..trace.words import word
 from .random import bernoulli
 
@@ -21,8 +21,7 @@ from .random import bernoulli
 @word
 def dense(u: Use, x: Tensor, *, units: Count, bias: Bias = True, activation: Activation = None) -> Any:
     """x [..., in] times weight [in, units], plus bias [units]."""
-    if not needs_axes(u, x, 2):
-        return MISSING
+    needs_axes(u, x, 2)
     y = u.add(Matmul(False, False), x, u.weight("weight", (x.shape[-1], units), GLOROT_UNIFORM))
     return u.activate(activation, add_bias(u, y, units, bias))
 
@@ -32,27 +31,22 @@ def add_bias(u: Use, y: Node, size: Count, bias: Bias) -> Node:
     return y if bias is False else u.add(Add(), y, u.weight("bias", (size,), ZEROS, bias))
 
 
-def needs_axes(u: Use, x: Node, rank: int) -> bool:
-    """Whether x has at least `rank` axes; reported where not."""
-    if is_unknown(x):
-        return False
+def needs_axes(u: Use, x: Node, rank: int) -> None:
+    """Refuses an x of fewer axes."""
     if x.tensor.rank < rank:
         u.wrong(
             errors.WrongKind,
-            subject=f"the input of `{u.layer.callee.name}`",
+            subject=f"the input of `{u.word}`",
             expected=f"a tensor of at least {rank} axes",
             found=describe(x),
         )
-    return x.tensor.rank >= rank
 
 
 @word
 def embedding(u: Use, index: Tensor, *, entries: Count, width: Count) -> Any:
     """Rows of weight [entries, width] by a whole number each."""
-    if is_unknown(index):
-        return MISSING
     if not index.dtype.is_integer:
-        return u.wrong(
+        u.wrong(
             errors.WrongKind,
             subject="the input of `embedding`",
             expected="a tensor of whole numbers, such as i32",
@@ -66,27 +60,28 @@ def dropout(u: Use, x: Tensor, *, rate: Number) -> Any:
     """In training each element is 0 with probability `rate` and otherwise divided by what is left (inverted
     dropout, Srivastava et al. 2014); elsewhere the values themselves."""
     if not 0 <= rate < 1:
-        return u.wrong(
-            errors.WrongKind, "rate", subject="`rate`", expected="at least 0 and less than 1", found=describe(rate)
-        )
-    if u.phase != TRAIN or rate == 0 or is_unknown(x):
+        u.wrong(errors.WrongKind, "rate", subject="`rate`", expected="at least 0 and less than 1", found=describe(rate))
+    if u.phase != TRAIN or rate == 0:
         return x
     kept = bernoulli(u, x.shape, 1 - rate)
-    scaled = u.add(Mul(), x, u.b.literal(1 / (1 - rate), x.dtype))
-    return u.add(Where(), kept, scaled, u.b.literal(0, x.dtype))
+    scaled = u.add(Mul(), x, u.literal(1 / (1 - rate), x.dtype))
+    return u.add(Where(), kept, scaled, u.literal(0, x.dtype))
 
 
 @word
 def residual(u: Use, x: Tensor, *, layer: Layer) -> Any:
     """`x + layer(x)`."""
     y = u.apply(layer, x)
-    if is_unknown(x) or is_unknown(y):
-        return MISSING
     if not isinstance(y, Node):
-        return u.wrong(errors.WrongKind, "layer", subject="the branch", expected="one tensor", found=describe(y))
+        u.wrong(errors.WrongKind, "layer", subject="the branch", expected="one tensor", found=describe(y))
     if y.tensor.rank == x.tensor.rank and y.shape[-1] != x.shape[-1] and isinstance(y.shape[-1], int):
-        return u.wrong(
-            errors.BranchWidth, "layer", word=repr(layer).strip("`"), branch=str(y.type), trunk=str(x.type), width=x.shape[-1]
+        u.wrong(
+            errors.BranchWidth,
+            "layer",
+            word=repr(layer).strip("`"),
+            branch=str(y.type),
+            trunk=str(x.type),
+            width=x.shape[-1],
         )
     return u.add(Add(), x, y)
 
@@ -94,8 +89,6 @@ def residual(u: Use, x: Tensor, *, layer: Layer) -> Any:
 @word
 def prelu(u: Use, x: Tensor, *, slope: Number = 0.25) -> Any:
     """max(x, 0) + weight · min(x, 0), with one weight for each channel (He et al. 2015)."""
-    if not needs_axes(u, x, 1):
-        return MISSING
+    needs_axes(u, x, 1)
     weight = u.weight("weight", (x.shape[-1],), Initial("constant", (slope,)))
-    return u.add(Where(), u.add(Gt(), x, u.b.literal(0, x.dtype)), x, u.add(Mul(), weight, x))
-
+    return u.add(Where(), u.add(Gt(), x, u.literal(0, x.dtype)), x, u.add(Mul(), weight, x))

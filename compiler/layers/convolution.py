@@ -15,9 +15,8 @@ from ..ops.pool import AveragePool, MaxPool
 from ..trace import errors
 from ..trace.initial import HE_NORMAL
 from ..trace.kinds import Activation, Bias, Count, Extents, Flag, Padding, Tensor
-from ..trace.tracer import is_unknown
 from ..trace.use import Use
-from ..trace.values import MISSING, describe
+from ..trace.values import describe
 from ..trace.words import word
 from .basic import add_bias
 
@@ -92,8 +91,7 @@ def depthwise_conv2d(
     activation: Activation = None,
 ) -> Any:
     """Each channel with `multiplier` kernels of its own."""
-    if not _has_axes(u, x, 2):
-        return MISSING
+    _needs_axes(u, x, 2)
     channels = x.shape[-1]
     return _conv(u, x, 2, channels * multiplier, (kernel, stride, dilation), padding, channels, bias, activation)
 
@@ -114,8 +112,6 @@ def conv2d_transpose(
     """The transpose of conv2d by its data: sizes are multiplied by the stride (padding same); weight
     [kernel, kernel, in, filters]."""
     window = _extents(u, x, 2, kernel, stride, 1)
-    if window is None:
-        return MISSING
     kernels, strides, dilations = window
     extra = output_padding if isinstance(output_padding, tuple) else (output_padding, output_padding)
     if padding == "same":
@@ -123,10 +119,8 @@ def conv2d_transpose(
         pairs = _pairs(u, padding, results, kernels, strides, dilations)
     else:
         pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
-        rows = zip(x.shape[1:-1], kernels, strides, pairs or (), extra, strict=False)
+        rows = zip(x.shape[1:-1], kernels, strides, pairs, extra, strict=False)
         results = tuple((n - 1) * s + k - low - high + more for n, k, s, (low, high), more in rows)
-    if pairs is None:
-        return MISSING
     weight = u.weight("weight", (*kernels, x.shape[-1], filters), HE_NORMAL)
     turned = u.add(Transpose((0, 1, 3, 2)), weight)
     y = u.add(ConvInput(strides, pairs, dilations, 1, results), x, turned)
@@ -160,16 +154,12 @@ def _conv(
     activation: Activation,
 ) -> Any:
     extents = _extents(u, x, rank, *window)
-    if extents is None:
-        return MISSING
     kernels, strides, dilations = extents
     channels = x.shape[-1]
     for what, total in (("input channels", channels), ("filters", filters)):
         if not isinstance(groups, int) or (isinstance(total, int) and total % groups):
-            return u.wrong(errors.BadIndex, "groups", problem=f"{total} {what} are no {groups} equal groups")
+            u.wrong(errors.BadIndex, "groups", problem=f"{total} {what} are no {groups} equal groups")
     pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
-    if pairs is None:
-        return MISSING
     weight = u.weight("weight", (*kernels, channels // groups, filters), HE_NORMAL)
     y = u.add(Conv(strides, pairs, dilations, groups), x, weight)
     return u.activate(activation, add_bias(u, y, filters, bias))
@@ -177,12 +167,8 @@ def _conv(
 
 def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: Callable[..., Op]) -> Any:
     window = _extents(u, x, 2, size, size if stride is None else stride, 1)
-    if window is None:
-        return MISSING
     sizes, strides, ones = window
     pairs = _pairs(u, padding, x.shape[1:-1], sizes, strides, ones)
-    if pairs is None:
-        return MISSING
     if ceil:
         pairs = tuple(map(_up, x.shape[1:-1], sizes, strides, pairs))
     return u.add(make(sizes, strides, pairs), x)
@@ -195,26 +181,21 @@ def _up(n: Size, k: Size, s: Size, pair: tuple[Size, Size]) -> tuple[Size, Size]
     return low, (windows - 1) * s + k - n - low
 
 
-def _has_axes(u: Use, x: Node, spatial: int) -> bool:
-    if is_unknown(x):
-        return False
+def _needs_axes(u: Use, x: Node, spatial: int) -> None:
     if x.tensor.rank != spatial + 2 or not x.dtype.is_float:
         names = ("length", "height, width", "depth, height, width")[spatial - 1]
         u.wrong(
             errors.WrongKind,
-            subject=f"the input of `{u.layer.callee.name}`",
+            subject=f"the input of `{u.word}`",
             expected=f"a tensor of floats [batch, {names}, channels]",
             found=describe(x),
             advice="add a channel axis with `unsqueeze(-1)`" if x.tensor.rank == spatial + 1 else "",
         )
-        return False
-    return True
 
 
-def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...], ...] | None:
+def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...], ...]:
     """Kernel, stride and dilation, one number for each axis."""
-    if not _has_axes(u, x, spatial):
-        return None
+    _needs_axes(u, x, spatial)
     found = []
     for value in given:
         values = value if isinstance(value, tuple) else (value,) * spatial
@@ -222,12 +203,11 @@ def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...
             expected = f"one whole number, or one for each of {spatial} axes"
             name = next((n for n in ("kernel", "size", "stride", "dilation") if n in u.bound), "")
             u.wrong(errors.WrongKind, name, subject="a window", expected=expected, found=describe(value))
-            return None
         found.append(values)
     return tuple(found)
 
 
-def _pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilations: Any) -> Pairs | None:
+def _pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilations: Any) -> Pairs:
     """(before, after) for each axis. `same`: the result has ceil(size / stride), the odd one after."""
     if padding == "valid":
         return ((0, 0),) * len(kernels)
@@ -241,13 +221,11 @@ def _pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilatio
                 found=f"open: the sizes {sizes} are free",
                 advice="write the size as a multiple in the input's type, such as `2 * H`",
             )
-            return None
         return tuple(p for p in pairs if p is not None)
     values = padding if isinstance(padding, tuple) else (padding,) * len(kernels)
     if len(values) != len(kernels):
         expected = f"one number or pair for each of {len(kernels)} axes"
         u.wrong(errors.WrongKind, "padding", subject="`padding`", expected=expected, found=describe(padding))
-        return None
     return tuple(v if isinstance(v, tuple) else (v, v) for v in values)
 
 

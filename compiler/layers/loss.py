@@ -33,7 +33,7 @@ def cross_entropy(
     multiplies each value by its class's weight.
     """
     if not target.dtype.is_integer:
-        return u.wrong(
+        u.wrong(
             errors.WrongKind,
             "target",
             subject="the target of `cross_entropy`",
@@ -43,26 +43,24 @@ def cross_entropy(
         )
     if not 0 <= smoothing < 1:
         expected = "at least 0 and less than 1"
-        return u.wrong(
-            errors.WrongKind, "smoothing", subject="`smoothing`", expected=expected, found=describe(smoothing)
-        )
+        u.wrong(errors.WrongKind, "smoothing", subject="`smoothing`", expected=expected, found=describe(smoothing))
     safe = target
     if isinstance(ignore, int):
-        counted = u.add(Ne(), target, u.b.literal(ignore, target.dtype))
-        safe = u.add(Where(), counted, target, u.b.literal(0, target.dtype))
+        counted = u.add(Ne(), target, u.literal(ignore, target.dtype))
+        safe = u.add(Where(), counted, target, u.literal(0, target.dtype))
     value = u.add(CrossEntropy(), logits, safe)
     if smoothing:
         value = _smoothed(u, value, logits, smoothing)
     if weights is not None:
         value = u.add(Mul(), value, u.add(Gather(), weights, safe))
-    return u.add(Where(), counted, value, u.b.literal(0, value.dtype)) if isinstance(ignore, int) else value
+    return u.add(Where(), counted, value, u.literal(0, value.dtype)) if isinstance(ignore, int) else value
 
 
 def _smoothed(u: Use, value: Node, logits: Node, smoothing: float) -> Node:
     """(1 - s) · value - s · mean(log softmax) (Szegedy et al. 2016)."""
     spread = u.add(Mean((logits.tensor.rank - 1,), False), u.add(LogSoftmax(-1), logits))
-    kept = u.add(Mul(), value, u.b.literal(1 - smoothing, logits.dtype))
-    return u.add(Add(), kept, u.add(Mul(), spread, u.b.literal(-smoothing, logits.dtype)))
+    kept = u.add(Mul(), value, u.literal(1 - smoothing, logits.dtype))
+    return u.add(Add(), kept, u.add(Mul(), spread, u.literal(-smoothing, logits.dtype)))
 
 
 @word
@@ -71,7 +69,7 @@ def binary_cross_entropy(u: Use, logits: Tensor, target: Tensor) -> Any:
     if target.dtype is BOOL or target.dtype.is_integer:
         target = u.add(Cast(logits.dtype), target)
     if logits.tensor.rank != target.tensor.rank:
-        return u.wrong(
+        u.wrong(
             errors.WrongKind,
             "logits",
             subject="the logits of `binary_cross_entropy`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ..ir.graph import Node
 from ..ir.types import F32
@@ -10,8 +10,7 @@ from ..ops.elementwise import Cast, Eq, Gt
 from ..ops.reduce import Argmax
 from ..trace import errors
 from ..trace.kinds import Tensor
-from ..trace.numbers import one_type
-from ..trace.use import Use
+from ..trace.use import Use, one_type
 from ..trace.values import Collected, describe
 from ..trace.words import word
 
@@ -22,19 +21,19 @@ def accuracy(u: Use, logits: Tensor, target: Tensor) -> Any:
     if logits.tensor.rank == target.tensor.rank + 1:
         chosen = u.add(Argmax(-1, False), logits)
     elif logits.tensor.rank == target.tensor.rank:
-        chosen = u.add(Gt(), logits, u.b.literal(0, logits.dtype)) if logits.dtype.is_float else logits
+        chosen = u.add(Gt(), logits, u.literal(0, logits.dtype)) if logits.dtype.is_float else logits
     else:
-        return _unfit(u, logits, target)
-    pair = one_type(u.t, "==", *(u.add(Cast(F32), n) if _mixed(chosen, target) else n for n in (chosen, target)))
-    return u.b.unknown() if pair is None else u.add(Cast(F32), u.add(Eq(), *pair))
+        _unfit(u, logits, target)
+    pair = one_type(u, *(u.add(Cast(F32), n) if _mixed(chosen, target) else n for n in (chosen, target)))
+    return u.add(Cast(F32), u.add(Eq(), *pair))
 
 
 def _mixed(a: Node, b: Node) -> bool:
     return a.dtype is not b.dtype and not (a.dtype.is_integer and b.dtype.is_integer)
 
 
-def _unfit(u: Use, logits: Node, target: Node) -> Any:
-    return u.wrong(
+def _unfit(u: Use, logits: Node, target: Node) -> NoReturn:
+    u.wrong(
         errors.WrongKind,
         "logits",
         subject="the logits of `accuracy`",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
-from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..trace import errors
-from ..trace.kinds import Any_, Number, Tensor, Whole
+from ..trace.kinds import Any_, Number, Position, Tensor, Whole
 from ..trace.use import Use
 from ..trace.values import describe
 from ..trace.words import word
@@ -17,9 +16,7 @@ from ..trace.words import word
 def round_to(u: Use, *, value: Number, multiple: Whole) -> Any:
     """The nearest multiple, but never less than 0.9 of the value (Howard et al. 2017, MobileNet)."""
     if not isinstance(multiple, int) or multiple < 1:
-        return u.wrong(
-            errors.WrongKind, "multiple", subject="`multiple`", expected="a whole number", found=describe(multiple)
-        )
+        u.wrong(errors.WrongKind, "multiple", subject="`multiple`", expected="a whole number", found=describe(multiple))
     rounded = max(multiple, int(value + multiple / 2) // multiple * multiple)
     return rounded + multiple if rounded < 0.9 * value else rounded
 
@@ -43,16 +40,14 @@ def enumerate_(u: Use, *, items: Any_) -> Any:
 def zip_(u: Use, *, first: Any_, second: Any_) -> Any:
     for name, items in (("first", first), ("second", second)):
         if not isinstance(items, tuple):
-            return _no_list(u, items, name)
+            _no_list(u, items, name)
     if len(first) != len(second):
-        return u.wrong(errors.WrongCount, "second", expected=len(first), found=len(second))
+        u.wrong(errors.WrongCount, "second", expected=len(first), found=len(second))
     return tuple(zip(first, second, strict=True))
 
 
-def _no_list(u: Use, value: Any, argument: str = "items") -> Any:
-    return u.wrong(
-        errors.WrongKind, argument, subject=f"`{argument}` of `{u.layer.callee.name}`", expected="a list", found=describe(value)
-    )
+def _no_list(u: Use, value: Any, argument: str = "items") -> NoReturn:
+    u.wrong(errors.WrongKind, argument, subject=f"`{argument}` of `{u.word}`", expected="a list", found=describe(value))
 
 
 @word
@@ -66,12 +61,12 @@ def last(u: Use, x: Tensor) -> Any:
 
 
 @word
-def size(u: Use, x: Tensor, *, axis: Whole) -> Any:
+def size(u: Use, x: Tensor, *, axis: Position) -> Any:
     return size_of(u, x, axis)
 
 
-def size_of(u: Use, x: Node, axis: int | Dim) -> Any:
+def size_of(u: Use, x: Node, axis: int) -> Any:
     """The size of one axis."""
-    if not isinstance(axis, int) or not -x.tensor.rank <= axis < x.tensor.rank:
-        return u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {axis}")
+    if not -x.tensor.rank <= axis < x.tensor.rank:
+        u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {axis}")
     return x.shape[axis]

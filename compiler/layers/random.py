@@ -23,7 +23,7 @@ def random_normal(u: Use, *sizes: Sizes) -> Any:
 def random_uniform(u: Use, *sizes: Sizes, low: Number = 0.0, high: Number = 1.0) -> Any:
     """Draws between low and high."""
     drawn = u.add(Uniform(u.path, sizes, F32), *u.t.random())
-    return u.add(Add(), u.add(Mul(), drawn, u.b.literal(high - low, F32)), u.b.literal(low, F32))
+    return u.add(Add(), u.add(Mul(), drawn, u.literal(high - low, F32)), u.literal(low, F32))
 
 
 def bernoulli(u: Use, shape: Shape, rate: float) -> Node:

@@ -11,15 +11,15 @@ from ..ir.types import BOOL, F32, I64
 from ..ops import reduce
 from ..ops.elementwise import Cast, Div, Mul, Where
 from ..trace import errors
-from ..trace.kinds import Axis, Flag, Operand, Tensor, Whole
+from ..trace.kinds import Axis, Flag, Operand, Position, Tensor
 from ..trace.use import Use
-from ..trace.values import MISSING, describe
+from ..trace.values import describe
 from ..trace.words import word
 from .arithmetic import fold, is_known
 
 
-def axes_of(u: Use, x: Node, axis: Any) -> tuple[int, ...] | None:
-    """The axes to reduce, from the left: all of them where none is named; None where one is not there."""
+def axes_of(u: Use, x: Node, axis: Any) -> tuple[int, ...]:
+    """The axes to reduce, from the left: all of them where none is named."""
     rank = x.tensor.rank
     if axis is None:
         return tuple(range(rank))
@@ -27,18 +27,16 @@ def axes_of(u: Use, x: Node, axis: Any) -> tuple[int, ...] | None:
     wrong = next((a for a in given if not -rank <= a < rank), None)
     if wrong is not None:
         u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {wrong}")
-        return None
     return tuple(sorted({a % rank for a in given}))
 
 
 def _reduced(u: Use, make: type[Op], x: Node, axis: Any, keep: bool) -> Any:
-    axes = axes_of(u, x, axis)
-    return MISSING if axes is None else u.add(make(axes, keep), x)
+    return u.add(make(axes_of(u, x, axis), keep), x)
 
 
 def _counted(u: Use, x: Node, where: Node | None) -> Node:
     """x where the mask is true, 0 elsewhere."""
-    return x if where is None else u.add(Where(), where, x, u.b.literal(0, x.dtype))
+    return x if where is None else u.add(Where(), where, x, u.literal(0, x.dtype))
 
 
 @word
@@ -54,12 +52,10 @@ def mean(u: Use, x: Tensor, where: Tensor | None = None, *, axis: Axis = None, k
     if where is None:
         return _reduced(u, reduce.Mean, x, axis, keep)
     counted = _counted(u, x, where)
-    weights = u.add(Where(), where, u.b.literal(1, x.dtype), u.b.literal(0, x.dtype))
-    spread = u.add(Mul(), weights, u.add(Op.words["expand"](x.shape), u.b.literal(1, x.dtype)))
+    weights = u.add(Where(), where, u.literal(1, x.dtype), u.literal(0, x.dtype))
+    spread = u.add(Mul(), weights, u.add(Op.words["expand"](x.shape), u.literal(1, x.dtype)))
     total, count = (_reduced(u, reduce.Sum, n, axis, keep) for n in (counted, spread))
-    if total is MISSING:
-        return MISSING
-    return u.add(Div(), total, u.add(Op.words["max"](), count, u.b.literal(1, x.dtype)))
+    return u.add(Div(), total, u.add(Op.words["max"](), count, u.literal(1, x.dtype)))
 
 
 @word
@@ -76,7 +72,7 @@ def _extreme(u: Use, name: str, make: type[Op], xs: tuple[Any, ...], axis: Any, 
     """Of several operands, element by element; of one, over its axes."""
     if len(xs) > 1 and all(map(is_known, xs)):
         if any(isinstance(x, Dim) for x in xs):
-            return u.wrong(errors.NotKnown, "xs", subject=f"`{name}` of sizes", found="open")
+            u.wrong(errors.NotKnown, "xs", subject=f"`{name}` of sizes", found="open")
         return max(xs) if name == "max" else min(xs)
     if len(xs) > 1:
         return fold(u, name, xs)
@@ -111,17 +107,17 @@ def all_(u: Use, x: Tensor, *, axis: Axis = None, keep: Flag = False) -> Any:
 
 
 @word
-def argmax(u: Use, x: Tensor, *, axis: Whole = -1, keep: Flag = False) -> Any:
+def argmax(u: Use, x: Tensor, *, axis: Position = -1, keep: Flag = False) -> Any:
     return u.add(reduce.Argmax(axis, keep), x)
 
 
 @word
-def argmin(u: Use, x: Tensor, *, axis: Whole = -1, keep: Flag = False) -> Any:
+def argmin(u: Use, x: Tensor, *, axis: Position = -1, keep: Flag = False) -> Any:
     return u.add(reduce.Argmin(axis, keep), x)
 
 
 @word
-def cumsum(u: Use, x: Tensor, *, axis: Whole = -1) -> Any:
+def cumsum(u: Use, x: Tensor, *, axis: Position = -1) -> Any:
     return u.add(reduce.Cumsum(axis), x)
 
 
@@ -135,4 +131,3 @@ def global_average_pool(u: Use, x: Tensor) -> Any:
 def global_max_pool(u: Use, x: Tensor) -> Any:
     """The maximum of each channel over all positions."""
     return u.add(reduce.ReduceMax(tuple(range(1, x.tensor.rank - 1)), False), x)
-

@@ -14,10 +14,9 @@ from ..ops.elementwise import Cast, Mul
 from ..ops.index import Gather, Iota, OneHot
 from ..ops.unary import Cos, Exp, Sin
 from ..trace import errors
-from ..trace.kinds import Count, Sizes, Tensor, Whole
-from ..trace.numbers import one_type
-from ..trace.use import Use
-from ..trace.values import MISSING, describe
+from ..trace.kinds import Count, Position, Sizes, Tensor, Whole
+from ..trace.use import Use, one_type
+from ..trace.values import describe
 from ..trace.words import word
 
 
@@ -30,11 +29,10 @@ def flatten(u: Use, x: Tensor) -> Any:
 @word
 def reshape(u: Use, x: Tensor, *sizes: Sizes) -> Any:
     """The same elements in another shape; one size may be -1."""
-    shape = _whole_shape(u, x, sizes)
-    return MISSING if shape is None else u.add(layout.Reshape(shape), x)
+    return u.add(layout.Reshape(_whole_shape(u, x, sizes)), x)
 
 
-def _whole_shape(u: Use, x: Node, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:
+def _whole_shape(u: Use, x: Node, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
     """The shape with its one -1 filled in."""
     open_ = [i for i, s in enumerate(sizes) if isinstance(s, int) and s < 0]
     if not open_:
@@ -43,10 +41,8 @@ def _whole_shape(u: Use, x: Node, sizes: tuple[Size, ...]) -> tuple[Size, ...] |
     total = dims.product(x.shape)
     if len(open_) > 1 or sizes[open_[0]] != -1:
         u.wrong(errors.BadIndex, "sizes", problem="at most one size of a shape may be -1, the others are at least 0")
-        return None
     if rest == 0 or (isinstance(total, int) and isinstance(rest, int) and total % rest):
         u.wrong(errors.BadIndex, "sizes", problem=f"{total} elements of {describe(x)} do not fill this shape")
-        return None
     return tuple(total // rest if i == open_[0] else s for i, s in enumerate(sizes))
 
 
@@ -61,43 +57,44 @@ def transpose(u: Use, x: Tensor, *axes: Sizes) -> Any:
     """Axes in another order; without any, the last two change places."""
     rank = x.tensor.rank
     if not axes and rank < 2:
-        return u.wrong(
-            errors.WrongKind, subject="the input of `transpose`", expected="a tensor of at least 2 axes", found=describe(x)
+        u.wrong(
+            errors.WrongKind,
+            subject="the input of `transpose`",
+            expected="a tensor of at least 2 axes",
+            found=describe(x),
         )
     order = axes or (*range(rank - 2), rank - 1, rank - 2)
     return u.add(layout.Transpose(tuple(a + rank if isinstance(a, int) and a < 0 else a for a in order)), x)
 
 
 @word
-def squeeze(u: Use, x: Tensor, *, axis: Whole) -> Any:
-    return layout.squeeze(u.b, x, axis)
+def squeeze(u: Use, x: Tensor, *, axis: Position) -> Any:
+    return u.well(layout.squeeze(u.b, x, axis))
 
 
 @word
-def unsqueeze(u: Use, x: Tensor, *, axis: Whole) -> Any:
-    return layout.unsqueeze(u.b, x, axis)
+def unsqueeze(u: Use, x: Tensor, *, axis: Position) -> Any:
+    return u.well(layout.unsqueeze(u.b, x, axis))
 
 
 @word
-def concat(u: Use, *xs: Tensor, axis: Whole = -1) -> Any:
-    nodes = one_type(u.t, "concat", *xs)
-    return u.b.unknown() if nodes is None else u.add(layout.Concat(axis), *nodes)
+def concat(u: Use, *xs: Tensor, axis: Position = -1) -> Any:
+    return u.add(layout.Concat(axis), *one_type(u, *xs))
 
 
 @word
-def stack(u: Use, *xs: Tensor, axis: Whole = -1) -> Any:
-    nodes = one_type(u.t, "stack", *xs)
-    return u.b.unknown() if nodes is None else layout.stack(u.b, nodes, axis)
+def stack(u: Use, *xs: Tensor, axis: Position = -1) -> Any:
+    return u.well(layout.stack(u.b, one_type(u, *xs), axis))
 
 
 @word
-def split(u: Use, x: Tensor, *, parts: Count, axis: Whole = -1) -> Any:
+def split(u: Use, x: Tensor, *, parts: Count, axis: Position = -1) -> Any:
     """Equal parts of one axis, as a list."""
-    if not isinstance(axis, int) or not -x.tensor.rank <= axis < x.tensor.rank:
-        return u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {axis}")
+    if not -x.tensor.rank <= axis < x.tensor.rank:
+        u.wrong(errors.BadIndex, "axis", problem=f"{describe(x)} has no axis {axis}")
     total = x.shape[axis]
     if not isinstance(parts, int) or (isinstance(total, int) and total % parts):
-        return u.wrong(errors.BadIndex, "parts", problem=f"an axis of {total} has no {parts} equal parts")
+        u.wrong(errors.BadIndex, "parts", problem=f"an axis of {total} has no {parts} equal parts")
     return layout.split(u.b, x, axis % x.tensor.rank, [total // parts] * parts)
 
 
@@ -135,12 +132,12 @@ def sinusoid(u: Use, *, length: Whole, width: Count) -> Any:
     half = width // 2
     if not isinstance(half, int) or width % 2:
         expected = "an even whole number"
-        return u.wrong(errors.WrongKind, "width", subject="`width`", expected=expected, found=describe(width))
+        u.wrong(errors.WrongKind, "width", subject="`width`", expected=expected, found=describe(width))
     place = u.add(Cast(F32), u.add(Iota(length, I64)))
-    turn = u.add(Mul(), u.add(Cast(F32), u.add(Iota(half, I64))), u.b.literal(-math.log(10000.0) / half, F32))
+    turn = u.add(Mul(), u.add(Cast(F32), u.add(Iota(half, I64))), u.literal(-math.log(10000.0) / half, F32))
     angle = u.add(Mul(), layout.unsqueeze(u.b, place, 1), u.add(Exp(), turn))
     return u.add(layout.Concat(1), u.add(Sin(), angle), u.add(Cos(), angle))
 
 
 def filled(u: Use, value: float, sizes: tuple[Size, ...], dtype: DType) -> Node:
-    return u.add(layout.Expand(sizes), u.b.literal(value, dtype))
+    return u.add(layout.Expand(sizes), u.literal(value, dtype))

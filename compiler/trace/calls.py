@@ -13,7 +13,7 @@ from . import errors
 from .kinds import KINDS, WrongValue
 from .scope import Scope
 from .tracer import Tracer, is_unknown
-from .use import Use, use_block
+from .use import Lost, Use, use_block
 from .values import (
     MISSING,
     Argument,
@@ -156,7 +156,7 @@ def _has_input(signature: Signature, arguments: tuple[Argument, ...]) -> bool:
     """Whether anything among the arguments is an input: only then is the word used at once."""
     names = {s.name for s in signature.inputs}
     first = next((s for s in signature.inputs if s.required and not s.many), None)
-    takes_numbers = first is None or KINDS[first.kind].values
+    takes_numbers = first is None or _takes_numbers(first)
     return any(a.name in names or (a.name is None and (takes_numbers or is_tensor_like(a.value))) for a in arguments)
 
 
@@ -212,17 +212,26 @@ def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argum
 
 
 def _place_for(signature: Signature, bound: dict[str, Argument], named: set[str], value: Any) -> Slot | None:
+    """The first free place that takes the value's kind; where none does, the first that is free, which will say so."""
+    free = [
+        s for s in (*signature.inputs, *signature.settings) if s.many or (s.name not in bound and s.name not in named)
+    ]
     tensor = is_tensor_like(value)
-    for slot in signature.inputs:
-        if slot.many:
-            if tensor or KINDS[slot.kind].values:
-                return slot
-        elif slot.name not in bound and slot.name not in named and (tensor or KINDS[slot.kind].values):
-            return slot
-    for slot in signature.settings:
-        if slot.name not in bound and slot.name not in named and (not tensor or KINDS[slot.kind].tensors):
-            return slot
-    return None
+    inputs = [s for s in free if s in signature.inputs and (tensor or _takes_numbers(s))]
+    settings = [s for s in free if s in signature.settings]
+    fitting = [*inputs, *(s for s in settings if _fits(s, value))]
+    return next(iter(fitting or ([] if tensor else settings)), None)
+
+
+def _takes_numbers(slot: Slot) -> bool:
+    return slot.kind != "block_input" and KINDS[slot.kind].takes_numbers
+
+
+def _fits(slot: Slot, value: Any) -> bool:
+    """Whether a setting takes a value of this sort; settings of blocks take everything but tensors."""
+    if slot.kind == "block_setting":
+        return not is_tensor_like(value)
+    return (value is None and slot.default is None) or KINDS[slot.kind].fits(value)
 
 
 def _put(bound: dict[str, Argument], slot: Slot, argument: Argument) -> None:
@@ -238,9 +247,7 @@ def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span,
     slots = (*(callee.signature.inputs if inputs else ()), *callee.signature.settings)
     missing = next((s for s in slots if s.required and not s.many and s.name not in bound), None)
     if missing is not None:
-        t.wrong(
-            errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature)
-        )
+        t.wrong(errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature))
     return missing is None
 
 
@@ -280,11 +287,13 @@ def _use(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:
     for slot in layer.callee.signature.inputs:
         given = plain.pop(slot.name)
         inputs.extend(given) if slot.many else inputs.append(given)
-    with t.at(layer.span):
-        result = layer.callee.build(use, *inputs, **plain)
+    try:
+        with t.at(layer.span):
+            result = layer.callee.build(use, *inputs, **plain)
+    except Lost:
+        return MISSING
     unknown = next((n for n in values if n not in layer.weights), None)
-    if unknown is not None and not is_unknown(result):
+    if unknown is not None:
         unknown_argument(t, layer.callee.name, layer.callee.signature, bound[unknown])
         return MISSING
     return result
-

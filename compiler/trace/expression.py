@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from ...spec import tree
 from ...spec.suggest import nearest
+from ..ir import dims
 from ..ir.dims import Dim, floor_divide
 from ..ir.types import BOOL, F32
 from ..ops.contract import Matmul
@@ -22,6 +23,9 @@ from .numbers import arithmetic, as_tensor
 from .scope import Scope
 from .tracer import PHASE_WORDS, Tracer, is_unknown
 from .values import MISSING, BlockWord, Chain, Instance, Word, describe, is_number, is_tensor
+
+LONGEST_NUMBER = 128  # bits of a whole number
+HIGHEST_POWER = 16  # of a free size
 
 
 def evaluate(t: Tracer, scope: Scope, e: tree.Expression) -> Any:
@@ -98,14 +102,20 @@ def _unary(t: Tracer, scope: Scope, e: tree.Unary) -> Any:
         if is_tensor(value) and value.dtype is BOOL:
             with t.at(e.span):
                 return t.b.add(LogicalNot(), value)
-        return t.wrong(errors.WrongKind, e.value.span, subject="`not`", expected="true, false or a mask", found=describe(value))
+        return t.wrong(
+            errors.WrongKind, e.value.span, subject="`not`", expected="true, false or a mask", found=describe(value)
+        )
     if is_number(value):
         return -value if e.operator == "-" else value
     if is_tensor(value):
         with t.at(e.span):
             return t.b.add(Neg(), value) if e.operator == "-" else value
     return t.wrong(
-        errors.WrongKind, e.value.span, subject=f"`{e.operator}`", expected="a number or a tensor", found=describe(value)
+        errors.WrongKind,
+        e.value.span,
+        subject=f"`{e.operator}`",
+        expected="a number or a tensor",
+        found=describe(value),
     )
 
 
@@ -150,7 +160,13 @@ def _known(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
         return left + right
     if not (is_number(left) and is_number(right)):
         odd, span = (left, e.left.span) if not is_number(left) else (right, e.right.span)
-        return t.wrong(errors.WrongKind, span, subject=f"an operand of `{e.operator}`", expected="a number or a tensor", found=describe(odd))
+        return t.wrong(
+            errors.WrongKind,
+            span,
+            subject=f"an operand of `{e.operator}`",
+            expected="a number or a tensor",
+            found=describe(odd),
+        )
     if e.operator in _ORDER:
         return _compare(t, e, left, right)
     return _compute(t, e, left, right)
@@ -187,10 +203,12 @@ def _undecided(t: Tracer, e: tree.Binary, difference: Dim) -> Any:
 
 def _compute(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
     if isinstance(left, Dim) or isinstance(right, Dim):
-        if e.operator == "**" and isinstance(right, int) and right >= 0:
-            return math.prod([left] * right)
+        if e.operator == "**" and isinstance(right, int) and 0 <= right <= HIGHEST_POWER:
+            return dims.product([left] * right)
         if e.operator not in ("+", "-", "*", "//", "%") or isinstance(left, float) or isinstance(right, float):
             return arithmetic(t, e, as_tensor(t, left, F32), as_tensor(t, right, F32))
+    if e.operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > LONGEST_NUMBER:
+        return t.wrong(errors.BadIndex, e.place, problem="this number is too large")
     try:
         value = _NUMBERS[e.operator](left, right)
     except ZeroDivisionError:
@@ -199,7 +217,7 @@ def _compute(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
         value = math.inf
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
         return t.wrong(errors.BadIndex, e.place, problem=f"`{e.operator}` has no finite result here")
-    if isinstance(value, int) and value.bit_length() > 128:
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
         return t.wrong(errors.BadIndex, e.place, problem="this number is too large")
     return value
 
@@ -211,7 +229,13 @@ def _logic(t: Tracer, scope: Scope, e: tree.Binary) -> Any:
         return MISSING
     for value, span in ((left, e.left.span), (right, e.right.span)):
         if not isinstance(value, bool) and not (is_tensor(value) and value.dtype is BOOL):
-            return t.wrong(errors.WrongKind, span, subject=f"an operand of `{e.operator}`", expected="true, false or a mask", found=describe(value))
+            return t.wrong(
+                errors.WrongKind,
+                span,
+                subject=f"an operand of `{e.operator}`",
+                expected="true, false or a mask",
+                found=describe(value),
+            )
     if isinstance(left, bool) and isinstance(right, bool):
         return (left and right) if e.operator == "and" else (left or right)
     with t.at(e.place):
@@ -221,7 +245,9 @@ def _logic(t: Tracer, scope: Scope, e: tree.Binary) -> Any:
 def _product(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
     for value, span in ((left, e.left.span), (right, e.right.span)):
         if not is_tensor(value):
-            return t.wrong(errors.WrongKind, span, subject="an operand of `@`", expected="a tensor", found=describe(value))
+            return t.wrong(
+                errors.WrongKind, span, subject="an operand of `@`", expected="a tensor", found=describe(value)
+            )
     if left.dtype is not right.dtype and BOOL in (left.dtype, right.dtype):
         left, right = (t.b.add(Cast(F32), v) if v.dtype is BOOL else v for v in (left, right))
     return t.b.add(Matmul(False, False), left, right)
@@ -272,4 +298,3 @@ def _member(t: Tracer, scope: Scope, e: tree.Member) -> Any:
             advice=advice,
         )
     return t.wrong(errors.NoSuchMember, e.name.span, subject=describe(value), name=e.name.text)
-

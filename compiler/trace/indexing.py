@@ -114,4 +114,3 @@ def _single(t: Tracer, scope: Scope, part: tree.Expression, size: Size) -> tuple
 
 def _from_end(number: Size, size: Size) -> Size:
     return number + size if isinstance(number, int) and number < 0 else number
-

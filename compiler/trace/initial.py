@@ -72,9 +72,7 @@ def _numbers(
         value: Any = evaluate(t, scope, a.value)
         slot = a.name.text if a.name else slots[position][0] if position < len(slots) else None
         if slot is None:
-            t.wrong(
-                errors.TooManyArguments, a.value.span, word=name.text, found=describe(value), signature=signature
-            )
+            t.wrong(errors.TooManyArguments, a.value.span, word=name.text, found=describe(value), signature=signature)
             return None
         if slot not in dict(slots):
             t.wrong(errors.UnknownArgument, a.span, word=name.text, name=slot, signature=signature)

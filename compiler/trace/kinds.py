@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -24,7 +25,8 @@ Activation: TypeAlias = "Instance | Chain | None"
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 Padding: TypeAlias = "str | int | tuple[Any, ...]"
 Extents: TypeAlias = "Size | tuple[Size, ...]"
-Sizes: TypeAlias = tuple[Size, ...]
+Sizes: TypeAlias = Size
+Position: TypeAlias = int
 Element: TypeAlias = DType
 Text: TypeAlias = str
 Any_: TypeAlias = Any
@@ -36,27 +38,56 @@ class WrongValue(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """What a slot takes: `expected` in words, `accept` turns a value into one or raises WrongValue, `words` are bare
-    names that stand for themselves here."""
+    """What a slot takes: `expected` in words.
+
+    `fits` says whether a value is of this sort at all, which decides the slot that a positional argument goes to;
+    `convert` makes a fitting value one of the kind or raises WrongValue. `words` are bare names that stand for
+    themselves here.
+    """
 
     expected: str
-    accept: Callable[[Any], Any]
+    fits: Callable[[Any], bool]
+    convert: Callable[[Any], Any] = lambda value: value
     words: frozenset[str] = frozenset()
-    tensors: bool = False
-    values: bool = True
 
-
-def _when(test: Callable[[Any], bool], convert: Callable[[Any], Any] = lambda v: v) -> Callable[[Any], Any]:
-    def accept(value: Any) -> Any:
-        if not test(value):
+    def accept(self, value: Any) -> Any:
+        if not self.fits(value):
             raise WrongValue
-        return convert(value)
+        return self.convert(value)
 
-    return accept
+    @property
+    def takes_numbers(self) -> bool:
+        return self.fits(1)
 
 
-def _is_count(value: Any) -> bool:
-    return is_size(value) and not (isinstance(value, int) and value < 1)
+def _at_least_one(value: Any) -> Any:
+    """Counts below 1 are refused, in lists too."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int) and number < 1:
+            raise WrongValue
+    return value
+
+
+def _not_negative(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_not_negative, value))
+    if isinstance(value, int) and value < 0:
+        raise WrongValue
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if not math.isfinite(value):
+        raise WrongValue
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_layer(value: Any) -> bool:
@@ -64,48 +95,62 @@ def _is_layer(value: Any) -> bool:
 
 
 def _is_axis(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(isinstance(v, int) and not isinstance(v, bool) for v in value)
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+    return value is None or _is_whole(value) or (isinstance(value, tuple) and all(map(_is_whole, value)))
 
 
 def _is_padding(value: Any) -> bool:
     if isinstance(value, tuple):
-        return all(map(_is_padding, value))
-    return value in ("same", "valid") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+        return all(_is_whole(v) or _is_pair(v) for v in value)
+    return value in ("same", "valid") or _is_whole(value)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value))
 
 
 def _is_extents(value: Any) -> bool:
-    return all(map(_is_count, value)) and value != () if isinstance(value, tuple) else _is_count(value)
+    return all(map(is_size, value)) and value != () if isinstance(value, tuple) else is_size(value)
 
 
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
+def _is_bias(value: Any) -> bool:
+    return _is_flag(value) or is_tensor(value)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_operand(value: Any) -> bool:
+    return is_tensor(value) or is_number(value)
+
+
+def _is_element(value: Any) -> bool:
+    return isinstance(value, DType) or (isinstance(value, str) and value in WORDS)
+
+
+def _element(value: Any) -> DType:
+    return value if isinstance(value, DType) else WORDS[value]
+
+
+PADDINGS = frozenset(("same", "valid"))
 KINDS = {
-    "tensor": Kind("a tensor", _when(is_tensor), tensors=True, values=False),
-    "operand": Kind("a tensor or a number", _when(lambda v: is_tensor(v) or is_number(v)), tensors=True),
-    "count": Kind("a whole number of at least 1", _when(_is_count)),
-    "whole": Kind("a whole number", _when(is_size)),
-    "number": Kind("a number", _when(lambda v: isinstance(v, int | float) and not isinstance(v, bool))),
-    "flag": Kind("true or false", _when(_is_flag)),
-    "bias": Kind("true, false or a tensor", _when(lambda v: _is_flag(v) or is_tensor(v)), tensors=True),
-    "layer": Kind("a layer, such as `dense(64)`", _when(_is_layer)),
-    "activation": Kind("an activation, such as `relu`", _when(lambda v: v is None or _is_layer(v))),
-    "axis": Kind("an axis, or a list of axes", _when(_is_axis)),
-    "padding": Kind(
-        "same, valid, a number, or a number or pair for each axis", _when(_is_padding), frozenset(("same", "valid"))
-    ),
-    "extents": Kind("a whole number of at least 1, or one for each axis", _when(_is_extents)),
-    "sizes": Kind("whole numbers", _when(is_size)),
-    "element": Kind(
-        "an element type, such as f32",
-        _when(lambda v: isinstance(v, DType) or v in WORDS, lambda v: v if isinstance(v, DType) else WORDS[v]),
-        frozenset(WORDS),
-    ),
-    "text": Kind("a text in quotes", _when(lambda v: isinstance(v, str))),
-    "any_": Kind("a value", lambda v: v, tensors=True),
-    "block_input": Kind("a tensor", _when(lambda v: not _is_layer(v)), tensors=True, values=False),
-    "block_setting": Kind("a value known when compiling", lambda v: v),
+    "tensor": Kind("a tensor", is_tensor),
+    "operand": Kind("a tensor or a number", _is_operand),
+    "count": Kind("a whole number of at least 1", is_size, _at_least_one),
+    "whole": Kind("a whole number", is_size),
+    "position": Kind("an axis: a whole number, from the end if negative", _is_whole),
+    "number": Kind("a number", _is_number, _finite),
+    "flag": Kind("true or false", _is_flag),
+    "bias": Kind("true, false or a tensor", _is_bias),
+    "layer": Kind("a layer, such as `dense(64)`", _is_layer),
+    "activation": Kind("an activation, such as `relu`", lambda v: v is None or _is_layer(v)),
+    "axis": Kind("an axis, or a list of axes", _is_axis),
+    "padding": Kind("same, valid, or a number or pair for each axis", _is_padding, _not_negative, PADDINGS),
+    "extents": Kind("a whole number of at least 1, or one for each axis", _is_extents, _at_least_one),
+    "sizes": Kind("whole numbers", is_size),
+    "element": Kind("an element type, such as f32", _is_element, _element, frozenset(WORDS)),
+    "text": Kind("a text in quotes", lambda v: isinstance(v, str)),
+    "any_": Kind("a value", lambda v: True),
+    "block_input": Kind("a tensor", lambda v: not _is_layer(v)),
+    "block_setting": Kind("a value known when compiling", lambda v: True),
 }

@@ -19,6 +19,7 @@ from .statements import add_loss, run_body, tensor_type
 from .tracer import EVALUATE, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
 from .values import MISSING, Collected, describe
 
+
 @dataclass(frozen=True)
 class Traced:
     """What one phase of a model computes, in the Builder's nodes."""
@@ -105,7 +106,9 @@ def _constants(t: Tracer, scope: Scope, model: tree.Model, overrides: Mapping[st
     known = [c.name.text for c in model.constants]
     for text, value in overrides.items():
         if text not in known:
-            t.wrong(errors.UnknownName, value.span, name=text, suggestion=nearest(text, known), reason="no such constant")
+            t.wrong(
+                errors.UnknownName, value.span, name=text, suggestion=nearest(text, known), reason="no such constant"
+            )
     for constant in model.constants:
         t.constants[constant.name.text] = evaluate(t, scope, overrides.get(constant.name.text, constant.value))
 
@@ -206,4 +209,3 @@ def _reaches_target(node: Node) -> str:
             return n.op.name
         stack.extend(n.inputs)
     return ""
-

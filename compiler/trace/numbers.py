@@ -42,7 +42,11 @@ def arithmetic(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
         if not isinstance(value, Node | int | float | Dim):
             expected = "a number or a tensor"
             return t.wrong(
-                errors.WrongKind, span, subject=f"an operand of `{e.operator}`", expected=expected, found=describe(value)
+                errors.WrongKind,
+                span,
+                subject=f"an operand of `{e.operator}`",
+                expected=expected,
+                found=describe(value),
             )
     if e.operator == "**" and isinstance(left, Node) and left.dtype.is_float:
         if right == 2 and isinstance(right, int | float):

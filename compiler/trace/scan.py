@@ -50,15 +50,18 @@ def _settings(t: Tracer, scope: Scope, s: tree.Scan) -> dict[str, Any] | None:
         if name not in found:
             span = a.name.span if a.name else a.value.span
             t.wrong(
-                errors.UnknownArgument, span, word="scan", name=name, signature="(length, reverse, truncate)", suggestion=""
+                errors.UnknownArgument,
+                span,
+                word="scan",
+                name=name,
+                signature="(length, reverse, truncate)",
+                suggestion="",
             )
             well = False
         elif is_unknown(value):
             well = False
         elif not _fits(name, value):
-            t.wrong(
-                errors.WrongKind, a.value.span, subject=f"`{name}`", expected=expected[name], found=describe(value)
-            )
+            t.wrong(errors.WrongKind, a.value.span, subject=f"`{name}`", expected=expected[name], found=describe(value))
             well = False
         found[name] = value
     return found if well else None

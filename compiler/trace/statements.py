@@ -227,4 +227,3 @@ def _loss_name(t: Tracer, e: tree.Expression) -> str:
     word = e.function.text if isinstance(e, tree.Call) and isinstance(e.function, tree.Name) else "loss"
     taken = {term.name for term in t.losses}
     return next(n for n in (word, *(f"{word}_{k}" for k in range(2, 10_000))) if n not in taken)
-

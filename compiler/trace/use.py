@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ...spec.source import Diagnostic, Span
 from ..ir.graph import Builder, Node
 from ..ir.op import Op
-from ..ir.types import F32, Shape, Tensor
-from . import errors
+from ..ir.types import F32, DType, Shape, Tensor
+from . import errors, numbers
 from .naming import join
 from .scope import Scope
 from .tracer import Initial, Tracer, is_unknown
-from .values import MISSING, Argument, BlockWord, Chain, Instance, Missing
+from .values import MISSING, Argument, BlockWord, Chain, Instance
+
+
+class Lost(Exception):
+    """What a reported mistake leaves of a word: it has no value, and says nothing more."""
 
 
 class Use:
-    """The use of a layer at one place: its Builder, its path, and the arguments that it was given."""
+    """The use of a layer at one place: its Builder, its path, and the arguments that it was given.
+
+    Whatever goes wrong is reported where it was written and ends the word by raising Lost, so that the functions of
+    words only ever see tensors.
+    """
 
     def __init__(self, t: Tracer, layer: Instance, bound: dict[str, Argument]) -> None:
         self.t = t
@@ -35,28 +43,55 @@ class Use:
     def path(self) -> str:
         return self.layer.path
 
+    @property
+    def word(self) -> str:
+        """What the layer is called in the spec."""
+        return self.layer.callee.name
+
     def add(self, op: Op, *inputs: Node) -> Node:
-        return self.b.add(op, *inputs)
+        return self.well(self.b.add(op, *inputs))
+
+    def well(self, value: Any) -> Any:
+        """The value, unless a mistake left none."""
+        if is_unknown(value):
+            raise Lost
+        return value
+
+    def literal(self, value: int | float | bool, dtype: DType) -> Node:
+        return self.b.literal(value, dtype)
 
     def span(self, argument: str) -> Span:
         """Where an argument was written; the word itself if it was not given."""
         return self.bound[argument].span if argument in self.bound else self.layer.span
 
-    def wrong(self, kind: type[Diagnostic], argument: str = "", **values: Any) -> Missing:
-        return self.t.wrong(kind, self.span(argument), **values)
+    def wrong(self, kind: type[Diagnostic], argument: str = "", **values: Any) -> NoReturn:
+        """Reports a mistake at an argument, or at the word itself."""
+        self.t.wrong(kind, self.span(argument), **values)
+        raise Lost
 
     def weight(self, name: str, shape: Shape, initial: Initial, given: Any = None) -> Node:
         """The layer's weight of that name, or the tensor that the call gives for it."""
-        return weight(self.t, self.layer, self.bound, name, Tensor(F32, shape), initial, given)
+        found = weight(self.t, self.layer, self.bound, name, Tensor(F32, shape), initial, given)
+        self.well(found)
+        return found
 
     def apply(self, layer: Instance | Chain, *values: Any) -> Any:
         """Uses a layer that was given as an argument."""
         from .calls import apply_layer
 
-        return apply_layer(self.t, layer, tuple(Argument(None, v, self.layer.span) for v in values), self.layer.span)
+        arguments = tuple(Argument(None, v, self.layer.span) for v in values)
+        return self.well(apply_layer(self.t, layer, arguments, self.layer.span))
 
     def activate(self, activation: Instance | Chain | None, x: Node) -> Any:
         return x if activation is None else self.apply(activation, x)
+
+
+def one_type(u: Use, *values: Any) -> tuple[Node, ...]:
+    """Operands of the word as tensors of one element type."""
+    found = numbers.one_type(u.t, u.word, *values)
+    if found is None:
+        raise Lost
+    return found
 
 
 def weight(
@@ -113,4 +148,3 @@ def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argumen
         unknown_argument(t, callee.name, callee.signature, bound[unknown])
         return MISSING
     return value
-
