@@ -206,6 +206,10 @@ def _step(t: Tracer, scope: Scope, e: tree.Expression, index: int) -> Step | Non
 
 def _in_order(t: Tracer, found: Columns) -> bool:
     """Whether each step takes what the one before it gives."""
+    if not found.steps:
+        return True
+    from .runtime.data.functions import WrongStep, chain
+
     try:
         chain(found.steps)
     except WrongStep as refusal:
