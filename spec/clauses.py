@@ -30,7 +30,9 @@ def declares(d: Document, node: Node, kind: str) -> Iterator[Declare]:
         label = name(d, key, f"a {kind}")
         declared, initial = fragment(d, value, declaration)
         span = label.span.to(d.span(value))
-        yield Declare(span, kind, (label,), declared, initial, comments=Comments(before, d.take_on_line(value.end)))
+        around = d.take_around(key.start, value.end)
+        comments = Comments((*before, *around.before), around.after)
+        yield Declare(span, kind, (label,), declared, initial, comments=comments)
 
 
 def asserts(d: Document, node: Node) -> Iterator[Assert]:
@@ -41,8 +43,9 @@ def asserts(d: Document, node: Node) -> Iterator[Assert]:
         for key, value in entries.entries:
             before = d.take_before(key.start)
             found = attempt(d, _relation, d, key, value)
+            around = d.take_around(key.start, value.end)
             if found:
-                comments = Comments(before, d.take_on_line(value.end))
+                comments = Comments((*before, *around.before), around.after)
                 yield Assert(found.span, (found,), comments=comments)
 
 
@@ -76,5 +79,5 @@ def _clause(d: Document, item: Node, what: str, before: tuple[str, ...]) -> Clau
     label = item.get("as")
     title = name(d, label, f"a {what}", new=False) if label else None
     found = expression(d, value) if key.text == "expression" else call(d, key, value)
-    inside = tuple(remark.text for remark in d.take(item.start, item.end))
-    return Clause(d.span(item), title, found, Comments((*before, *inside), d.take_on_line(item.end)))
+    around = d.take_around(item.start, item.end)
+    return Clause(d.span(item), title, found, Comments((*before, *around.before), around.after))

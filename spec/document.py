@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from .cursor import Mistake
 from .errors import TooDeep
 from .source import Diagnostic, Place, Source, Span
+from .tree import Comments
 from .yaml_errors import DuplicateKey, YamlAlias, YamlKey, YamlMerge, YamlShape, YamlSyntax, YamlTag, YamlTooLarge
 
 if TYPE_CHECKING:
@@ -129,6 +130,17 @@ class Document:
             if not self.source.text[end : remark.start].strip(" \t,:") and not remark.alone:
                 return self.remarks.pop(at).text
         return ""
+
+    def take_around(self, start: int, end: int) -> Comments:
+        """The comments inside of something and on the line on which it ends: one of those that share a line is its."""
+        inside = self.take(start, end)
+        alone = tuple(remark.text for remark in inside if remark.alone)
+        shared = tuple(remark.text for remark in inside if not remark.alone)
+        after = self.take_on_line(end)
+        if shared and not after:
+            *shared_before, after = shared
+            shared = tuple(shared_before)
+        return Comments((*alone, *shared), after)
 
     def take_below(self, end: int, column: int) -> tuple[str, ...]:
         """The comment lines after `end` that are indented at least to `column`."""

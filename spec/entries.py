@@ -24,13 +24,13 @@ def entries(d: Document, node: Node, where: str) -> Iterator[tuple[Node, Node, t
 
 def commented(d: Document, node: S, before: tuple[str, ...], value: Node) -> S:
     """A statement with the comments before it, in it, and on the line on which it ends."""
-    inside = tuple(remark.text for remark in d.take(0, value.end))
-    after = d.take_on_line(value.end)
-    if not (before or inside or after):
+    around = d.take_around(0, value.end)
+    mine = node.comments
+    if not before and around == Comments():
         return node
-    header = node.comments.after
-    extra = (header,) if header and after else ()
-    return replace(node, comments=Comments((*before, *extra, *inside), after or header, node.comments.below))
+    extra = (mine.after,) if mine.after and around.after else ()
+    lines = (*before, *mine.before, *extra, *around.before)
+    return replace(node, comments=Comments(lines, around.after or mine.after, mine.below))
 
 
 def each(d: Document, node: Node, where: str, read: Callable[[Node, Node], S]) -> Iterator[S]:

@@ -118,14 +118,8 @@ class Items:
             passive = False
         else:
             passive = self._mapping(item)
-        inside = self.d.take(item.start, item.end)
-        shared = tuple(remark.text for remark in inside if not remark.alone)
-        alone = tuple(remark.text for remark in inside if remark.alone)
-        after = self.d.take_on_line(item.end)
-        if shared and not after:
-            *_, after = shared
-            shared = shared[:-1]
-        comments = Comments((*before, *alone, *shared), after, gap=self._take_gap() and passive)
+        around = self.d.take_around(item.start, item.end)
+        comments = Comments((*before, *around.before), around.after, gap=self._take_gap() and passive)
         if passive:
             self._note_passive(known, comments)
         else:

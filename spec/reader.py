@@ -82,8 +82,8 @@ class _Reader:
             before = self.d.take_before(key.start)
             known = len(self.found)
             attempt(self.d, self._section, key, value)
-            inside = tuple(remark.text for remark in self.d.take(0, value.end))
-            self._note(known, Comments(before + inside, self.d.take_on_line(value.end)))
+            around = self.d.take_around(0, value.end)
+            self._note(known, Comments((*before, *around.before), around.after))
         below = self.d.take_before(len(self.d.source.text) + 1)
         self.comments = replace(self.comments, below=below)
 
@@ -230,7 +230,7 @@ def _block(d: Document, key: Node, value: Node) -> Block:
         raise Mistake(MissingKey(d.place(key), "layers", f"block `{label.text}`"))
     if layers.kind != "list":
         raise expected(d, layers, "`layers`", "a list of layers")
-    before = d.take_before(layers.start)
+    before = d.take_before(next(part.start for part, _ in value.entries if part.text == "layers"))
     d.depth += 2
     items = Items(d, inputs[0].name if inputs else None)
     items.read(layers)

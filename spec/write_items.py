@@ -20,7 +20,6 @@ from .tree import (
     Loss,
     Metric,
     Name,
-    Number,
     Over,
     Repeat,
     Result,
@@ -222,12 +221,10 @@ def assertions(node: Assert) -> tuple[Entry, ...]:
     return tuple(Entry(_key(r.left), Phrase(text), bare) for r, text in zip(node.relations, texts, strict=True))
 
 
-def _key(e: Expression) -> str:
+def _key(e: Expression) -> str | Phrase:
     """An expression as a key."""
     text = flat(e, SUM, quote="'")
-    if isinstance(e, Name | Number):
-        return word(text)
-    return Phrase(text).in_quotes or f"? |\n{text}\n"
+    return value if isinstance(value := value_of(e), str) else Phrase(text)
 
 
 # Calls

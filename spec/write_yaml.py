@@ -109,7 +109,7 @@ def _clauses(key: str, nodes: Sequence[Loss | Metric]) -> Iterator[Entry]:
 
 def _asserts(nodes: tuple[Assert, ...]) -> Value:
     """One mapping, or a list of them where a left side comes again."""
-    groups: list[dict[str, Entry]] = [{}]
+    groups: list[dict[str | Phrase, Entry]] = [{}]
     for entry in (entry for node in nodes for entry in assertions(node)):
         if entry.key in groups[-1]:
             groups.append({})

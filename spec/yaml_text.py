@@ -60,11 +60,16 @@ class Item(Record):
 
 
 class Entry(Record):
-    """A key, ready to be printed, and its value, which is None for nothing; with the comments that belong to it."""
+    """A key, which is a phrase where an expression stands there, and its value, None for nothing; with its comments."""
 
-    key: str
+    key: str | Phrase
     value: Value | None
     comments: Comments = Comments()
+
+    @property
+    def key_text(self) -> str | None:
+        """The key on one line; None where it needs a `|` block."""
+        return self.key.in_quotes if isinstance(self.key, Phrase) else self.key
 
 
 def comment_line(text: str) -> str:
@@ -117,7 +122,10 @@ def to_lines(value: Mapping | Listing, indent: str) -> list[str]:
 
 def _entry_lines(entry: Entry, indent: str) -> list[str]:
     before, after, below = _comment_texts(entry.comments, indent)
-    return [*before, *_valued(f"{indent}{entry.key}:", entry.value, indent + STEP, after), *below]
+    head = entry.key_text
+    if isinstance(entry.key, Phrase) and head is None:
+        before = [*before, f"{indent}? |", entry.key.block(indent + STEP)]
+    return [*before, *_valued(f"{indent}{head or ''}:", entry.value, indent + STEP, after), *below]
 
 
 def _item_lines(item: Item, indent: str) -> list[str]:
@@ -172,12 +180,12 @@ def _flow(value: Value, column: int) -> str | None:
 
 def _flow_text(value: Value | None) -> str | None:
     if value is None:
-        return ""
+        return "null"
     if isinstance(value, str):
         return value
     if isinstance(value, Phrase):
         return value.in_quotes
-    if value.is_open:
+    if value.is_open and (value.items if isinstance(value, Listing) else value.entries):
         return None
     if isinstance(value, Listing):
         found = [_flow_text(item.value) if item.comments == Comments() else None for item in value.items]
@@ -188,4 +196,4 @@ def _flow_text(value: Value | None) -> str | None:
 
 def _pair(entry: Entry) -> str | None:
     text = _flow_text(entry.value)
-    return None if text is None else f"{entry.key}: {text}".rstrip()
+    return None if text is None or entry.key_text is None else f"{entry.key_text}: {text}"
