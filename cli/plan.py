@@ -1,0 +1,166 @@
+"""`axonc plan`: a spec -> what each training step computes, forward beside backward, or one stage of compiling it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import examples, set_option, size_option
+
+if TYPE_CHECKING:
+    from ..compiler.ir.graph import Graph
+    from ..compiler.pipeline import Stages
+    from ..specification import Specification
+
+STAGES = ("spec", "graph", "gradient", "schedule", "plan")
+PHASES = ("train", "evaluate", "predict")
+
+
+@click.command(
+    epilog=examples(
+        "axonc plan net.axon",
+        "axonc plan net.axon --format html --output plan.html",
+        "axonc plan net.axon --stage gradient --set hidden=16",
+        "axonc plan translate.axon --size S=20 --size T=20 --rows 8",
+    )
+)
+@click.argument("spec")
+@click.option("--stage", type=click.Choice(STAGES), help="Show one stage of compiling instead.")
+@click.option("--format", "form", type=click.Choice(("text", "json", "html")), default="text", show_default=True)
+@click.option("--phase", type=click.Choice(PHASES), help="Default: train, if there is a loss, else predict.")
+@click.option("--rows", type=click.IntRange(1), help="How many samples a step takes; default: the batch of the data.")
+@click.option("--all", "unfolded", is_flag=True, help="Show every turn of what repeats.")
+@click.option("--output", type=click.Path(), help="Write there instead of to standard output.")
+@set_option
+@size_option
+def command(
+    spec: str,
+    stage: str | None,
+    form: str,
+    phase: str | None,
+    rows: int | None,
+    unfolded: bool,
+    output: str | None,
+    overrides: dict[str, str],
+    sizes: dict[str, int],
+) -> None:
+    """Show what a spec computes, before anything runs.
+
+    For each line of the spec: its forward steps, and beside them the backward steps that belong to it, with formulas,
+    shapes, floating-point operations, bytes moved and the place of each result in memory; then the update of the
+    weights, and the totals. The memory is exact: it is what training will take.
+
+    The stages are the spec in canonical form, the graph of the forward pass, the graph with its gradients, the
+    schedule of kernels over windows of buffers, and the instructions that run.
+    """
+    if form == "html" and stage:
+        raise click.UsageError("a stage is shown as text or JSON; HTML shows the whole plan")
+    from ..specification import check
+
+    specification = check(spec, overrides=overrides, sizes=sizes)
+    chosen = phase or ("train" if specification.phases.traced["train"].losses else "predict")
+    count = rows or (specification.recipe.batch if specification.recipe else 32)
+    text = (
+        _stage(specification, stage, chosen, count, form)
+        if stage
+        else _view(specification, chosen, count, form, unfolded=unfolded, painted=output is None)
+    )
+    if output is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    from ..runtime.files import replace
+
+    replace(Path(output), [text.encode()])
+
+
+def _view(specification: Specification, phase: str, rows: int, form: str, *, unfolded: bool, painted: bool) -> str:
+    from ..compiler.explain import explain
+    from . import screen
+
+    stages = compiled(specification, _graph(specification, phase), rows)
+    found = explain(stages, specification.phases.ranges, rows=rows, update=specification.training.place)
+    if form == "json":
+        from .plan_json import render as render_json
+
+        return render_json(specification, phase, found)
+    if form == "html":
+        from .plan_html import render as render_html
+
+        return render_html(specification, phase, found)
+    from .plan_text import View
+
+    colour = painted and screen.is_colourful(sys.stdout)
+    columns = screen.width() if painted else screen.PIPE_WIDTH
+    return View(specification, phase, found, columns=columns, colour=colour, unfolded=unfolded).text()
+
+
+def _stage(specification: Specification, stage: str, phase: str, rows: int, form: str) -> str:
+    """One stage as text, or that text in JSON; the plan in JSON is complete."""
+    if stage == "plan" and form == "json":
+        from ..runtime.codec import to_json
+
+        return to_json(compiled(specification, _graph(specification, phase), rows).plan)
+    text = _stage_text(specification, stage, phase, rows)
+    if form == "json":
+        import json
+
+        return json.dumps({"stage": stage, "phase": phase, "text": text}, indent=2)
+    return text
+
+
+def _stage_text(specification: Specification, stage: str, phase: str, rows: int) -> str:
+    from ..compiler.ir.text import write as write_graph
+    from ..spec.write import write as write_spec
+    from .plan_instructions import lines
+
+    phases = specification.phases
+    match stage:
+        case "spec":
+            return write_spec(specification.model, "axon")
+        case "graph":
+            return write_graph(phases.forward if phase == "train" else _graph(specification, phase), places=True)
+        case "gradient":
+            return write_graph(phases.gradients, places=True)
+    stages = compiled(specification, _graph(specification, phase), rows)
+    return f"{stages.schedule}\n" if stage == "schedule" else "".join(f"{line}\n" for line in lines(stages.plan))
+
+
+def _graph(specification: Specification, phase: str) -> Graph:
+    phases = specification.phases
+    if phase == "train":
+        return phases.train
+    return phases.evaluate if phase == "evaluate" else phases.predict
+
+
+def compiled(specification: Specification, graph: Graph, rows: int) -> Stages:
+    """The graph compiled for at most `rows` samples, or for exactly as many where one plan cannot serve fewer."""
+    from ..compiler.memory import NotAffine
+    from ..compiler.pipeline import compile_stages
+
+    batch = _batch(graph)
+    free = sorted({n for i in graph.inputs for s in i.shape for n in _names(s)} - {batch, "N"})
+    if free:
+        given = " ".join(f"--size {n}=16" for n in free)
+        raise click.UsageError(f"no data binds the sizes {', '.join(free)}; give each a number, such as {given}")
+    sizes = {} if batch in ("N", "") else {batch: rows}
+    try:
+        return compile_stages(graph, rows=rows, sizes=sizes)
+    except NotAffine:
+        return compile_stages(graph, rows=rows, sizes={**sizes, "N": rows})
+
+
+def _batch(graph: Graph) -> str:
+    """The name of the first dimension of what data give."""
+    from ..compiler.ir.graph import DATA, TARGET, Input
+
+    shapes = [n.shape for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)]
+    return next((str(shape[0]) for shape in shapes if shape and not isinstance(shape[0], int)), "")
+
+
+def _names(size: object) -> frozenset[str] | set[str]:
+    from ..compiler.ir import dims
+
+    return set(dims.names(size))  # type: ignore[arg-type]
