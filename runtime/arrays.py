@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import scalars
 from .philox import Philox
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -105,7 +106,8 @@ def _reduction(function: np.ufunc) -> Binder:
         (out,), (x,) = writes, reads
         axes = tuple(attributes["axes"])
         axis: Any = axes[0] if len(axes) == 1 else axes
-        return (partial(function.reduce, x, axis, None, out, out.ndim == x.ndim),)
+        reduce: Callable[..., object] = function.reduce
+        return (partial(reduce, x, axis, None, out, out.ndim == x.ndim),)
 
     return bind
 
@@ -347,6 +349,7 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "slice_at": _slice_at,
     "write_at": _write_at,
     "erf": _erf,
+    "scalars": scalars.bind,
 }
 
 ALLOCATING = frozenset(("argsort", "take_along", "scatter_add"))

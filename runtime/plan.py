@@ -12,6 +12,11 @@ from typing import Literal, NamedTuple, TypeAlias
 
 COUNT = "N"  # the number of samples in this run
 
+# What the instruction `scalars` can compute.
+SCALAR_WORDS = frozenset(
+    "add sub mul div pow neg square reciprocal sqrt exp log floor cos abs max min lt le gt ge eq ne where cast".split()
+)
+
 
 class Affine(NamedTuple):
     """`constant + Σ factor · symbol`; symbols are `N` and those of the loops around."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import copysign
+from typing import Any, TypeAlias
 
 from ...runtime.plan import Attribute, Note
 from ..ir.dims import Size
+from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import DType, Tensor
 from ..schedule.code import Block, Code, Instruction, Line
-from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, fresh
+from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, contiguous, fresh, Buffer
 from .mathematics import simplest
+from .scalars import program
+
+Rule: TypeAlias = Callable[["Emitter", Any, tuple[Window, ...], tuple[Window, ...]], None]
 
 
-def emit(schedule: Schedule) -> Code:
-    """The instructions of a schedule for NumPy."""
-    emitter = Emitter()
+def emit(schedule: Schedule, rules: Mapping[type[Op], Rule]) -> Code:
+    """The instructions of a schedule; `rules` says how each operation that is neither arithmetic nor a view runs."""
+    emitter = Emitter(rules)
     for item in schedule.items:
         emitter.item(item)
     emitter.updates(schedule.updates)
@@ -27,11 +32,13 @@ def emit(schedule: Schedule) -> Code:
 class Emitter:
     """Appends instructions to the phase of the call at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[type[Op], Rule]) -> None:
+        self.rules = rules
         self.phases: tuple[list[Line], list[Line], list[Line]] = ([], [], [])
         self.lines: list[Line] = self.phases[2]
         self.notes: list[Note] = []
         self._note = -1
+        self._bounds: dict[str, Size] = {}  # the most that the length of each loop around may be
         self.place = ""
         self._made: dict[tuple[object, ...], Window] = {}
 
@@ -48,21 +55,28 @@ class Emitter:
         self.place = str(call.place)
         match call.kernel.form:
             case Nest() as nest:
-                Arithmetic(self, nest, call).emit()
+                self._nest(nest, call)
             case Library(op):
-                from .library import RULES
+                reads = tuple(r for r in call.reads if isinstance(r, Window))
+                self.rules[type(op)](self, op, call.writes, reads)
 
-                RULES[type(op)](self, op, call.writes, call.reads)
+    def _nest(self, nest: Nest, call: Call) -> None:
+        attributes = program(nest, len(call.reads))
+        if attributes is None:
+            Arithmetic(self, nest, call).emit()
+        else:
+            self.add("scalars", call.writes, call.reads, **attributes)
 
     def _repeat(self, item: Repeat) -> None:
         outer, self.lines = self.lines, []
+        bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
         for inner in item.body:
             if isinstance(inner, Repeat):
                 self._repeat(inner)
             else:
                 self.call(inner)
-        body, self.lines = tuple(self.lines), outer
-        self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse))
+        body, self.lines, self._bounds = tuple(self.lines), outer, bounds
+        self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
 
     def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
         """Next values go to their named memory; those that lie in other named memory are read before any is written."""
@@ -90,7 +104,11 @@ class Emitter:
         self.lines.append(Instruction(name, writes, reads, given, replaces, tied, self._note))
 
     def scratch(self, type: Tensor, name: str = "scratch") -> Window:
-        return fresh(name, type)
+        """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""
+        return contiguous(Buffer(name, type.dtype, self._bounded(type).size), type.shape)
+
+    def _bounded(self, type: Tensor) -> Tensor:
+        return type.substitute(self._bounds) if self._bounds else type
 
     def copied(self, x: Window, dtype: DType | None = None) -> Window:
         """x in row-major order, and in another type if given."""
@@ -107,11 +125,12 @@ class Emitter:
     ) -> Window:
         """What an instruction gives that depends on nothing but the count, made when that changes."""
         given = tuple(attributes.items())
-        key = (type, instruction, reads, given)
+        whole = self._bounded(type)
+        key = (whole, instruction, reads, given)
         if key not in self._made:
-            window = self._made[key] = fresh(name, type)
+            window = self._made[key] = fresh(name, whole)
             self.phases[0].append(Instruction(instruction, (window,), reads, given))
-        return self._made[key]
+        return self._made[key]._replace(shape=type.shape)
 
 
 class Arithmetic:

@@ -1,0 +1,51 @@
+"""A nest over one element to the program of a single instruction, where Python is faster than NumPy."""
+
+from __future__ import annotations
+
+from ...runtime.plan import SCALAR_WORDS, Attribute
+from ..ir.scalar import Expr
+from ..schedule.kernel import Nest
+
+LEAST = 2  # operations; a single one is as fast in NumPy
+
+
+def program(nest: Nest, reads: int) -> dict[str, Attribute] | None:
+    """The attributes of the instruction `scalars` for a nest with that many operands; None where it does not fit."""
+    order = _ordered(nest)
+    if nest.shape != () or not all(map(_fits, order)) or sum(x.word not in ("load", "const") for x in order) < LEAST:
+        return None
+    constants = [x for x in order if x.word == "const"]
+    register = {x: i for i, x in enumerate(constants)}
+    register |= {x: len(constants) + int(x.value) for x in order if x.word == "load"}
+    lines: list[Attribute] = []
+    for x in order:
+        if x not in register:
+            register[x] = len(constants) + reads + len(lines)
+            lines.append((x.word, *(register[o] for o in x.operands)))
+    return {
+        "constants": tuple(float(x.value) for x in constants),
+        "program": tuple(lines),
+        "results": tuple(register[x] for x in nest.stores),
+    }
+
+
+def _fits(x: Expr) -> bool:
+    """Floats throughout; integers only to be made floats of, truths only to choose by."""
+    if x.word == "load":
+        return True
+    floats = all(o.dtype.is_float for o in x.operands[-2:]) or x.word == "cast"
+    return (x.word == "const" or x.word in SCALAR_WORDS) and floats and (x.dtype.is_float or x.dtype.value == "bool")
+
+
+def _ordered(nest: Nest) -> list[Expr]:
+    """Every expression once, after its operands."""
+    found: dict[Expr, None] = {}
+    stack = list(nest.stores)
+    while stack:
+        top = stack[-1]
+        missing = [o for o in top.operands if o not in found]
+        if missing:
+            stack += missing
+        else:
+            found[stack.pop()] = None
+    return list(found)
