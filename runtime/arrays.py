@@ -8,7 +8,7 @@ unless the instruction stands in `ALLOCATING`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -81,6 +81,8 @@ REDUCTIONS: Mapping[str, np.ufunc] = {
     "reduce_all": np.logical_and,
 }
 
+FEW = 4  # columns
+
 
 class OutOfRange(ValueError):
     """An index that points outside the axis it selects from."""
@@ -96,9 +98,11 @@ def _ufunc(function: np.ufunc) -> Binder:
 
 
 def _arrays(reads: Reads) -> list[Array]:
-    """Numbers as 0-d arrays of the type of the arrays beside them: half the call time of a Python number."""
+    """Numbers as 0-d arrays of the type of the arrays beside them: half the call time of a Python number, and less
+    than that of an array of shape [1, 1], for which NumPy builds an iterator."""
     dtype = next((r.dtype for r in reads if isinstance(r, np.ndarray)), None)
-    return [r if isinstance(r, np.ndarray) else np.asarray(r, dtype) for r in reads]
+    arrays = [r if isinstance(r, np.ndarray) else np.asarray(r, dtype) for r in reads]
+    return [a.reshape(()) if a.size == 1 else a for a in arrays]
 
 
 def _reduction(function: np.ufunc) -> Binder:
@@ -106,10 +110,20 @@ def _reduction(function: np.ufunc) -> Binder:
         (out,), (x,) = writes, reads
         axes = tuple(attributes["axes"])
         axis: Any = axes[0] if len(axes) == 1 else axes
+        if axes == (x.ndim - 1,) and 2 <= x.shape[-1] <= FEW and function in (np.maximum, np.minimum):
+            return tuple(_by_columns(function, x, out))
         reduce: Callable[..., object] = function.reduce
         return (partial(reduce, x, axis, None, out, out.ndim == x.ndim),)
 
     return bind
+
+
+def _by_columns(function: np.ufunc, x: Array, out: Array) -> Iterator[Call]:
+    """A short last axis, one column at a time: a reduction would begin anew at each row."""
+    target = out[..., 0] if out.ndim == x.ndim else out
+    yield partial(function, x[..., 0], x[..., 1], out=target)
+    for i in range(2, x.shape[-1]):
+        yield partial(function, target, x[..., i], out=target)
 
 
 def _accumulation(function: np.ufunc) -> Binder:
@@ -224,8 +238,11 @@ def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[
     index, limit = reads
     where = attributes.get("where", "")
 
+    unsigned = index.view(f"u{index.itemsize}") if index.dtype.kind == "i" else index  # a negative one is the largest
+    largest = partial(np.maximum.reduce, unsigned, axis=None)
+
     def check() -> None:
-        if index.size and (index.min() < 0 or index.max() >= limit):
+        if index.size and largest() >= limit:
             wrong = index[(index < 0) | (index >= limit)].flat[0]
             raise OutOfRange(f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": "))
 
@@ -234,7 +251,7 @@ def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[
 
 def _take(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     x, index = reads
-    return (partial(np.take, x, index, attributes["axis"], writes[0], "clip"),)
+    return (partial(x.take, index, attributes["axis"], writes[0], "clip"),)
 
 
 def _scatter_add(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
