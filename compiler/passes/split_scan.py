@@ -36,8 +36,15 @@ class Kind(IntEnum):
 
 @everywhere
 def split_scan(graph: Graph) -> Graph:
-    """Each scan of the graph; a scan from which nothing moves and nothing goes stays as it is."""
+    """Each scan of the graph, until none changes: what one scan reads no more, an earlier one need not stack."""
     graph = drop_unused(graph)
+    while (after := _once(graph)) is not graph:
+        graph = after
+    return graph
+
+
+def _once(graph: Graph) -> Graph:
+    """Each scan once; one from which nothing moves and nothing goes stays as it is."""
     read: dict[Node, set[int]] = {}
     for node in graph.nodes:
         if isinstance(node.op, Item):

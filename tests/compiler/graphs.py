@@ -43,6 +43,7 @@ from axonc.compiler.ops.index import Gather, Iota, Pick
 from axonc.compiler.ops.layout import Concat, Expand, Flip, Pad, Reshape, Slice, Transpose, split
 from axonc.compiler.ops.normal import LogSoftmax, Softmax
 from axonc.compiler.ops.reduce import Cumsum, Logsumexp, Mean, ReduceMax, ReduceMin, Sum, Var
+from axonc.compiler.ops.scan import Scan, over_time
 from axonc.compiler.ops.unary import (
     Abs,
     Cos,
@@ -102,6 +103,39 @@ def graphs(
     return Shown(made.inputs, made.nodes, made.results, made.updates, made.guards)
 
 
+@st.composite
+def loops(draw: Draw, *, most: int = 8) -> Graph:
+    """A scan of a smooth random body over 3 steps of f64: carries, slices and constants of any shape, one carry that
+    only adds up in some, stacks and last carries as results."""
+    sketch = _Sketch(draw, True, [1, 2, 3])
+    shape = st.lists(sketch.size(), max_size=3).map(tuple)
+    kinds = {"h": draw(st.integers(1, 2)), "x": draw(st.integers(1, 2)), "w": draw(st.integers(0, 2))}
+    made = {k: [sketch.input(f"{k}{i}", Tensor(F64, draw(shape))) for i in range(n)] for k, n in kinds.items()}
+    for _ in range(draw(st.integers(2, most))):
+        sketch.grow()
+    after = [sketch.like(h) for h in made["h"]]
+    if draw(st.booleans()):
+        added = sketch.floats()
+        made["h"].append(sketch.input("sum", added.tensor))
+        after.append(sketch.b.add(draw(st.sampled_from([Add(), Sub()])), made["h"][-1], added))
+    stacks = [sketch.floats() for _ in range(draw(st.integers(0, 2)))]
+    inputs = (*made["h"], *made["x"], *made["w"])
+    nodes = inputs + tuple(n for n in sketch.b.nodes if not isinstance(n.op, Input))
+    body = Graph(inputs, nodes, tuple((f"r{i}", n) for i, n in enumerate((*after, *stacks))))
+    op = Scan(body, len(made["h"]), len(made["x"]), draw(st.booleans()), draw(st.sampled_from([0, 0, 2])))
+    return _over(op, draw(st.integers(1, len(body.results))))
+
+
+def _over(op: Scan, count: int) -> Shown:
+    """The scan over 3 steps, its inputs given from outside; its first `count` results."""
+    b = Builder(NOWHERE)
+    types = [n.tensor for n in op.body.inputs]
+    types[op.carries : op.carries + op.slices] = [over_time(t, 3) for t in types[op.carries : op.carries + op.slices]]
+    values = b.many(op, *(b.input(n.name, DATA, t) for n, t in zip(op.body.inputs, types, strict=True)))
+    made = b.graph({f"y{i}": n for i, n in enumerate(values[-count:])})
+    return Shown(made.inputs, made.nodes, made.results, made.updates, made.guards)
+
+
 def arrays(graph: Graph, seed: int = 0, sizes: dict[str, int] | None = None) -> dict[str, Any]:
     """An array for each input; floats are multiples of 1/8 between -2 and 2. Names of sizes are 2 unless given."""
     random = np.random.default_rng(seed)
@@ -147,8 +181,17 @@ class _Sketch:
     def size(self) -> st.SearchStrategy[Size]:
         return st.sampled_from(self.sizes)
 
-    def input(self, name: str, type_: Tensor) -> None:
-        self.note(self.b.input(name, DATA, type_), 3.0, exact=True)
+    def input(self, name: str, type_: Tensor) -> Node:
+        return self.note(self.b.input(name, DATA, type_), 3.0, exact=True)
+
+    def like(self, x: Node) -> Node:
+        """A value of the type of x, between -1 and 1."""
+        found = self.pick(lambda n: n.type == x.type and n is not x)
+        if found is None or self.draw(st.booleans()):
+            other = self.floats()
+            mean = self.b.add(Mean(tuple(range(len(other.shape)))), other)
+            found = self.b.add(Add(), x, self.b.add(Cast(x.dtype), mean))
+        return self.b.add(Sin(), found)
 
     def note(self, node: Node, bound: float, *, exact: bool = False) -> Node:
         """Remembers a value, unless it grew too large to be used further."""

@@ -9,14 +9,16 @@ from axonc.compiler.ir.evaluate import evaluate
 from axonc.compiler.ir.graph import Graph
 from axonc.compiler.ir.types import F64
 from axonc.compiler.ir.verify import verify
+from axonc.compiler.ops.scan import Scan
 from axonc.compiler.passes.duplicates import merge_duplicates
 from axonc.compiler.passes.expand import expand_composites
 from axonc.compiler.passes.fold import fold
 from axonc.compiler.passes.sequence import run
 from axonc.compiler.passes.simplify import simplify
+from axonc.compiler.passes.split_scan import split_scan
 from hypothesis import given, settings
 
-from .graphs import arrays, assert_same_meaning, graphs
+from .graphs import arrays, assert_same_meaning, graphs, loops
 from .ops.graphs import assert_gradient, weighted
 
 PASSES = (simplify, expand_composites, merge_duplicates, simplify, fold, simplify)
@@ -70,3 +72,32 @@ def test_the_gradient_transposed_is_the_rate_of_change_along_a_direction(graph: 
     difference = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h)
     assert found["loss"] == loss(0)
     assert abs(found["tangent.loss"] - difference) <= 1e-7 * max(1.0, abs(difference))
+
+
+@settings(deadline=None, max_examples=40)
+@given(loops())
+def test_gradients_of_loops_agree_with_differences(graph: Graph) -> None:
+    values, rng = smooth_values(graph), np.random.default_rng(10)
+    if any(isinstance(n.op, Scan) and n.op.truncate for n in graph.nodes):
+        return
+    ends = [name for name, _ in graph.results]
+    loss = weighted(graph, ends, "r")
+    values |= {f"r{i}": rng.standard_normal(graph.result(name).shape) for i, name in enumerate(ends)}
+    gradients = assert_gradient(loss, values, names(graph), "first")
+    verify(gradients)
+    twice = weighted(gradients, [f"gradient.{n}" for n in names(graph)], "s")
+    values |= {f"s{i}": rng.standard_normal(values[n].shape) for i, n in enumerate(names(graph))}
+    assert_gradient(twice, values, names(graph), "second")
+
+
+@settings(deadline=None, max_examples=60)
+@given(loops())
+def test_splitting_loops_keeps_their_meaning_and_that_of_their_gradients(graph: Graph) -> None:
+    loss = weighted(graph, [name for name, _ in graph.results], "r")
+    for before in (graph, gradient_graph(loss, "loss", names(graph))):
+        plain = run(before, PASSES)
+        for g in (before, plain):
+            after = split_scan(g)
+            verify(after)
+            assert_same_meaning(before, after)
+            assert split_scan(after) is after
