@@ -140,9 +140,8 @@ def compiled(specification: Specification, graph: Graph, rows: int) -> Stages:
     from ..compiler.memory import NotAffine
     from ..compiler.pipeline import compile_stages
 
-    batch = _batch(graph)
-    free = sorted({n for i in graph.inputs for s in i.shape for n in _names(s)} - {batch, "N"})
-    if free:
+    batch = batch_of(graph)
+    if free := free_sizes(graph):
         given = " ".join(f"--size {n}=16" for n in free)
         raise click.UsageError(f"no data binds the sizes {', '.join(free)}; give each a number, such as {given}")
     sizes = {} if batch in ("N", "") else {batch: rows}
@@ -152,15 +151,16 @@ def compiled(specification: Specification, graph: Graph, rows: int) -> Stages:
         return compile_stages(graph, rows=rows, sizes={**sizes, "N": rows})
 
 
-def _batch(graph: Graph) -> str:
-    """The name of the first dimension of what data give."""
+def free_sizes(graph: Graph) -> list[str]:
+    """The names of dimensions that have no number yet, the batch aside."""
+    from ..compiler.ir import dims
+
+    return sorted({n for i in graph.inputs for s in i.shape for n in dims.names(s)} - {batch_of(graph), "N"})
+
+
+def batch_of(graph: Graph) -> str:
+    """The name of the first dimension of what data give; empty if it is a number."""
     from ..compiler.ir.graph import DATA, TARGET, Input
 
     shapes = [n.shape for n in graph.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET)]
     return next((str(shape[0]) for shape in shapes if shape and not isinstance(shape[0], int)), "")
-
-
-def _names(size: object) -> frozenset[str] | set[str]:
-    from ..compiler.ir import dims
-
-    return set(dims.names(size))  # type: ignore[arg-type]

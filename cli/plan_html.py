@@ -93,7 +93,7 @@ class _Page:
         return "".join(self._source(source, number) for source, number in self.files.items())
 
     def _source(self, source: Source, number: int) -> str:
-        lines = source.text.split("\n")
+        lines = source.text.removesuffix("\n").split("\n")
         rows = (f'<li id="L{number}-{i}" tabindex="0">{safe(line.rstrip())}</li>' for i, line in enumerate(lines, 1))
         return f"<h2>{safe(source.name)}</h2><ol>{''.join(rows)}</ol>"
 
@@ -116,14 +116,13 @@ class _Page:
 
     def _group(self, group: Group) -> str:
         span = group.place.span
-        text = safe(span.source.line(span.line).strip())
         frames = group.place.frames
         chain = f'<p class="chain">in {safe(", ".join(map(str, frames)))}</p>' if frames else ""
         also = " ".join(self._line(f.span) for f in frames)
         sides = f"<div>{self._steps(group.forward)}</div><div>{self._steps(group.backward)}</div>"
         return (
             f'<section data-line="{self._line(span)}" data-also="{also}"><h3 tabindex="0"><em>{span.line}</em>'
-            f'<code>{text}</code></h3>{chain}<div class="pair">{sides}</div></section>'
+            f'<code>{_marked(span)}</code></h3>{chain}<div class="pair">{sides}</div></section>'
         )
 
     def rest(self) -> str:
@@ -179,3 +178,10 @@ class _Page:
 
     def _line(self, span: Span) -> str:
         return f"L{self.files[span.source]}-{span.line}"
+
+
+def _marked(span: Span) -> str:
+    """The line that a span begins on, the span in it marked."""
+    line = span.source.line(span.line)
+    start, end = span.column - 1, span.column - 1 + span.end - span.start
+    return f"{safe(line[:start].lstrip())}<mark>{safe(line[start:end])}</mark>{safe(line[end:])}"
