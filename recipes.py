@@ -68,7 +68,8 @@ def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | No
 
 def check_bindings(model: tree.Model, t: Tracer) -> None:
     """Each binding names an input, and each input has a binding."""
-    assert model.data is not None
+    if model.data is None:
+        return
     inputs = [i.name.text for i in model.inputs]
     bound = {b.name.text for b in model.data.bindings}
     for b in model.data.bindings:
@@ -89,7 +90,7 @@ def wanted(recipe: Recipe, traced: Mapping[str, Traced]) -> Recipe:
     }
     entries: dict[str, int] = {}
     for phase in traced.values():
-        entries |= _entries(phase)
+        entries |= index_entries(phase)
     bindings = tuple(
         replace(b, dtype=str(n.dtype), shape=_sizes(n), entries=entries.get(b.name)) if (n := inputs.get(b.name)) else b
         for b in recipe.bindings
@@ -101,7 +102,7 @@ def _sizes(node: Node) -> tuple[int | str | None, ...]:
     return tuple(s if isinstance(s, int) else str(s) for s in node.shape[1:])
 
 
-def _entries(traced: Traced) -> dict[str, int]:
+def index_entries(traced: Traced) -> dict[str, int]:
     """For each input that is an index, the number of entries it chooses from."""
     found: dict[str, int] = {}
     for node in traced.b.nodes:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .compiler.budget import check_asserts
-from .compiler.groups import treatments
-from .compiler.ir import dims
+from .compiler.budget import check_claims, parameter_count
+from .compiler.groups import Origin, changes, grouped
 from .compiler.ir.dims import Size
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import Input
 from .compiler.parameters import Range, layout
 from .compiler.phases import Phases
+from .compiler.trace.branches import check_unused_blocks
 from .compiler.trace.model import Traced, declare, merge_reports, trace
-from .compiler.trace.tracer import Initial, Variable
-from .compiler.training.settings import Training, training
+from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
+from .compiler.training.settings import Training, check_training, training
 from .recipes import check_bindings, recipe, wanted
 from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError
@@ -27,6 +27,7 @@ from .spec.record import replace as replace_record
 from .spec.source import CompileError, Diagnostic, Source
 
 PHASES = ("train", "evaluate", "predict")
+BATCH = 32  # samples of a step where no data says otherwise
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Specification:
     parameters: Mapping[str, Variable]
     states: Mapping[str, Variable]
     initials: Mapping[str, Initial]
+    origins: Mapping[str, Origin]
     recipe: Recipe | None
     sizes: Mapping[str, int]
     problem: DataError | FileError | None = None
@@ -71,50 +73,75 @@ class Specification:
     @property
     def parameter_count(self) -> Size:
         """How many numbers are trained or frozen; a size where a dimension is free."""
-        total: Size = 0
-        for p in self.parameters.values():
-            total = total + dims.product(p.type.shape)
-        return total
+        return parameter_count(self.ranges)
 
 
 def check(
-    spec: str | Path, *, overrides: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None
+    spec: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    limit: int = LIMIT,
 ) -> Specification:
-    """The specification in a file, or in a text. Raises CompileError with every mistake that was found."""
+    """The specification in a file, or in a text. Raises CompileError with every mistake that was found.
+
+    `overrides` replace constants, `sizes` give numbers to dimensions that no data binds, and `limit` is the number of
+    expressions after which an expanded spec is too large.
+    """
     model, source, folder = _read(spec)
-    parsed = (parse_override(f"{name}={_literal(value)}") for name, value in (overrides or {}).items())
-    given = {name.text: value for name, value in parsed}
-    t, scope = declare(model, given)
+    given = _parsed(overrides or {})
+    t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
-    if model.data is not None:
-        check_bindings(model, t)
+    check_bindings(model, t)
     found, problem = _data_sizes(raw, t.b.inputs, folder)
     known = found | dict(sizes or {})
-    traced = _trace(model, given, known, tuple(t.b.reports))
-    reports: list[Diagnostic] = []
-    predict = traced["predict"]
+    traced = _trace(model, given, known, limit)
+    settings = training(model, t, scope)
+    asked = changes(model.groups, t, scope)
+    check_unused_blocks(t, set().union(*(p.tracer.used for p in traced.values())))
+    _refuse(t, traced)
     parameters = {n: p for phase in PHASES for n, p in traced[phase].parameters.items()}
-    states = {n: s for phase in PHASES for n, s in traced[phase].states.items()}
-    treated, initials = treatments(model.groups, parameters, predict)
-    settings = training(model, predict)
+    given_by_groups = grouped(asked, parameters, t)
     specification = Specification(
         model,
         source,
         folder,
-        Phases(traced, layout(parameters.values(), treated), settings),
+        Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings),
         parameters,
-        states,
-        {n: p.initial for n, p in parameters.items()} | initials,
+        {n: s for phase in PHASES for n, s in traced[phase].states.items()},
+        {n: p.initial for n, p in parameters.items()} | dict(given_by_groups.initials),
+        given_by_groups.origins,
         wanted(replace(raw, seed=settings.seed), traced) if raw else None,
         known,
         problem,
         given,
     )
-    check_asserts(predict, {"parameters": lambda: specification.parameter_count})
-    reports.extend(predict.b.reports)
-    if reports:
-        raise CompileError(merge_reports(CompileError(tuple(reports))))
+    check_claims(specification.phases, known, specification.recipe.batch if specification.recipe else BATCH)
+    check_training(model, traced["train"], t)
+    _refuse(t, traced)
     return specification
+
+
+def _parsed(overrides: Mapping[str, Any]) -> dict[str, tree.Expression]:
+    """Overrides as expressions. Raises CompileError with every one that is none."""
+    given: dict[str, tree.Expression] = {}
+    failures: list[Diagnostic] = []
+    for name, value in overrides.items():
+        try:
+            label, expression = parse_override(f"{name}={_literal(value)}")
+            given[label.text] = expression
+        except CompileError as failure:
+            failures.extend(failure.diagnostics)
+    if failures:
+        raise CompileError(tuple(failures))
+    return given
+
+
+def _refuse(t: Tracer, traced: Mapping[str, Traced]) -> None:
+    """Raises CompileError if there are mistakes, with those of all phases, each once."""
+    reports = merge_reports(t.b.reports, *(phase.reports for phase in traced.values()))
+    if reports:
+        raise CompileError(reports)
 
 
 def _literal(value: Any) -> str:
@@ -160,19 +187,12 @@ def _data_sizes(
 
 
 def _trace(
-    model: tree.Model,
-    overrides: Mapping[str, tree.Expression],
-    sizes: Mapping[str, int],
-    before: tuple[Diagnostic, ...],
+    model: tree.Model, overrides: Mapping[str, tree.Expression], sizes: Mapping[str, int], limit: int
 ) -> dict[str, Traced]:
-    """All phases; the mistakes of all of them in one error."""
+    """All phases, or those up to one that is too large."""
     traced: dict[str, Traced] = {}
-    failures = [CompileError(before)] if before else []
     for phase in PHASES:
-        try:
-            traced[phase] = trace(model, phase, overrides=overrides, sizes=sizes)
-        except CompileError as failure:
-            failures.append(failure)
-    if failures:
-        raise CompileError(merge_reports(*failures))
+        traced[phase] = trace(model, phase, overrides=overrides, sizes=sizes, limit=limit)
+        if not traced[phase].complete:
+            break
     return traced

@@ -1,55 +1,66 @@
-"""Assertions of the spec, checked when everything that they speak of is known."""
+"""Budgets of a spec to numbers: parameters, floating-point operations, bytes of memory; each only where it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from ..spec import tree
-from .ir.dims import Dim
-from .trace import errors
-from .trace.expression import evaluate
-from .trace.model import Traced
-from .trace.tracer import is_unknown
+from .ir import dims
+from .ir.dims import Size
+from .ir.rewrite import bind
+from .parameters import Range
+from .phases import Phases, batch_of
+from .trace.claims import budgets_of, check_budget
 
-BUDGETS = ("parameters", "memory", "flops")
-
-
-def check_asserts(traced: Traced, known: Mapping[str, Callable[[], Any]]) -> None:
-    """Reports every relation that does not hold; `known` gives the value of each budget that is asked for."""
-    t = traced.tracer
-    for statement, scope in traced.asserts:
-        for relation in statement.relations:
-            asked = [n for n in BUDGETS if n not in scope.names and _mentions(relation, n)]
-            values = {n: known[n]() if n in known else None for n in asked}
-            if any(isinstance(v, Dim) or v is None for v in values.values()):
-                continue
-            scope.names.update(values)
-            _check(t, scope, relation)
-            for n in asked:
-                del scope.names[n]
+BYTES = {"bool": 1, "u8": 1, "i8": 1, "f16": 2, "bf16": 2, "i32": 4, "u32": 4, "f32": 4, "i64": 8, "f64": 8}
 
 
-def _mentions(e: tree.Binary, name: str) -> bool:
-    from .trace.naming import parts
+def check_claims(phases: Phases, sizes: Mapping[str, int], rows: int) -> None:
+    """Reports every claim about a budget that does not hold, to the tracer of its phase.
 
-    return any(isinstance(p, tree.Name) and p.text == name for p in parts(e))
-
-
-def _check(t: Any, scope: Any, relation: tree.Binary) -> None:
-    holds = evaluate(t, scope, relation)
-    if holds is not False or is_unknown(holds):
-        return
-    left, right = evaluate(t, scope, relation.left), evaluate(t, scope, relation.right)
-    t.wrong(
-        errors.BrokenBudget,
-        relation.span,
-        relation=relation.span.text,
-        left=_shown(left),
-        operator=relation.operator,
-        right=_shown(right),
-    )
+    `rows` is the batch of a step of training. Claims about what depends on a free size wait for its number.
+    """
+    measures = {
+        "parameters": lambda: parameter_count(phases.ranges),
+        "flops": lambda: forward_flops(phases, sizes),
+        "memory": lambda: training_memory(phases, sizes, rows),
+    }
+    known: dict[str, Size | None] = {}
+    for traced in phases.traced.values():
+        for claim in traced.tracer.claims:
+            asked = budgets_of(claim.scope, claim.relation)
+            known |= {name: measures[name]() for name in asked if name not in known}
+            if all(isinstance(known[name], int) for name in asked):
+                check_budget(traced.tracer, claim, {name: known[name] for name in asked})
 
 
-def _shown(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"
+def parameter_count(ranges: tuple[Range, ...]) -> Size:
+    """How many numbers are trained or frozen; a size where a dimension is free."""
+    total: Size = 0
+    for r in ranges:
+        total = total + r.total
+    return total
+
+
+def forward_flops(phases: Phases, sizes: Mapping[str, int]) -> Size:
+    """Floating-point operations of one prediction for one sample; a multiplication and an addition are two."""
+    numbers = dict.fromkeys(dims.names(batch_of(phases.traced["predict"])), 1) | dict(sizes)
+    graph = bind(phases.predict, numbers) if numbers else phases.predict
+    total: Size = 0
+    for node in graph.nodes:
+        total = total + node.op.flops(*(t for n in node.inputs for t in n.types))
+    return total
+
+
+def training_memory(phases: Phases, sizes: Mapping[str, int], rows: int) -> int | None:
+    """Bytes of a step of training with `rows` samples: what lives within the step, and what is kept between steps.
+
+    Without a loss it is those of a prediction. None where a dimension is free.
+    """
+    from .pipeline import compile_graph  # the backend, which checking a spec needs only here
+
+    graph = phases.train if phases.traced["train"].losses else phases.predict
+    free = {d for n in graph.nodes for t in n.types for s in t.shape for d in dims.names(s)}
+    if free - set(sizes) - dims.names(batch_of(phases.traced["predict"])):
+        return None
+    plan = compile_graph(graph, rows=rows, sizes=sizes)
+    return plan.arena + sum(b.size * BYTES[b.dtype] for b in plan.buffers if b.home == "named")

@@ -3,62 +3,125 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..spec import tree
+from ..spec.source import Place
 from .parameters import Treatment
 from .settings import Reader
 from .trace import errors
 from .trace.initial import initial
-from .trace.model import Traced
-from .trace.tracer import Initial, Variable
+from .trace.scope import Scope
+from .trace.tracer import Initial, Tracer, Variable
 
 KEYS = ("frozen", "frozen_until", "rate_multiplier", "weight_decay", "l1", "l2", "max_norm")
 
 
-def treatments(
-    groups: Iterable[tree.Group], parameters: dict[str, Variable], traced: Traced
-) -> tuple[dict[str, Treatment], dict[str, Initial]]:
-    """For each weight its treatment, and its initialiser where a group gives one. Later groups win, key by key."""
-    found: dict[str, Treatment] = {}
+@dataclass(frozen=True)
+class Origin:
+    """Where a weight comes from: the array `name` of a file, which `place` asks for."""
+
+    file: str
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """What groups give: for each weight its treatment, and where they say so its initialiser and its origin."""
+
+    treatments: Mapping[str, Treatment]
+    initials: Mapping[str, Initial]
+    origins: Mapping[str, Origin]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one group asks of the weights that its pattern matches."""
+
+    pattern: tree.Text
+    treatment: Mapping[str, Any]
+    initial: Initial | None
+    origin: tree.Text | None
+    renames: tuple[tuple[str, str], ...] = ()
+
+    def matches(self, name: str) -> bool:
+        return bool(pattern(self.pattern.value).fullmatch(name))
+
+
+def changes(groups: Iterable[tree.Group], t: Tracer, scope: Scope) -> tuple[Change, ...]:
+    """What the groups of a spec ask for; mistakes are reported to the tracer."""
+    return tuple(_change(group, t, scope) for group in groups)
+
+
+def grouped(asked: Iterable[Change], parameters: Mapping[str, Variable], t: Tracer) -> Grouped:
+    """The changes applied to the weights that there are. Later groups win, key by key."""
+    treatments: dict[str, Treatment] = {}
     initials: dict[str, Initial] = {}
-    for group in groups:
-        reader = Reader(traced.tracer, traced.scope, group.settings)
-        matched = [n for n in parameters if pattern(group.pattern.value).fullmatch(n)]
+    origins: dict[str, Origin] = {}
+    for change in asked:
+        matched = [n for n in parameters if change.matches(n)]
         if not matched:
-            shown = ", ".join(f"`{n}`" for n in list(parameters)[:8]) + (", …" if len(parameters) > 8 else "")
-            traced.tracer.wrong(
-                errors.NoMatch, group.pattern.span, pattern=group.pattern.value, weights=shown or "not there at all"
-            )
-        changes = _changes(reader)
+            _report_no_match(change, parameters, t)
         for name in matched:
-            found[name] = replace(found.get(name, Treatment()), **changes)
-            begin = reader.expression("initial")
-            if begin is not None:
-                made = initial(traced.tracer, traced.scope, begin, parameters[name].type)
-                if made is not None:
-                    initials[name] = made
-    return found, initials
+            treatments[name] = replace(treatments.get(name, Treatment()), **change.treatment)
+            if change.initial is not None:
+                initials[name] = change.initial
+            if change.origin is not None:
+                place = Place(change.origin.span)
+                origins[name] = Origin(change.origin.value, _theirs(change.renames, name), place)
+    return Grouped(treatments, initials, origins)
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """`*` matches within a part of the path, `**` any parts."""
+    """`*` matches within a part of the path, `**` any parts; each is a group of the match."""
     pieces = re.split(r"(\*\*|\*)", text)
-    return re.compile("".join({"**": ".*", "*": "[^.]*"}.get(p, re.escape(p)) for p in pieces))
+    return re.compile("".join({"**": "(.*)", "*": "([^.]*)"}.get(p, re.escape(p)) for p in pieces))
 
 
-def _changes(reader: Reader) -> dict[str, object]:
-    """The keys that a group gives."""
-    changes: dict[str, object] = {}
+def _theirs(renames: tuple[tuple[str, str], ...], name: str) -> str:
+    """The name of one of our weights in a file of others: `"theirs.*" "ours.*"`, the first that matches."""
+    for theirs, ours in renames:
+        found = pattern(ours).fullmatch(name)
+        if found:
+            stars = iter(found.groups())
+            return re.sub(r"\*\*|\*", lambda _: next(stars, ""), theirs)
+    return name
+
+
+def _change(group: tree.Group, t: Tracer, scope: Scope) -> Change:
+    reader = Reader(t, scope, group.settings)
+    begin = reader.expression("initial")
+    origin = reader.expression("source")
+    renames = reader.inner("rename")
+    pairs = tuple((p.name, p.value) for p in renames.settings.items) if renames else ()
+    return Change(
+        group.pattern,
+        _treatment(reader),
+        initial(t, scope, begin) if begin is not None else None,
+        origin if isinstance(origin, tree.Text) else None,
+        tuple((a.value, b.value) for a, b in pairs if isinstance(a, tree.Text) and isinstance(b, tree.Text)),
+    )
+
+
+def _treatment(reader: Reader) -> dict[str, Any]:
+    """The keys of a treatment that a group gives."""
+    found: dict[str, Any] = {}
     for key in KEYS:
         if reader.settings.get(key) is None:
             continue
         match key:
             case "frozen":
-                changes[key] = reader.flag(key, False)
+                found[key] = reader.flag(key, False)
             case "frozen_until":
-                changes[key] = reader.whole(key, 0)
+                found[key] = reader.whole(key, 0)
             case _:
-                changes[key] = reader.number(key, 0.0, least=0.0)
-    return changes
+                found[key] = reader.number(key, 0.0, least=0.0)
+    return found
+
+
+def _report_no_match(change: Change, parameters: Mapping[str, Variable], t: Tracer) -> None:
+    shown = ", ".join(f"`{n}`" for n in list(parameters)[:8]) + (", …" if len(parameters) > 8 else "")
+    t.wrong(errors.NoMatch, change.pattern.span, pattern=change.pattern.value, weights=shown or "not there at all")

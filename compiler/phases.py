@@ -49,7 +49,7 @@ class Phases:
     @cached_property
     def evaluate(self) -> Graph:
         traced = self.traced["evaluate"]
-        b, batch = traced.b, _batch(traced)
+        b, batch = traced.b, batch_of(traced)
         results: dict[str, Node] = {}
         means = [(term.name, term.node, term.place) for term in traced.losses]
         means += [(m.name, m.nodes[0], m.place) for m in traced.metrics if m.kind == "mean"]
@@ -154,7 +154,7 @@ def _summed(b: Builder, node: Node, batch: Extent) -> tuple[Node, Node]:
     return b.add(Sum(tuple(range(value.tensor.rank)), False), value), size_number(b, value.tensor.size, F32)
 
 
-def _batch(traced: Traced) -> Extent:
+def batch_of(traced: Traced) -> Extent:
     """The batch: the first dimension of every input."""
     inputs = (n for n in traced.b.inputs if isinstance(n.op, Input) and n.op.role in (DATA, TARGET))
     sizes = [n.shape[0] for n in inputs if n.shape]

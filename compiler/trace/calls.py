@@ -84,7 +84,7 @@ def piped(t: Tracer, scope: Scope, value: Any, e: tree.Pipe) -> Any:
             advice="put the sum in parentheses" if isinstance(e.step, tree.Binary) else "",
         )
     if isinstance(value, Instance | Chain):
-        return Chain((value, step))
+        return Chain((*_steps(value), *_steps(step)))
     return apply_layer(t, step, before, e.step.span)
 
 
@@ -92,6 +92,10 @@ def _spread(value: Any, span: Span) -> tuple[Argument, ...]:
     """A piped list fills the inputs in order."""
     values = value if isinstance(value, tuple) else (value,)
     return tuple(Argument(None, v, span) for v in values)
+
+
+def _steps(layer: Instance | Chain) -> tuple[Instance, ...]:
+    return layer.steps if isinstance(layer, Chain) else (layer,)
 
 
 def apply_layer(t: Tracer, layer: Instance | Chain, inputs: tuple[Argument, ...], span: Span) -> Any:

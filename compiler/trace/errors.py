@@ -123,9 +123,9 @@ class RecursiveBlock(Diagnostic):
 
 class TooLarge(Diagnostic):
     code = "too-large"
-    title = "the spec expands to more than {limit} operations"
+    title = "the spec expands to more than {limit} expressions"
     label = "the limit is reached here"
-    help = "a smaller count, or `axonc --limit` for a larger limit"
+    help = "use a smaller count, or give a larger `limit`"
     limit: int
 
 
@@ -137,6 +137,14 @@ class SharedShape(Diagnostic):
     name: str
     found: str
     before: str
+
+
+class SameName(Diagnostic):
+    code = "same-name"
+    title = "two weights would be called `{name}`"
+    label = "the second"
+    help = "give one of them, or the layer that it belongs to, another name"
+    name: str
 
 
 class DuplicateInput(Diagnostic):

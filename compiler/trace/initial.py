@@ -30,12 +30,13 @@ ZEROS, ONES = Initial("zeros"), Initial("ones")
 GLOROT_UNIFORM, HE_NORMAL = Initial("glorot_uniform"), Initial("he_normal")
 
 
-def initial(
-    t: Tracer, scope: Scope, e: tree.Expression | None, type: Tensor, *, is_state: bool = False
-) -> Initial | None:
+def default(type: Tensor, *, is_state: bool) -> Initial:
+    """How a declared weight or state begins where the spec does not say."""
+    return ZEROS if is_state or type.rank < 2 else GLOROT_UNIFORM
+
+
+def initial(t: Tracer, scope: Scope, e: tree.Expression) -> Initial | None:
     """The initialiser that an expression names; None where a mistake was reported."""
-    if e is None:
-        return ZEROS if is_state or type.rank < 2 else GLOROT_UNIFORM
     name, arguments = _parts(e)
     if name is None or name.text not in WORDS:
         found = name.text if name else e.span.text

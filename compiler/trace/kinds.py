@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..ir.dims import Dim, Size
 from ..ir.graph import Node
 from ..ir.types import WORDS, DType
-from .values import Chain, Instance, is_number, is_size, is_tensor
+from .values import Chain, Instance, is_number, is_size, is_tensor, is_tensor_like
 
 # The kinds as Python types; a builder's annotations use these names, in lower case they are the keys below.
 Tensor: TypeAlias = Node
@@ -152,5 +152,6 @@ KINDS = {
     "text": Kind("a text in quotes", lambda v: isinstance(v, str)),
     "any_": Kind("a value", lambda v: True),
     "block_input": Kind("a tensor", lambda v: not _is_layer(v)),
-    "block_setting": Kind("a value known when compiling", lambda v: True),
+    "block_setting": Kind("a value known when compiling", lambda v: not is_tensor_like(v)),
 }
+SLOT_WORDS = frozenset().union(*(kind.words for kind in KINDS.values()))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...spec import tree
-from ...spec.source import CompileError, Diagnostic, Place, Span
+from ...spec.source import Diagnostic, Place, Span
 from ...spec.suggest import nearest
 from ..ir.dims import Dim, name
 from ..ir.graph import DATA, TARGET, Builder, Input, Node
 from . import errors
 from .branches import check_names
+from .claims import claim
 from .expression import evaluate
+from .naming import labels
 from .scope import Scope
 from .statements import add_loss, run_body, tensor_type
-from .tracer import EVALUATE, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
+from .tracer import EVALUATE, LIMIT, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
 from .values import MISSING, Collected, describe
 
 
@@ -33,9 +35,14 @@ class Traced:
     outputs: Mapping[str, Node]
     losses: tuple[LossTerm, ...]
     metrics: tuple[Metric, ...]
-    asserts: tuple[tuple[tree.Assert, Scope], ...]
     tracer: Tracer
     scope: Scope
+    complete: bool = True
+
+    @property
+    def reports(self) -> tuple[Diagnostic, ...]:
+        """The mistakes that were found. Only a model without any has graphs."""
+        return tuple(self.b.reports)
 
 
 def trace(
@@ -44,23 +51,31 @@ def trace(
     *,
     overrides: Mapping[str, tree.Expression] | None = None,
     sizes: Mapping[str, int] | None = None,
+    limit: int = LIMIT,
 ) -> Traced:
-    """Runs the model for one phase. `sizes` are the dimensions that data binds. Raises CompileError."""
-    t, scope = declare(model, overrides, sizes, phase)
+    """Runs the model for one phase; its mistakes are the result's `reports`.
+
+    `sizes` are the dimensions that data binds, `limit` is the number of expressions after which a spec is too large.
+    """
+    t, scope, complete = declare(model, overrides, sizes, phase, limit)
     outputs: dict[str, Node] = {}
     metrics: list[Metric] = []
     try:
+        if not complete:
+            raise TooMany
         run_body(t, scope, model.body)
         for loss in model.losses:
             add_loss(t, scope, loss)
         outputs = _outputs(t, scope, model)
         metrics = _metrics(t, scope, model)
-        t.asserts.extend((a, scope) for a in model.asserts)
+        for statement in model.asserts:
+            claim(t, scope, statement)
         _targets_stay_out(t, model, outputs)
     except TooMany:
-        pass
-    if t.b.reports:
-        raise CompileError(tuple(t.b.reports))
+        complete = False
+    except RecursionError:
+        t.root.report(errors.TooLarge(t.b.place, limit=t.limit))
+        complete = False
     updates = {n: v for n, v in t.state_now.items() if v is not t.states[n].node}
     return Traced(
         phase,
@@ -72,9 +87,9 @@ def trace(
         outputs,
         tuple(t.losses),
         tuple(metrics),
-        tuple(t.asserts),
         t,
         scope,
+        complete,
     )
 
 
@@ -83,21 +98,26 @@ def declare(
     overrides: Mapping[str, tree.Expression] | None = None,
     sizes: Mapping[str, int] | None = None,
     phase: str = PREDICT,
-) -> tuple[Tracer, Scope]:
-    """Only the constants and inputs of a model; mistakes stay with the tracer."""
+    limit: int = LIMIT,
+) -> tuple[Tracer, Scope, bool]:
+    """Only the constants and inputs of a model, and whether they kept within the limit; mistakes stay with the tracer."""
     span = model.name.span if model.name else model.span
-    t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks))
-    scope = Scope("", model.body)
-    _constants(t, scope, model, overrides or {})
-    _inputs(t, scope, model, sizes or {})
-    return t, scope
+    t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks), limit)
+    sections = (model.body, model.outputs, model.losses, model.metrics)
+    scope = Scope("", labels(*sections))
+    try:
+        _constants(t, scope, model, overrides or {})
+        _inputs(t, scope, model, sizes or {})
+    except TooMany:
+        return t, scope, False
+    return t, scope, True
 
 
-def merge_reports(*failures: CompileError) -> tuple[Diagnostic, ...]:
+def merge_reports(*reports: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The mistakes of several phases, each once, in the order of the text."""
     found: dict[tuple[str, str, int], Diagnostic] = {}
-    for failure in failures:
-        for d in failure.diagnostics:
+    for some in reports:
+        for d in some:
             found.setdefault((d.code, d.place.span.source.name, d.place.span.start), d)
     return tuple(sorted(found.values(), key=lambda d: (d.place.span.source.name, d.place.span.start)))
 

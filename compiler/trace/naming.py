@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from ...spec import tree
 
 
-def labels(body: tuple[tree.Body, ...]) -> dict[int, str]:
-    """For each `Name` in the body, by identity, its label: `dense`, then `dense_2`, in the order of the text."""
-    seen: dict[str, int] = {}
+def labels(*sections: tuple[tree.Syntax, ...]) -> dict[int, str]:
+    """For each `Name` in the sections of a body, by identity, its label: `dense`, then `dense_2`, in the order of the
+    text, one section after the other."""
     found: dict[int, str] = {}
-    for name in sorted(_names(body), key=lambda n: n.span.start):
-        seen[name.text] = count = seen.get(name.text, 0) + 1
-        found[id(name)] = name.text if count == 1 else f"{name.text}_{count}"
+    count = Counter[str]()
+    for section in sections:
+        for name in sorted(_names(section), key=lambda n: n.span.start):
+            found[id(name)] = numbered(count, name.text)
     return found
+
+
+def numbered(count: Counter[str], word: str) -> str:
+    """The word, from its second time on with its number."""
+    count[word] += 1
+    return word if count[word] == 1 else f"{word}_{count[word]}"
 
 
 def _names(part: Any) -> Iterator[tree.Name]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...spec import tree
+from ...spec.source import Span
 from . import naming
 from .values import Argument, Instance
 
@@ -15,19 +16,17 @@ from .values import Argument, Instance
 class Scope:
     """One body: its names, its path, and the turns of the repeats around the current statement.
 
-    `turns` counts from 0. In a block, `layer` is the instance that runs it and `given` its arguments.
+    `turns` counts from 0. In a block, `layer` is the instance that runs it and `given` its arguments. `states` are
+    those declared in this body or turn: the path of each, and where it stands.
     """
 
     path: str
-    body: tuple[tree.Body, ...]
+    labels: Mapping[int, str] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
     turns: tuple[int, ...] = ()
-    labels: Mapping[int, str] = field(default_factory=dict)
     layer: Instance | None = None
     given: Mapping[str, Argument] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.labels = self.labels or naming.labels(self.body)
+    states: dict[str, tuple[str, Span]] = field(default_factory=dict)
 
     def label_path(self, name: tree.Name) -> str:
         """The path of the instance that this occurrence of a word makes."""
@@ -39,4 +38,4 @@ class Scope:
 
     def turn(self, index: int) -> Scope:
         """The same names, inside one turn of a repeat."""
-        return replace(self, turns=(*self.turns, index), names=self.names)
+        return replace(self, turns=(*self.turns, index), names=self.names, states={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, assert_never
 
 from ...spec import tree
@@ -12,26 +13,28 @@ from ..ir.graph import Node
 from ..ir.types import WORDS, Tensor
 from . import errors
 from .branches import check_names
+from .claims import claim
 from .expression import evaluate, known_truth
-from .initial import initial
+from .initial import default, initial
+from .naming import join, numbered
 from .scan import scan
 from .scope import Scope
 from .tracer import EVALUATE, TRAIN, Initial, LossTerm, Tracer, is_unknown
 from .use import weight
-from .values import MISSING, Instance, describe, is_size
+from .values import MISSING, Chain, Instance, describe, is_size
 
 
 def run_body(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> Any:
     """The body's result: the values of its last line, or what a last `if` leaves in `x`; states are written back."""
     value = run(t, scope, body)
-    keep_states(t, scope, body)
+    _keep_states(t, scope)
     return value
 
 
 def run(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> Any:
     value: Any = None
     for statement in body:
-        t.check_limit(statement.span)
+        t.count(statement.span)
         value = _statement(t, scope, statement)
     return value
 
@@ -51,7 +54,7 @@ def _statement(t: Tracer, scope: Scope, s: tree.Body) -> Any:
         case tree.Loss():
             add_loss(t, scope, s)
         case tree.Assert():
-            t.asserts.append((s, scope))
+            claim(t, scope, s)
         case _:
             assert_never(s)
     return None
@@ -67,11 +70,23 @@ def _values(t: Tracer, scope: Scope, values: tuple[tree.Expression, ...] | tree.
 def _assign(t: Tracer, scope: Scope, s: tree.Assign) -> None:
     value = _values(t, scope, s.values)
     if len(s.targets) == 1:
-        if isinstance(value, Instance) and isinstance(s.values, tuple) and value.span.start >= s.values[0].span.start:
-            value.path = scope.named_path(s.targets[0].text)
         scope.names[s.targets[0].text] = value
-        return
-    take_apart(t, scope, s.targets, value, s.span if isinstance(s.values, tree.Scan) else s.values[0].span)
+    else:
+        take_apart(t, scope, s.targets, value, s.span if isinstance(s.values, tree.Scan) else s.values[0].span)
+    if isinstance(s.values, tuple):
+        for target in s.targets:
+            _call_it(scope.names[target.text], scope.named_path(target.text), s.values[0].span.to(s.values[-1].span))
+
+
+def _call_it(value: Any, path: str, made: Span) -> None:
+    """Gives an instance that was made in this text the name that it is bound to."""
+    match value:
+        case Instance(span=span) if span.source is made.source and made.start <= span.start < made.end:
+            value.path = path
+        case Chain(steps=steps):
+            count = Counter[str]()
+            for step in steps:
+                _call_it(step, join(path, numbered(count, step.callee.name)), made)
 
 
 def take_apart(t: Tracer, scope: Scope, targets: tuple[tree.Name, ...], value: Any, span: Span) -> None:
@@ -89,7 +104,8 @@ def _declare(t: Tracer, scope: Scope, s: tree.Declare) -> None:
         for name in s.names:
             scope.names[name.text] = MISSING
         return
-    begin = initial(t, scope, s.initial, type_, is_state=s.kind == "state")
+    is_state = s.kind == "state"
+    begin = default(type_, is_state=is_state) if s.initial is None else initial(t, scope, s.initial)
     for name in s.names:
         scope.names[name.text] = MISSING if begin is None else _variable(t, scope, s, name, type_, begin)
 
@@ -97,22 +113,24 @@ def _declare(t: Tracer, scope: Scope, s: tree.Declare) -> None:
 def _variable(t: Tracer, scope: Scope, s: tree.Declare, name: tree.Name, type_: Tensor, begin: Initial) -> Node:
     path = scope.named_path(name.text)
     if s.kind == "state":
+        scope.states[name.text] = path, name.span
         return t.state(path, type_, begin, name.span)
+    if not type_.dtype.is_float:
+        advice = "what is not trained is a `state`"
+        t.wrong(errors.WrongKind, s.type.span, subject="a weight", expected="of floats", found=str(type_), advice=advice)
+        return t.b.unknown()
     if scope.layer is None or scope.turns:
         return t.parameter(path, type_, begin, name.span)
     return weight(t, scope.layer, dict(scope.given), name.text, type_, begin)
 
 
-def keep_states(t: Tracer, scope: Scope, body: tuple[tree.Body, ...]) -> None:
+def _keep_states(t: Tracer, scope: Scope) -> None:
     """In training, what a state's name holds at the end of the body is its value in the next step."""
-    if t.phase != TRAIN:
-        return
-    for s in body:
-        if isinstance(s, tree.Declare) and s.kind == "state":
-            for name in s.names:
-                value, path = scope.names[name.text], scope.named_path(name.text)
-                if isinstance(value, Node) and path in t.states:
-                    _keep_state(t, path, value, name.span)
+    if t.phase == TRAIN:
+        for name, (path, span) in scope.states.items():
+            value = scope.names[name]
+            if isinstance(value, Node) and path in t.states:
+                _keep_state(t, path, value, span)
 
 
 def _keep_state(t: Tracer, path: str, value: Node, span: Span) -> None:
@@ -172,12 +190,13 @@ def _repeat(t: Tracer, scope: Scope, s: tree.Repeat) -> None:
     before = {n.text: scope.names.get(n.text, MISSING) for n in s.names}
     hidden = {n.text for n in s.names if n.text not in scope.names}
     for turn, row in enumerate(rows):
-        t.check_limit(s.over.span)
+        t.count(s.over.span)
         named = f", {s.names[0].text} = {row}" if s.names and isinstance(row, int) else ""
         with t.frame(f"repeat{named} {'of' if named else f'{turn + 1} of'} {len(rows)}", s.span):
             _bind_row(t, scope, s, row)
-            run(t, scope.turn(turn), s.body)
-            keep_states(t, scope.turn(turn), s.body)
+            inside = scope.turn(turn)
+            run(t, inside, s.body)
+            _keep_states(t, inside)
     scope.names.update((n, v) for n, v in before.items() if n not in hidden)
     for name in hidden:
         scope.names.pop(name, None)

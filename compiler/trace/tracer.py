@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from ...spec import tree
 from ...spec.source import Diagnostic, Frame, Place, Span
@@ -17,7 +17,7 @@ from .values import MISSING, BlockWord, Missing, Signature, Slot
 
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
 PHASE_WORDS = {"training": TRAIN, "evaluating": EVALUATE, "predicting": PREDICT}
-NODE_LIMIT = 200_000
+LIMIT = 40_000
 KEY, STEP = Tensor(U32, (2,)), Tensor(I64, ())
 
 
@@ -31,13 +31,14 @@ class Initial:
 
 @dataclass(frozen=True)
 class Variable:
-    """A weight or a state: its name is its path."""
+    """A weight or a state: its name is its path; `origin` is the text that makes it, in the library and in the spec."""
 
     name: str
     node: Node
     type: Tensor
     initial: Initial
     place: Place
+    origin: tuple[Span, Span]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,15 @@ class TooMany(Exception):
     """Raised where the expanded spec reaches the limit; nothing more is traced."""
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A relation that must hold, with the names as they were where it stands and the way there."""
+
+    relation: tree.Binary
+    scope: Scope
+    chain: tuple[Frame, ...]
+
+
 @dataclass
 class Tracer:
     """The state of one tracing: the Builder, the constants and blocks, and what the body declares."""
@@ -70,13 +80,15 @@ class Tracer:
     b: Builder
     constants: dict[str, Any]
     blocks: Mapping[str, BlockWord]
-    limit: int = NODE_LIMIT
+    limit: int = LIMIT
+    evaluated: int = 0
     parameters: dict[str, Variable] = field(default_factory=dict)
     states: dict[str, Variable] = field(default_factory=dict)
     state_now: dict[str, Node] = field(default_factory=dict)
     losses: list[LossTerm] = field(default_factory=list)
-    asserts: list[tuple[tree.Assert, Scope]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     active: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
     library_use: Place | None = None
     chain: tuple[Frame, ...] = ()
     draws: list[Node] = field(default_factory=list)
@@ -110,10 +122,16 @@ class Tracer:
         self.root.report(kind(self.place(span), **values))
         return MISSING
 
-    def check_limit(self, span: Span) -> None:
-        if len(self.b.nodes) > self.limit:
-            self.wrong(errors.TooLarge, span, limit=self.limit)
-            raise TooMany
+    def count(self, span: Span) -> None:
+        """Counts one more expression or statement that is run; raises TooMany at the limit."""
+        self.evaluated += 1
+        if self.evaluated > self.limit:
+            self.stop(span)
+
+    def stop(self, span: Span) -> NoReturn:
+        """Ends the tracing: what is being made here is too large."""
+        self.wrong(errors.TooLarge, span, limit=self.limit)
+        raise TooMany
 
     # Weights and states
 
@@ -130,11 +148,16 @@ class Tracer:
         self, table: dict[str, Variable], role: str, name: str, type: Tensor, initial: Initial, span: Span
     ) -> Node:
         known = table.get(name)
+        place = self.place(span)
+        origin = (span, place.span)
         if known is None:
-            place = self.place(span)
             with self.root.at(place):
                 node = self.root.input(name, role, type)
-            known = table[name] = Variable(name, node, type, initial, place)
+            known = table[name] = Variable(name, node, type, initial, place, origin)
+        elif known.origin != origin:
+            related = (("first called so here", known.place.span),)
+            self.wrong(errors.SameName, span, name=name, related=related)
+            return self.b.unknown()
         elif known.type != type:
             self.wrong(errors.SharedShape, span, name=name, found=str(type), before=str(known.type))
             return self.b.unknown()

@@ -9,7 +9,7 @@ from ..ir.graph import Builder, Node
 from ..ir.op import Op
 from ..ir.types import F32, DType, Shape, Tensor
 from . import errors, numbers
-from .naming import join
+from .naming import join, labels
 from .scope import Scope
 from .tracer import Initial, Tracer, is_unknown
 from .values import MISSING, Argument, BlockWord, Chain, Instance
@@ -121,6 +121,7 @@ def use_block(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:
     if callee.library and before is None:
         t.library_use = t.place(layer.span)
     t.active.append(callee.name)
+    t.used.add(callee.name)
     try:
         if callee.library:
             return _run(t, layer, callee, bound)
@@ -135,12 +136,13 @@ def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argumen
     from .expression import evaluate
     from .statements import run_body
 
-    scope = Scope(layer.path, callee.block.body)
+    block = callee.block
+    scope = Scope(layer.path, labels((*block.inputs, *block.settings, *block.body)))
     for slot in (*callee.signature.inputs, *callee.signature.settings):
         given = bound.get(slot.name)
         scope.names[slot.name] = given.value if given else evaluate(t, scope, slot.default)
     scope.layer, scope.given = layer, bound
-    value = run_body(t, scope, callee.block.body)
+    value = run_body(t, scope, block.body)
     unknown = next((n for n in bound if n not in scope.names and n not in layer.weights), None)
     if unknown is not None and not is_unknown(value):
         from .calls import unknown_argument

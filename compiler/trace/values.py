@@ -105,7 +105,7 @@ class Instance:
 class Chain:
     """Instances in a row: `layer_norm |> dense(4)`."""
 
-    steps: tuple[Instance | Chain, ...]
+    steps: tuple[Instance, ...]
 
     def __repr__(self) -> str:
         return " |> ".join(map(repr, self.steps))

@@ -7,9 +7,12 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import Place
+from ...spec.suggest import nearest
 from ..settings import Reader
 from ..trace import errors
 from ..trace.model import Traced
+from ..trace.scope import Scope
+from ..trace.tracer import Tracer
 from .optimizers import OPTIMIZERS, Optimizer, Sgd
 from .schedules import SCHEDULES, Constant, Schedule
 
@@ -32,11 +35,11 @@ class Training:
     place: Place | None = field(default=None, compare=False)
 
 
-def training(model: tree.Model, traced: Traced) -> Training:
+def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
     """The settings of the model, or their defaults; mistakes are reported to the tracer."""
     if model.train is None:
         return Training(place=Place((model.name or model).span))
-    reader = Reader(traced.tracer, traced.scope, model.train.settings)
+    reader = Reader(t, scope, model.train.settings)
     _unsupported(reader)
     optimizer = reader.expression("optimizer")
     clip, stop = reader.inner("clip"), reader.inner("stop")
@@ -61,3 +64,28 @@ def _unsupported(reader: Reader) -> None:
         value: Any = reader.expression(name)
         if value is not None:
             reader.t.wrong(errors.NotYet, value.span, what=f"`{name}`")
+
+
+def check_training(model: tree.Model, traced: Traced, t: Tracer) -> None:
+    """Reports a `train` section that has nothing to train, and a `stop` that watches what there is not."""
+    if model.train is None:
+        return
+    if not traced.losses:
+        t.wrong(errors.NoLoss, model.train.span)
+    stop = Reader(t, traced.scope, model.train.settings).inner("stop")
+    monitor = stop.expression("monitor") if stop else None
+    names = ["loss", *(term.name for term in traced.losses), *(m.name.text for m in model.metrics if m.name)]
+    names += [
+        m.value.function.text
+        for m in model.metrics
+        if isinstance(m.value, tree.Call) and isinstance(m.value.function, tree.Name)
+    ]
+    if stop and monitor is not None and (chosen := stop.word("monitor", "loss")) not in names:
+        t.wrong(
+            errors.UnknownChoice,
+            monitor.span,
+            what="loss or metric",
+            name=chosen,
+            known=", ".join(names),
+            suggestion=nearest(chosen, names),
+        )
