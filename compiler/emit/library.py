@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ir import dims
@@ -15,7 +14,7 @@ from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.contract import Matmul
 from ..ops.convolution import Conv, ConvInput, ConvWeight
-from ..ops.index import Gather, Iota, Pick, ScatterAdd
+from ..ops.index import AddAt, Gather, Iota, Pick, ScatterAdd
 from ..ops.layout import Concat, Pad, Reshape
 from ..ops.pool import AveragePool, AveragePoolInput, MaxPool, MaxPoolInput, MaxPoolPick
 from ..ops.random import RandomBits, stream_number
@@ -23,10 +22,9 @@ from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
 from . import convolution, pool
-from .numpy import Emitter
+from .numpy import Emitter, Rule
 
 Windows: TypeAlias = tuple[Window, ...]
-Rule: TypeAlias = Callable[[Emitter, Any, Windows, Windows], None]
 
 
 def number(e: Emitter, op: Literal, writes: Windows, reads: Windows) -> None:
@@ -192,19 +190,38 @@ def scatter_add(e: Emitter, op: ScatterAdd, writes: Windows, reads: Windows) -> 
 
 
 def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
-    """Row-major positions: the row's start plus the index."""
     (out,), (x, chosen) = writes, reads
-    depth = x.shape[-1]
     x = x if layout.is_contiguous(x) else e.copied(x)
+    at = positions(e, chosen, x.shape[-1])
+    e.add("take", (line_of(out),), (line_of(x), at), axis=0)
+
+
+def add_at(e: Emitter, op: AddAt, writes: Windows, reads: Windows) -> None:
+    (out,), (x, chosen, values) = writes, reads
+    at = positions(e, chosen, x.shape[-1])
+    sums = e.scratch(Tensor(x.dtype, at.shape), "sums")
+    e.add("copy", (out,), (x,), replaces=(0,))
+    e.add("take", (sums,), (line_of(out), at), axis=0)
+    line = layout.reshape(values, at.shape)
+    e.add("add", (sums,), (sums, e.copied(values) if line is None else line), replaces=(0,))
+    e.add("put", (line_of(out),), (line_of(out), at, sums), replaces=(0,), tied=True)
+
+
+def positions(e: Emitter, chosen: Window, depth: Size) -> Window:
+    """Row-major positions in rows of `depth`: the row's start plus the index."""
     count = chosen.type.size
     flat = layout.reshape(index_of(e, chosen, depth), (count,))
     assert flat is not None
     at = e.scratch(Tensor(I64, (count,)), "at")
     e.add("add", (at,), (flat, row_starts(e, count, depth)), replaces=(0,))
-    line, target = layout.reshape(x, (x.type.size,)), layout.reshape(out, (count,))
+    return at
+
+
+def line_of(x: Window) -> Window:
+    """A row-major window as one line."""
+    line = layout.reshape(x, (x.type.size,))
     assert line is not None
-    assert target is not None
-    e.add("take", (target,), (line, at), axis=0)
+    return line
 
 
 def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
@@ -255,6 +272,7 @@ RULES: dict[type[Op], Rule] = {
     Gather: gather,
     ScatterAdd: scatter_add,
     Pick: pick,
+    AddAt: add_at,
     index.Window: slice_at,
     index.Update: write_at,
     RandomBits: random_bits,

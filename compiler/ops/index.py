@@ -144,6 +144,33 @@ class Place(Op):
         return Axes((tuple(map(Axis, names)),) * 2, ((*names, "c"),))
 
 
+class AddAt(Op):
+    """x [..., C] with values [...] added at positions of its last axis, index [...]; the rest of x as it is."""
+
+    def infer(self, c: Check, *types: Tensor) -> Tensor:
+        x, index, values = types
+        shape = paired(c, self.word, x, index)
+        c.one_dtype(self.word, x, values)
+        if values.shape != shape:
+            c.shape(f"`{self.word}` adds one value for each index", f"{values}", f"the index is {index}")
+        return x
+
+    def eval(self, xp: Array, *arrays: Array) -> Array:
+        x, index, values = arrays
+        return x + Place(x.shape[-1]).eval(xp, index, values)
+
+    def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
+        return [g[0], None, g[0] and b.add(Pick(), g[0], node.inputs[1])]
+
+    def axes(self, *types: Tensor) -> Axes:
+        names = tuple(f"a{i}" for i in range(types[1].rank))
+        rows = tuple(map(Axis, names))
+        return Axes(((*rows, Axis("c", "whole")), rows, rows), ((*names, "c"),))
+
+    def flops(self, *types: Tensor) -> Size:
+        return types[1].size
+
+
 class OneHot(Op):
     """1 where the last axis counts to the index, 0 elsewhere: an integer index [...] gives [..., depth]."""
 

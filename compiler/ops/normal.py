@@ -11,10 +11,10 @@ from ..ir.op import Array, Axes, Axis, Elementwise, Op
 from ..ir.scalar import Scalars, Value
 from ..ir.types import Tensor
 from .elementwise import Div, Mul, Sub
-from .index import Pick, Place, paired
+from .index import AddAt, Pick, paired
 from .layout import Reshape
 from .reduce import ReduceMax, Sum
-from .unary import Exp, Log
+from .unary import Exp, Log, Neg
 
 
 class Shares(Op, abstract=True):
@@ -109,7 +109,7 @@ class CrossEntropy(Op):
         logits, target = node.inputs
         axis = len(logits.shape) - 1
         weighted = b.add(Mul(), b.add(Softmax(axis), logits), b.add(Reshape((*node.shape, 1)), g[0]))
-        return [b.add(Sub(), weighted, b.add(Place(logits.shape[axis]), target, g[0])), None]
+        return [b.add(AddAt(), weighted, target, b.add(Neg(), g[0])), None]
 
     def axes(self, *types: Tensor) -> Axes:
         names = tuple(f"a{i}" for i in range(types[1].rank))

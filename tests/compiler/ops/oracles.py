@@ -203,6 +203,10 @@ def picked(op: Any, x: np.ndarray, index: np.ndarray) -> np.ndarray:
     return run("GatherElements", x, index[..., None], axis=-1)[..., 0]
 
 
+def added_at(op: Any, x: np.ndarray, index: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return run("ScatterElements", x, index[..., None], values[..., None], axis=-1, reduction="add")
+
+
 def placed(op: Any, index: np.ndarray, values: np.ndarray) -> np.ndarray:
     zeros = np.zeros((*index.shape, op.depth), values.dtype)
     return run("ScatterElements", zeros, index[..., None], values[..., None], axis=-1)
@@ -324,6 +328,7 @@ ORACLES: dict[str, Oracle] = {
     "scatter_add": added,
     "pick": picked,
     "place": placed,
+    "add_at": added_at,
     "one_hot": hot,
     "window": read,
     "update": written,

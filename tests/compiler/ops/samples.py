@@ -340,6 +340,11 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         Sample(W["pick"](), (real(4), np.asarray(3))),
         Sample(W["pick"](), (whole(3, 4), whole(3, low=0, high=4, dtype=np.int32))),
     ),
+    "add_at": (
+        Sample(W["add_at"](), (real(2, 3, 4), CLASSES, real(2, 3))),
+        Sample(W["add_at"](), (real(4), np.asarray(3), real())),
+        Sample(W["add_at"](), (single(3, 4), whole(3, low=0, high=4, dtype=np.int32), single(3))),
+    ),
     "place": (
         Sample(W["place"](4), (CLASSES, real(2, 3))),
         Sample(W["place"](4), (np.asarray(1), real())),

@@ -90,6 +90,8 @@ REFUSALS: list[tuple[Op, tuple[Tensor, ...], str]] = [
     (W["pick"](), (t(2, 3), t(2)), DTYPE),
     (W["pick"](), (t(2, 3), t(3, dtype=I64)), SHAPE),
     (W["pick"](), (t(2, 3), t(2, 3, dtype=I64)), SHAPE),
+    (W["add_at"](), (t(2, 3), t(2), t(2)), DTYPE),
+    (W["add_at"](), (t(2, 3), t(2, dtype=I64), t(3)), SHAPE),
     (W["place"](4), (t(2), t(2)), DTYPE),
     (W["place"](4), (t(2, dtype=I64), t(3)), SHAPE),
     (W["one_hot"](4, F32), (t(2),), DTYPE),
