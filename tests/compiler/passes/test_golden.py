@@ -14,13 +14,13 @@ from axonc.compiler.passes.fold import fold
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
 from axonc.compiler.passes.split_scan import split_scan
+from axonc.compiler.passes.stops import drop_stops
 from axonc.compiler.passes.unused import drop_unused
 
 from ..graphs import assert_same_meaning
 
-PASSES: dict[str, Pass] = {
-    step.__name__: step for step in (drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan)
-}
+STEPS = drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops
+PASSES: dict[str, Pass] = {step.__name__: step for step in STEPS}
 FILES = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 
 
