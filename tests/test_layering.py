@@ -104,6 +104,8 @@ def test_the_package_list_names_every_folder_of_code() -> None:
     folders = {ROOT, *(path.parent for path in FILES)}
     found = {".".join(("axonc", *folder.relative_to(ROOT).parts)) for folder in folders}
     assert set(settings["tool"]["setuptools"]["packages"]) == found
-    patterns = settings["tool"]["setuptools"]["package-data"]["axonc.compiler.layers"]
-    suffixes = {path.suffix for path in (ROOT / "compiler" / "layers").iterdir() if path.is_file()}
-    assert suffixes == {".py", *(pattern.lstrip("*") for pattern in patterns)}
+    data = settings["tool"]["setuptools"]["package-data"]
+    others = {path for package in PACKAGES for path in (ROOT / package).rglob("*.*")} - {*FILES}
+    for path in (path for path in others if path.is_file() and path.suffix != ".pyc"):
+        patterns = data.get(".".join(("axonc", *path.parent.relative_to(ROOT).parts)), [])
+        assert any(path.match(pattern) for pattern in patterns), f"{path.name} would not be installed"

@@ -1,0 +1,55 @@
+"""The examples are trained as a reader would train them, and reach what their READMEs say, less a margin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import axonc
+import numpy as np
+import pytest
+from axonc.spec.source import Source
+from axonc.spec.write import format_source
+
+EXAMPLES = Path(axonc.__file__).parent / "examples"
+SPECS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".axon", ".yaml"))
+
+# What the test part must reach: a few standard deviations below the mean over seeds.
+LEAST = {
+    "attention/towns.axon": ("accuracy", 0.74),
+    "cars/cars.axon": ("r2", 0.85),
+    "digits/cnn.axon": ("accuracy", 0.965),
+    "digits/mlp.yaml": ("accuracy", 0.95),
+    "iris/iris.yaml": ("accuracy", 0.95),
+    "text/gru.axon": ("accuracy", 0.66),
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(EXAMPLES).as_posix()
+
+
+def test_every_example_has_a_floor_and_a_readme() -> None:
+    assert {name(path) for path in SPECS} == LEAST.keys()
+    assert all((path.parent / "README.md").exists() for path in SPECS)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=name)
+def test_an_example_reaches_its_figure(path: Path) -> None:
+    metric, least = LEAST[name(path)]
+    assert axonc.compile(path).fit().test[metric] >= least
+
+
+@pytest.mark.parametrize("path", SPECS, ids=name)
+def test_an_example_is_written_in_canonical_form(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert format_source(Source(path.name, text)) == text
+
+
+def test_a_trained_example_is_saved_and_predicts_the_same_without_the_compiler(tmp_path: Path) -> None:
+    program = axonc.compile(EXAMPLES / "digits" / "mlp.yaml")
+    program.fit()
+    program.save(tmp_path / "digits.axm")
+    with np.load(EXAMPLES / "digits" / "digits.npz") as file:
+        image = file["pixels"].astype(np.float32)
+    model = axonc.load(tmp_path / "digits.axm")
+    np.testing.assert_array_equal(model.predict({"image": image})["digit"], program.predict({"image": image})["digit"])
