@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..runtime.plan import Plan
+from .emit.library import RULES
 from .emit.numpy import emit
 from .ir.graph import Graph
 from .ir.rewrite import bind
@@ -20,6 +21,7 @@ from .passes.unused import drop_unused
 from .schedule.destination import place_values
 from .schedule.group import group
 from .schedule.kernel import Schedule
+from .schedule.sweep import Sweep
 
 Watch: TypeAlias = Callable[[str, Any, float], None]
 
@@ -29,7 +31,7 @@ class Target:
     """What a backend has: its name and the sizes of its caches in bytes."""
 
     name: Literal["numpy"] = "numpy"
-    l2: int = 1 << 20
+    l2: int = 2 << 20
 
 
 GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
@@ -40,7 +42,11 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     merge_duplicates,
     drop_unused,
 )
-SCHEDULE_PASSES: tuple[Callable[[Schedule], Schedule], ...] = ()
+
+
+def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:
+    """The passes over a schedule for a target and at most `rows` samples."""
+    return (Sweep(target.l2, rows),)
 
 
 class Stages(NamedTuple):
@@ -79,6 +85,6 @@ def compile_stages(
     if sizes:
         graph = bind(graph, sizes)
     bare = run(graph, GRAPH_PASSES, watch)
-    schedule = run(group(bare), SCHEDULE_PASSES, watch)
-    code = place_values(emit(schedule), max(rows, 1))
+    schedule = run(group(bare), schedule_passes(target, rows), watch)
+    code = place_values(emit(schedule, RULES), max(rows, 1))
     return Stages(bare, schedule, lay_out(code, rows, target.name))

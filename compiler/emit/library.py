@@ -208,12 +208,17 @@ def add_at(e: Emitter, op: AddAt, writes: Windows, reads: Windows) -> None:
 
 
 def positions(e: Emitter, chosen: Window, depth: Size) -> Window:
-    """Row-major positions in rows of `depth`: the row's start plus the index."""
+    """Row-major positions in rows of `depth`: the row's start plus the index. Those of an input are found once."""
+    key = ("positions", chosen, depth)
+    known = e.known(key) if chosen.buffer.home == "input" else None
+    if known is not None:
+        return known
     count = chosen.type.size
     flat = layout.reshape(index_of(e, chosen, depth), (count,))
     assert flat is not None
     at = e.scratch(Tensor(I64, (count,)), "at")
     e.add("add", (at,), (flat, row_starts(e, count, depth)), replaces=(0,))
+    e.remember(key, at)
     return at
 
 

@@ -1,4 +1,4 @@
-"""Scalar expressions into the ones a target computes cheaply: powers as products, sigmoid and erf from what there is."""
+"""Scalar expressions into those a target computes cheaply: powers as products, sigmoid and erf from what there is."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import DType, Tensor
 from ..schedule.code import Block, Code, Instruction, Line
-from ..schedule.kernel import Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, contiguous, fresh, Buffer
+from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, contiguous, fresh
 from .mathematics import simplest
 from .scalars import program
 
@@ -41,6 +41,7 @@ class Emitter:
         self._bounds: dict[str, Size] = {}  # the most that the length of each loop around may be
         self.place = ""
         self._made: dict[tuple[object, ...], Window] = {}
+        self._known: dict[tuple[object, ...], Window] = {}
 
     def item(self, item: Item) -> None:
         self.lines = self.phases[item.phase]
@@ -102,6 +103,13 @@ class Emitter:
     ) -> None:
         given = tuple(attributes.items())
         self.lines.append(Instruction(name, writes, reads, given, replaces, tied, self._note))
+
+    def known(self, key: tuple[object, ...]) -> Window | None:
+        """What was computed before in these same lines, and is never overwritten."""
+        return self._known.get((id(self.lines), *key))
+
+    def remember(self, key: tuple[object, ...], window: Window) -> None:
+        self._known[id(self.lines), *key] = window
 
     def scratch(self, type: Tensor, name: str = "scratch") -> Window:
         """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""

@@ -6,13 +6,11 @@ from ...runtime.plan import SCALAR_WORDS, Attribute
 from ..ir.scalar import Expr
 from ..schedule.kernel import Nest
 
-LEAST = 2  # operations; a single one is as fast in NumPy
-
 
 def program(nest: Nest, reads: int) -> dict[str, Attribute] | None:
     """The attributes of the instruction `scalars` for a nest with that many operands; None where it does not fit."""
     order = _ordered(nest)
-    if nest.shape != () or not all(map(_fits, order)) or sum(x.word not in ("load", "const") for x in order) < LEAST:
+    if nest.shape != () or not all(map(_fits, order)):
         return None
     constants = [x for x in order if x.word == "const"]
     register = {x: i for i, x in enumerate(constants)}

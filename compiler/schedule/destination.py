@@ -16,7 +16,7 @@ from ..ir.dims import Size
 from . import layout
 from .code import WHOLE, Block, Code, Instruction, Line
 from .kernel import Buffer, Window
-from .life import ALWAYS, Life, Lives
+from .life import ALWAYS, Life, Lives, alive
 
 NO_ROWS = 0
 
@@ -79,7 +79,7 @@ class Destination:
             region = region_of(access.window)
             if region is None or self.lives.instruction(access.position).name != "copy":
                 return []
-            life = Life(access.position, self.lives.of[buffer][0].end, access.position)
+            life = alive(access.position, self.lives.of[buffer][0].end, access.position)
             parts.append(Member(buffer, life, Move(buffer, 0), region, access.window.type.size))
         return parts
 
@@ -181,13 +181,13 @@ class Destination:
 
     def _conflict(self, a: Member, b: Member) -> bool:
         if not self._overlap(a, b) or not a.life.meets(b.life):
-            return self._strays(a, b)
-        return not (self._handed_over(a, b) or self._handed_over(b, a))
+            return False
+        if self._handed_over(a, b) or self._handed_over(b, a):
+            return False
+        return a.life.meets_in_a_turn(b.life) or self._strays(a, b)
 
     def _strays(self, a: Member, b: Member) -> bool:
         """Whether an independent block touches both through different windows, one turn reading what another wrote."""
-        if not self._overlap(a, b):
-            return False
         for block in self.lives.shared_blocks(a.buffer, b.buffer):
             seen = {moved_window(w, m.move) for m in (a, b) for w in self.lives.in_block(block, m.buffer)}
             if len(seen) != 1:
@@ -196,21 +196,18 @@ class Destination:
 
     def _handed_over(self, dying: Member, made: Member) -> bool:
         """Whether `made` begins where `dying` ends, at an instruction that may write where it reads; or copies it."""
-        if made.life.start == ALWAYS[0]:
+        if made.life.first == ALWAYS[0]:
             return False
-        line = self.lives.instruction(made.life.start)
+        line = self.lives.instruction(made.life.first)
         if not line.writes or line.writes[0].buffer is not made.buffer:
             return False
         wanted = moved_window(line.writes[0], made.move)
-        for i, read in enumerate(line.reads):
-            if isinstance(read, Window) and read.buffer is dying.buffer:
-                if i not in line.replaces or moved_window(read, dying.move) != wanted:
-                    return False
-        if not any(isinstance(r, Window) and r.buffer is dying.buffer for r in line.reads):
+        reads = [(i, r) for i, r in enumerate(line.reads) if isinstance(r, Window) and r.buffer is dying.buffer]
+        if not reads or any(i not in line.replaces or moved_window(r, dying.move) != wanted for i, r in reads):
             return False
-        if line.name == "copy":
-            return dying.life.last_write < made.life.start and made.life.last_write == made.life.start
-        return dying.life.end == made.life.start and not self._strays(dying, made)
+        ends_here = dying.life.last == made.life.first
+        kept = dying.life.last_write < made.life.first and made.life.last_write == made.life.first
+        return (ends_here or (line.name == "copy" and kept)) and not self._strays(dying, made)
 
     def _overlap(self, a: Member, b: Member) -> bool:
         """Whether two regions of one buffer share elements for some count."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...spec.source import Place
@@ -72,8 +72,8 @@ def clusters(graph: Graph, phase: dict[Node, int]) -> dict[Node, Cluster]:
     return found
 
 
-def _close(found: Sequence[Cluster] | object) -> None:
-    for cluster in found:  # type: ignore[attr-defined]
+def _close(found: Iterable[Cluster]) -> None:
+    for cluster in found:
         cluster.open = False
 
 

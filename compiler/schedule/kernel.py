@@ -51,7 +51,8 @@ class Window(NamedTuple):
 
     def __repr__(self) -> str:
         where = f"+{self.offset}" if self.offset != 0 else ""
-        return f"{self.buffer.name}{where}[{', '.join(f'{n}:{s}' for n, s in zip(self.shape, self.strides, strict=True))}]"
+        axes = (f"{n}:{s}" for n, s in zip(self.shape, self.strides, strict=True))
+        return f"{self.buffer.name}{where}[{', '.join(axes)}]"
 
 
 Operand: TypeAlias = "Window | Number"
@@ -97,7 +98,10 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Repeat:
-    """`body` for each stretch of at most `chunk` of `extent`; windows inside may use the symbols."""
+    """`body` for each stretch of at most `chunk` of `extent`; windows inside may use the symbols.
+
+    Turns that are `independent` touch their own stretch of what they write and nothing else but sums.
+    """
 
     start: str
     length: str
@@ -106,6 +110,7 @@ class Repeat:
     body: tuple[Call | Repeat, ...]
     reverse: bool = False
     phase: int = 2
+    independent: bool = False
 
 
 Item: TypeAlias = "Call | Repeat"

@@ -12,14 +12,27 @@ ALWAYS = (-1, 1 << 60)
 
 
 class Life(NamedTuple):
-    """First and last position at which contents are needed, both included, and the last at which they are written."""
+    """First and last position at which contents are needed, both included, and the last at which they are written.
+
+    `first` and `last` are the same for one turn of the independent blocks through whose turns the contents move on.
+    """
 
     start: int
     end: int
     last_write: int
+    first: int
+    last: int
 
     def meets(self, other: Life) -> bool:
         return self.start <= other.end and other.start <= self.end
+
+    def meets_in_a_turn(self, other: Life) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+def alive(start: int, end: int, last_write: int) -> Life:
+    """A life that is the same in every turn."""
+    return Life(start, end, last_write, start, end)
 
 
 class Access(NamedTuple):
@@ -96,18 +109,21 @@ class Lives:
             return self._named(found)
         last_write = max((a.position for a in found if a.write), default=-1)
         if buffer.home == "input" or self._outlives_phase(found):
-            return [Life(*ALWAYS, last_write)]
-        start, end = self._reach(found)
-        return [Life(start, ALWAYS[1] if result else end, last_write)]
+            return [alive(*ALWAYS, last_write)]
+        start, end = self._reach(found, every=True)
+        first, last = self._reach(found, every=False)
+        if result:
+            end = last = ALWAYS[1]
+        return [Life(start, end, last_write, first, last)]
 
     def _named(self, found: list[Access]) -> list[Life]:
         writes = [a.position for a in found if a.write]
         if not writes:
-            return [Life(*ALWAYS, -1)]
-        _, last_read = self._reach([a for a in found if not a.write] or found[:1])
+            return [alive(*ALWAYS, -1)]
+        _, last_read = self._reach([a for a in found if not a.write] or found[:1], every=True)
         if last_read >= min(writes):
-            return [Life(*ALWAYS, max(writes))]
-        return [Life(ALWAYS[0], last_read, -1), Life(min(writes), ALWAYS[1], max(writes))]
+            return [alive(*ALWAYS, max(writes))]
+        return [alive(ALWAYS[0], last_read, -1), alive(min(writes), ALWAYS[1], max(writes))]
 
     def _outlives_phase(self, found: list[Access]) -> bool:
         if not found:
@@ -117,15 +133,19 @@ class Lives:
     def _phase(self, position: int) -> int:
         return sum(position >= bound for bound in self._bounds)
 
-    def _reach(self, found: list[Access]) -> tuple[int, int]:
-        """First and last position, stretched over the blocks that carry the contents from turn to turn."""
+    def _reach(self, found: list[Access], *, every: bool) -> tuple[int, int]:
+        """First and last position, stretched over the blocks that carry the contents from turn to turn.
+
+        Unless `every`, blocks through whose turns the contents only move on count as a straight line.
+        """
         start, end = found[0].position, found[-1].position
         for access in found:
             for block in access.blocks:
                 low, high = self._spans[id(block)]
                 inside = [a for a in found if low <= a.position <= high]
-                local = len(inside) == len(found) and inside[0].write
-                own = block.independent and all(_follows(a.window, block) for a in inside)
+                moves_on = any(_follows(a.window, block) for a in inside)
+                local = len(inside) == len(found) and inside[0].write and not moves_on
+                own = not every and block.independent and all(_follows(a.window, block) for a in inside)
                 if not local and not own:
                     start, end = min(start, low), max(end, high)
         return start, end

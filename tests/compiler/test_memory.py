@@ -6,29 +6,35 @@ the finished plan must be what it reads in the code before planning, where every
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from axonc.compiler.differentiate import gradient_graph
+from axonc.compiler.emit.library import RULES
 from axonc.compiler.emit.numpy import emit
 from axonc.compiler.ir import dims
 from axonc.compiler.ir.graph import Graph, Input
 from axonc.compiler.ir.types import F32, F64
 from axonc.compiler.memory import ALIGNMENT, NotAffine, lay_out
 from axonc.compiler.passes.sequence import run
-from axonc.compiler.pipeline import GRAPH_PASSES
-from axonc.compiler.schedule.code import Code
+from axonc.compiler.pipeline import GRAPH_PASSES, schedule_passes
+from axonc.compiler.schedule.code import Block, Code, Instruction, Line
 from axonc.compiler.schedule.destination import place_values
 from axonc.compiler.schedule.group import group
 from axonc.compiler.schedule.kernel import Window
-from axonc.runtime.plan import COUNT, Plan, View, extent_at
+from axonc.runtime.machine import stretches
+from axonc.runtime.plan import COUNT, Loop, Plan, Step, View, extent_at
 from hypothesis import HealthCheck, assume, given, settings
 
 from .graphs import graphs
+from .schedule.test_sweep import SMALL, WEIGHTS, network
+from .test_loops import minimal_gated
 
-ROWS = 3
+ROWS = 7
 Tags = list[Any]
+Values = dict[str, int]
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -52,6 +58,17 @@ def test_buffers_are_aligned_and_end_where_the_arena_ends(graph: Graph) -> None:
     assert all(start % ALIGNMENT == 0 and end <= plan.arena for start, end in places)
 
 
+def test_no_two_live_values_share_memory_when_the_batch_is_swept() -> None:
+    graph = gradient_graph(network(), "loss", ["x", *WEIGHTS])
+    assert any(isinstance(line, Block) for line in planned(graph)[0].phases[2])
+    assert_reads_agree(graph)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_two_live_values_of_a_loop_share_memory(reverse: bool) -> None:
+    assert_reads_agree(gradient_graph(minimal_gated(reverse=reverse), "loss", ["h", "x", "u"]))
+
+
 def assert_reads_agree(graph: Graph) -> None:
     code, plan = planned(graph)
     for count in (1, ROWS):
@@ -64,7 +81,7 @@ def assert_reads_agree(graph: Graph) -> None:
 
 
 def planned(graph: Graph) -> tuple[Code, Plan]:
-    code = emit(group(run(graph, GRAPH_PASSES)))
+    code = emit(run(group(run(graph, GRAPH_PASSES)), schedule_passes(SMALL, ROWS)), RULES)
     try:
         return code, lay_out(place_values(code, ROWS), ROWS)
     except NotAffine:
@@ -75,21 +92,33 @@ def planned(graph: Graph) -> tuple[Code, Plan]:
 def reads_of_code(code: Code, count: int) -> Iterator[tuple[str, Tags]]:
     """What each instruction but copies reads, twice over, since the steps run again and again."""
     memory: dict[Any, Any] = {}
+    outside = {COUNT: count}
 
-    def array(window: Window) -> Any:
-        base = memory.setdefault(window.buffer, np.full(size(window.buffer.size, ROWS), -1))
-        strides = [8 * size(s, count) for s in window.strides]
-        shape = [size(n, count) for n in window.shape]
-        return np.ndarray(shape, np.int64, base.data, 8 * size(window.offset, count), strides)
+    def array(window: Window, values: Values) -> Any:
+        base = memory.setdefault(window.buffer, np.full(size(window.buffer.size, {COUNT: ROWS}), -1))
+        strides = [8 * size(s, values) for s in window.strides]
+        shape = [size(n, values) for n in window.shape]
+        return np.ndarray(shape, np.int64, base.data, 8 * size(window.offset, values), strides)
 
     for name, window in code.inputs:
-        write(array(window), hash(name) % 1000 + 1)
+        write(array(window, outside), hash(name) % 1000 + 1)
     for phases in (code.phases, code.phases[2:]):
-        lines = [line for phase in phases for line in phase]
-        for k, line in enumerate(lines):
-            reads = [array(r) for r in line.reads if isinstance(r, Window)]
-            yield from step(line.name, k, reads, [array(w) for w in line.writes], line.tied)
-    yield "results", [array(w).copy() for _, w in code.results]
+        for line, values in unrolled_code([line for phase in phases for line in phase], outside):
+            reads = [array(r, values) for r in line.reads if isinstance(r, Window)]
+            yield from step(line.name, reads, [array(w, values) for w in line.writes])
+    yield "results", [array(w, outside).copy() for _, w in code.results]
+
+
+def unrolled_code(lines: Iterable[Line], values: Values) -> Iterator[tuple[Instruction, Values]]:
+    for line in lines:
+        if isinstance(line, Block):
+            extent = size(line.extent, values)
+            starts = range(0, extent, line.chunk)
+            for start in reversed(starts) if line.reverse else starts:
+                turn = {line.start: start, line.length: min(line.chunk, extent - start)}
+                yield from unrolled_code(line.body, {**values, **turn})
+        else:
+            yield line, values
 
 
 def reads_of_plan(plan: Plan, count: int) -> Iterator[tuple[str, Tags]]:
@@ -97,24 +126,33 @@ def reads_of_plan(plan: Plan, count: int) -> Iterator[tuple[str, Tags]]:
     arena = np.full(plan.arena, -1)
     named = {b.name: np.full(b.size * dims_bytes(b.dtype), -1) for b in plan.buffers if b.home == "named"}
 
-    def array(view: View) -> Any:
+    def array(view: View, values: Values) -> Any:
         buffer = plan.buffers[view.buffer]
         base = named[buffer.name] if buffer.home == "named" else arena[buffer.offset :]
         item = dims_bytes(buffer.dtype)
-        shape = [extent_at(n, {COUNT: count}) for n in view.shape]
-        strides = [8 * item * extent_at(s, {COUNT: count}) for s in view.strides]
+        shape = [extent_at(n, values) for n in view.shape]
+        strides = [8 * item * extent_at(s, values) for s in view.strides]
         if 0 in shape:
             return Bytes(np.empty((*shape, item), np.int64))
-        start = 8 * item * extent_at(view.offset, {COUNT: count})
+        start = 8 * item * extent_at(view.offset, values)
         return Bytes(np.ndarray((*shape, item), np.int64, base.data, start, (*strides, 8)))
 
     for port in plan.inputs:
-        write(array(port.view), hash(port.name) % 1000 + 1)
+        write(array(port.view, {COUNT: count}), hash(port.name) % 1000 + 1)
     for phases in ((plan.sizes, plan.prepare, plan.steps), (plan.steps,)):
-        for k, line in enumerate(s for phase in phases for s in phase):
-            reads = [array(r) for r in line.reads if isinstance(r, View)]
-            yield from step(line.instruction, k, reads, [array(w) for w in line.writes], False)
-    yield "results", [array(p.view).copy() for p in plan.results]
+        for line, values in unrolled_plan([s for phase in phases for s in phase], {COUNT: count}):
+            reads = [array(r, values) for r in line.reads if isinstance(r, View)]
+            yield from step(line.instruction, reads, [array(w, values) for w in line.writes])
+    yield "results", [array(p.view, {COUNT: count}).copy() for p in plan.results]
+
+
+def unrolled_plan(lines: Iterable[Step | Loop], values: Values) -> Iterator[tuple[Step, Values]]:
+    for line in lines:
+        if isinstance(line, Loop):
+            for start, length in stretches(line, values):
+                yield from unrolled_plan(line.body, {**values, line.start: start, line.length: length})
+        else:
+            yield line, values
 
 
 class Bytes:
@@ -133,7 +171,7 @@ class Bytes:
         self.tags[...] = np.asarray(value)[..., None]
 
 
-def step(name: str, k: int, reads: list[Any], writes: list[Any], tied: bool) -> Iterator[tuple[str, Tags]]:
+def step(name: str, reads: list[Any], writes: list[Any]) -> Iterator[tuple[str, Tags]]:
     seen = [r.copy() for r in reads]
     if name == "copy" and reads:
         writes[0][...] = np.broadcast_to(seen[0], writes[0].shape)
@@ -153,8 +191,8 @@ def write(array: Any, key: int) -> None:
     array[...] = np.arange(array.size).reshape(array.shape) + key * 4096
 
 
-def size(value: dims.Size, count: int) -> int:
-    found = dims.substitute(value, {"N": count})
+def size(value: dims.Size, values: Values) -> int:
+    found = dims.substitute(value, values)
     assert isinstance(found, int)
     return found
 

@@ -1,0 +1,263 @@
+"""Schedule to schedule in which runs of convolutions and what surrounds them go over the batch a few samples at a time.
+
+What one call leaves in the cache the next one finds there, and what only the run needs is as small as its stretch of
+the batch. Legal by the axes of each operation: every value of the run has the batch as its outermost axis, or is a
+sum over it, which is added up from turn to turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ...spec.source import Place
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.graph import DATA, Builder, Literal
+from ..ir.scalar import Expressions
+from ..ir.types import Tensor
+from ..ops.convolution import Convolution
+from ..ops.elementwise import Add
+from ..ops.layout import Expand
+from ..ops.pool import Pool
+from ..ops.scan import Scan
+from .cost import sample_bytes, shared_bytes
+from .kernel import Buffer, Call, Item, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, fresh
+
+N = dims.name("N")
+SHARE = 4  # what every turn reads again, weights and sums, may fill this part of the cache
+
+
+class Batched(NamedTuple):
+    """Where the batch stands in each window of a call; `sums` are the writes that add up over it."""
+
+    reads: tuple[int | None, ...]
+    writes: tuple[int | None, ...]
+
+    @property
+    def sums(self) -> tuple[int, ...]:
+        return tuple(i for i, axis in enumerate(self.writes) if axis is None)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The pass for caches of `cache` bytes and at most `rows` samples."""
+
+    cache: int
+    rows: int
+
+    def __call__(self, schedule: Schedule) -> Schedule:
+        uses = _uses(schedule)
+        items: list[Item] = []
+        for before, run in self._runs(schedule.items):
+            items += before
+            if run and self._pays(run):
+                items += _swept(run, self._chunk(run), uses, f"n{len(items)}")
+            else:
+                items += [call for call, _ in run]
+        return schedule.with_items(tuple(items))
+
+    def _pays(self, run: list[tuple[Call, Batched]]) -> bool:
+        slides = any(_slides(call) for call, _ in run)
+        return slides and self.rows * max(sample_bytes(c, N) for c, _ in run) > self.cache
+
+    def _chunk(self, run: list[tuple[Call, Batched]]) -> int:
+        """As many samples as the call that needs most of the cache leaves room for."""
+        return max(1, min(self.rows, self.cache // max(sample_bytes(c, N) for c, _ in run)))
+
+    def _runs(self, items: tuple[Item, ...]) -> Iterator[tuple[list[Item], list[tuple[Call, Batched]]]]:
+        """What stands before each run, and the run. Calls that depend on nothing in a run move before it."""
+        before: list[Item] = []
+        run: list[tuple[Call, Batched]] = []
+        written: set[Buffer] = set()
+        sums: set[Buffer] = set()
+        for item in items:
+            read = _read(item)
+            if run and isinstance(item, Call) and not read & written and not _is_batched(item):
+                before.append(item)
+                continue
+            batched = self._batched(item)
+            if batched is not None and not read & sums and isinstance(item, Call):
+                run.append((item, batched))
+                written |= {w.buffer for w in item.writes}
+                sums |= {item.writes[i].buffer for i in batched.sums}
+                continue
+            yield before, run
+            before, run, written, sums = [item], [], set(), set()
+        yield before, run
+
+    def _batched(self, item: Item) -> Batched | None:
+        """Where the batch stands in a call that may go sample by sample and does not read much more than samples."""
+        if not isinstance(item, Call) or item.phase != 2 or shared_bytes(item, N) > self.cache // SHARE:
+            return None
+        return _batched(item)
+
+
+def _read(item: Item) -> set[Buffer]:
+    return {w.buffer for w in item.reads if isinstance(w, Window)} if isinstance(item, Call) else set()
+
+
+def _slides(call: Call) -> bool:
+    form = call.kernel.form
+    return isinstance(form, Library) and isinstance(form.op, Convolution | Pool)
+
+
+def _uses(schedule: Schedule) -> dict[Buffer, set[int]]:
+    """The calls that touch each buffer, by identity; ports count as one more."""
+    found: dict[Buffer, set[int]] = {}
+    for call in schedule.calls():
+        for window in (*call.writes, *call.reads):
+            if isinstance(window, Window):
+                found.setdefault(window.buffer, set()).add(id(call))
+    for _, window in (*schedule.inputs, *schedule.results):
+        found.setdefault(window.buffer, set()).add(0)
+    for _, target, value in schedule.updates:
+        for window in (target, value):
+            found.setdefault(window.buffer, set()).add(0)
+    return found
+
+
+def _is_batched(call: Call) -> bool:
+    return any(isinstance(w, Window) and _axis(w) is not None for w in (*call.reads, *call.writes))
+
+
+def _axis(window: Window) -> int | None:
+    """The axis that grows with the batch."""
+    return next((i for i, n in enumerate(window.shape) if "N" in dims.names(n)), None)
+
+
+def _batched(call: Call) -> Batched | None:
+    """Where the batch stands in a call that may go sample by sample, else None."""
+    form = call.kernel.form
+    if isinstance(form, Nest):
+        found = _nest(call, form)
+    elif isinstance(form.op, Scan | Literal):
+        return None
+    else:
+        found = _library(call, form)
+    if found is None or not all(_outermost(w, axis) for w, axis in zip(call.writes, found.writes, strict=True)):
+        return None
+    windows = [w for w in call.reads if isinstance(w, Window)]
+    return found if all("N" not in dims.names(w.offset) for w in (*windows, *call.writes)) else None
+
+
+def _outermost(window: Window, axis: int | None) -> bool:
+    """Whether each sample is one stretch of the buffer, one after the other."""
+    if axis is None:
+        return True
+    per_sample = dims.floor_divide(window.shape[axis], N) * window.strides[axis]
+    return bool(per_sample * N == window.buffer.size)
+
+
+def _nest(call: Call, nest: Nest) -> Batched | None:
+    axes = [i for i, n in enumerate(nest.shape) if "N" in dims.names(n)]
+    if len(axes) != 1:
+        return None
+    back = axes[0] - len(nest.shape)
+    reads = []
+    for read in call.reads:
+        at = len(read.shape) + back if isinstance(read, Window) else -1
+        reads.append(at if isinstance(read, Window) and at >= 0 and "N" in dims.names(read.shape[at]) else None)
+    return Batched(tuple(reads), (axes[0],) * len(call.writes))
+
+
+def _library(call: Call, form: Library) -> Batched | None:
+    """The axes whose name all operands share must be needed point by point, and stand in the results or be added."""
+    reads = [r for r in call.reads if isinstance(r, Window)]
+    axes = form.op.axes(*(r.type for r in reads))
+    names = set()
+    found: list[int | None] = []
+    for read, operand in zip(reads, axes.inputs, strict=True):
+        at = _axis(read)
+        found.append(at)
+        if at is not None:
+            if operand[at].need != "point":
+                return None
+            names.add(operand[at].name)
+    if len(names) != 1:
+        return None
+    (name,) = names
+    writes: list[int | None] = []
+    for window, output in zip(call.writes, axes.outputs, strict=True):
+        at = output.index(name) if name in output else None
+        if at != _axis(window) or (at is None and name not in axes.added):
+            return None
+        writes.append(at)
+    return Batched(tuple(found), tuple(writes))
+
+
+def _swept(run: list[tuple[Call, Batched]], chunk: int, uses: dict[Buffer, set[int]], start: str) -> Iterator[Item]:
+    """Zeros for the sums, and the run over stretches of the batch."""
+    turn = Turn(start, chunk, {id(call) for call, _ in run}, uses)
+    body: list[Item] = []
+    for call, batched in run:
+        made = turn.call(call, batched)
+        for i in batched.sums:
+            yield _zero(call.writes[i], call.place)
+            part = fresh(call.writes[i].buffer.name, call.writes[i].type)
+            made = replace(made, writes=(*made.writes[:i], part, *made.writes[i + 1 :]))
+            body += [made, _added(call.writes[i], part, call.place)]
+        if not batched.sums:
+            body.append(made)
+    yield Repeat(start, turn.length, N, chunk, tuple(body), independent=True)
+
+
+class Turn:
+    """Makes the calls of one turn: windows of the stretch that begins at `start`."""
+
+    def __init__(self, start: str, chunk: int, run: set[int], uses: dict[Buffer, set[int]]) -> None:
+        self.start, self.length, self.chunk = start, f"{start}.length", chunk
+        self.run, self.uses = run, uses
+        self.local: dict[Buffer, Buffer] = {}
+
+    def call(self, call: Call, batched: Batched) -> Call:
+        reads = tuple(self.operand(r, axis) for r, axis in zip(call.reads, batched.reads, strict=True))
+        writes = tuple(self.window(w, axis) for w, axis in zip(call.writes, batched.writes, strict=True))
+        return replace(call, kernel=self.kernel(call.kernel), reads=reads, writes=writes)
+
+    def kernel(self, kernel: Kernel) -> Kernel:
+        """The same kernel for as many samples as the stretch has."""
+        form = kernel.form
+        if isinstance(form, Nest):
+            return kernel._replace(form=form._replace(shape=tuple(map(self.size, form.shape))))
+        return kernel._replace(form=Library(form.op.map(sizes=self.size)))
+
+    def size(self, size: Size) -> Size:
+        return dims.substitute(size, {"N": dims.name(self.length)})
+
+    def operand(self, operand: Window | Number, axis: int | None) -> Operand:
+        return self.window(operand, axis) if isinstance(operand, Window) else operand
+
+    def window(self, window: Window, axis: int | None) -> Window:
+        if axis is None:
+            return window
+        shape, strides = tuple(map(self.size, window.shape)), tuple(map(self.size, window.strides))
+        each = dims.floor_divide(window.shape[axis], N) * window.strides[axis]
+        if self.is_local(window.buffer):
+            return Window(self.shrunk(window.buffer), window.offset, shape, strides)
+        return Window(window.buffer, window.offset + dims.name(self.start) * each, shape, window.strides)
+
+    def is_local(self, buffer: Buffer) -> bool:
+        return buffer.home == "arena" and self.uses[buffer] <= self.run
+
+    def shrunk(self, buffer: Buffer) -> Buffer:
+        if buffer not in self.local:
+            size = dims.substitute(buffer.size, {"N": self.chunk})
+            self.local[buffer] = Buffer(buffer.name, buffer.dtype, size)
+        return self.local[buffer]
+
+
+def _zero(window: Window, place: Place) -> Call:
+    b = Builder(place)
+    zero = Literal(0.0 if window.dtype.is_float else 0, window.dtype)
+    meaning = b.graph({"y0": b.add(Expand(window.shape), b.add(zero))})
+    return Call(Kernel(meaning, Library(zero)), (window,), (), place, "0")
+
+
+def _added(total: Window, part: Window, place: Place) -> Call:
+    b, e = Builder(place), Expressions()
+    inputs = [b.input(f"x{i}", DATA, Tensor(total.dtype, total.shape)) for i in range(2)]
+    loads = [e.load(i, total.dtype) for i in range(2)]
+    kernel = Kernel(b.graph({"y0": b.add(Add(), *inputs)}), Nest(total.shape, (e.apply("add", *loads),)))
+    return Call(kernel, (total,), (total, part), place, "+=")
