@@ -7,7 +7,9 @@ in double precision and rounded where it is stored. What has no value is nan or 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,12 +69,12 @@ def _choose(condition: bool, yes: float, no: float) -> float:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
     "div": _divide,
     "pow": _power,
-    "neg": lambda a: -a,
+    "neg": operator.neg,
     "square": lambda a: a * a,
     "reciprocal": lambda a: _divide(1.0, a),
     "sqrt": _square_root,
@@ -83,12 +85,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
     "max": _greater,
     "min": _lesser,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
     "where": _choose,
     "cast": float,
 }
@@ -97,16 +99,23 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 def bind(writes: Sequence[Any], reads: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[Callable[[], None], ...]:
     """One call that runs the attribute `program`: entries are (word, registers...); `results` are registers."""
     constants: list[float] = list(attributes["constants"])
-    readers = [r.item if isinstance(r, np.ndarray) else (lambda value=r: value) for r in reads]
-    program = [(FUNCTIONS[word], registers) for word, *registers in attributes["program"]]
+    readers = [r.item if isinstance(r, np.ndarray) else partial(float, r) for r in reads]
+    program = [
+        (FUNCTIONS[word], *registers, *(None,) * (3 - len(registers))) for word, *registers in attributes["program"]
+    ]
     results = list(zip(writes, attributes["results"], strict=True))
 
     def run() -> None:
         values = constants.copy()
         for read in readers:
             values.append(read())
-        for function, registers in program:
-            values.append(function(*[values[i] for i in registers]))
+        for function, a, b, c in program:
+            if b is None:
+                values.append(function(values[a]))
+            elif c is None:
+                values.append(function(values[a], values[b]))
+            else:
+                values.append(function(values[a], values[b], values[c]))
         for target, register in results:
             target[()] = values[register]
 
