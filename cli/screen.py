@@ -70,7 +70,9 @@ def quantity(number: float, unit: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them: `0.42 s`, `3:05`, `1:02:03`."""
+    """Seconds as people read them: `12 ms`, `4.21 s`, `3:05`, `1:02:03`."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

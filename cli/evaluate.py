@@ -1,0 +1,88 @@
+"""`axonc evaluate`: the model of a run and its data -> losses and metrics of one part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import examples, machine_option
+
+if TYPE_CHECKING:
+    from ..program import Program
+
+
+@click.command(
+    epilog=examples(
+        "axonc evaluate runs/digits-1",
+        "axonc evaluate runs/digits-1 --part validation --json",
+        "axonc evaluate runs/digits-1 --data ~/moved",
+    )
+)
+@click.argument("run")
+@click.option("--part", type=click.Choice(("train", "validation", "test")), help="Default: test, if there is one.")
+@click.option("--data", type=click.Path(), help="The folder that the data file is in now, if it was moved.")
+@machine_option
+def command(run: str, part: str | None, data: str | None, machine: bool) -> None:
+    """Measure the best model of RUN, the folder of a training, on one part of its data.
+
+    The losses and metrics are those of the spec, over the whole part; the parts are divided as in training.
+    """
+    from ..runtime.metrics import Totals
+    from ..training import dataset
+    from .failure import finite, print_json
+
+    program = _program(Path(run), Path(data) if data else None)
+    found = dataset(program)
+    chosen = part or next(name for name in ("test", "validation", "train") if name in found.parts)
+    if chosen not in found.parts:
+        raise click.UsageError(f"the data have no part {chosen!r}; they have {', '.join(found.parts)}")
+    totals = Totals()
+    for batch in found.batches(chosen):
+        totals.add(program.evaluate_batch(batch))
+    values = totals.finish()
+    count = found.parts[chosen].count
+    name = program.specification.name
+    if machine:
+        print_json(finite({"ok": True, "name": name, "part": chosen, "samples": count, "metrics": values}))
+        return
+    _show(name, chosen, count, values)
+
+
+def _show(name: str, part: str, count: int, values: dict[str, float]) -> None:
+    from ..spec.render import escape
+    from .screen import table
+
+    click.echo(escape(f"{name}: {count:,} samples of the {part} part"))
+    for line in table(("", ""), [(metric, f"{value:.6g}") for metric, value in values.items()])[1:]:
+        click.echo(line)
+
+
+def _program(run: Path, data: Path | None) -> Program:
+    """The program of a run with its best weights."""
+    from ..program import Program
+    from ..runtime import archive
+    from ..runtime.errors import FileError
+    from ..runtime.run import FACTS, SPEC
+    from ..specification import check
+    from .saved import preparation, weights_file
+
+    if not (run / SPEC).exists() or not (run / FACTS).exists():
+        raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
+    weights = weights_file(run)
+    facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
+    folder = data or _home(facts, preparation(weights).recipe.source)
+    specification = check(run / SPEC, folder=folder)
+    if specification.problem is not None:
+        raise specification.problem
+    program = Program(specification, seed=facts["seed"])
+    program.restore(archive.read(weights)[0])
+    return program
+
+
+def _home(facts: dict[str, Any], source: str) -> Path:
+    """The folder of the spec that was trained: where its data file lies, less the path that the spec gives it."""
+    file = Path(facts["data"]["file"])
+    return file.parents[len(Path(source).parts) - 1]

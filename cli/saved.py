@@ -1,0 +1,47 @@
+"""A run's folder or a model file -> what was saved there: the model, how its data are prepared, the spec."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..runtime import archive
+from ..runtime.data.recipe import Recipe, from_json
+from ..runtime.errors import FileError
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the data of a model are prepared: the recipe, and what was learned from the training part."""
+
+    recipe: Recipe
+    learned: dict[str, Any]
+
+
+def weights_file(path: Path) -> Path:
+    """The weights of a run: the best, or the last where no epoch was judged; a file is itself."""
+    if not path.exists():
+        raise FileError("no-such-file", "does not exist", "give the folder of a run, or a model file", path=path)
+    if not path.is_dir():
+        return path
+    found = next((path / name for name in (BEST, LAST) if (path / name).exists()), None)
+    if found is None:
+        raise FileError("no-model", "holds no weights of a run", "`axonc train` makes such folders", path=path)
+    return found
+
+
+def preparation(weights: Path) -> Preparation:
+    """How the model in a file wants its data. Raises FileError where it does not say."""
+    texts = archive.read(weights)[1]
+    if "data" not in texts:
+        problem = "says nothing of data, since the model was not trained on a `data` section"
+        raise FileError("no-data", problem, "call it from Python with arrays", path=weights)
+    try:
+        found = json.loads(texts["data"])
+        return Preparation(from_json(found["recipe"]), found["learned"])
+    except (ValueError, KeyError, TypeError) as fault:
+        raise FileError("bad-model", f"is damaged: {fault}", path=weights) from None
