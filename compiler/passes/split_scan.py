@@ -17,7 +17,8 @@ from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Item, Node
 from ..ir.rewrite import rewrite
 from ..ops.elementwise import Add, Sub
-from ..ops.scan import Scan, is_product, time_axis
+from ..ops.layout import Expand
+from ..ops.scan import Scan, is_product, over_time, time_axis
 from ..ops.scan_gradient import ancestors
 from .accumulate import Total, total_of
 from .lift import Operands, can_lift, lift
@@ -88,7 +89,8 @@ class Plan:
         whole = len(self.stepped) == op.carries and len(self.read | set(range(op.carries))) == len(self.ends)
         idle = [n for n in op.body.inputs[op.carries :] if n not in self.live]
         counting = len(self.slices) == 1 and idle == [self.slices[0]]  # the only one says how many steps there are
-        moved = self.early or self.late or any(map(self.is_hoisted, op.body.nodes))
+        stacked = {self.ends[i] for i in self.read if i >= op.carries}
+        moved = self.early or self.late or stacked - set(self.crossing) or any(map(self.is_hoisted, op.body.nodes))
         return bool(moved or not whole or (idle and not counting))
 
     def is_hoisted(self, node: Node) -> bool:
@@ -188,15 +190,8 @@ class Plan:
         wanted = {self.ends[i] for i in self.read if i >= self.op.carries}
         wanted |= {n for node in self.late for n in node.inputs}
         wanted |= {n for _, total in self.totals.values() for n in total.operands}
-        ends = {self.ends[i] for i in self.read if i >= self.op.carries}
-        return [n for n in self.op.body.nodes if n in wanted and self._needs_stack(n, n in ends)]
-
-    def _needs_stack(self, node: Node, is_end: bool) -> bool:
-        """Whether a value that is wanted outside is made in the loop. What is the same at each step is stacked there
-        only if it is a result."""
-        if node in self.late or node in self.early or node in self.slices:
-            return False
-        return is_end or self.kind[node] >= Kind.SLICES
+        outside = self.late | self.early | set(self.slices)
+        return [n for n in self.op.body.nodes if n in wanted - outside and self.kind[n] >= Kind.SLICES]
 
 
 class Outside:
@@ -225,8 +220,16 @@ class Outside:
             found[i] = self.b.add(Sub() if subtracts else Add(), first, total.build(self.b, self.value))
         for i in plan.read:
             if i not in found:
-                found[i] = self.value(plan.ends[i])
+                found[i] = self._stack(plan.ends[i])
         return found
+
+    def _stack(self, node: Node) -> Node:
+        """A node at all steps, also if it is the same at each."""
+        value = self.value(node)
+        if self.plan.kind[node] >= Kind.SLICES:
+            return value
+        every = Operands([value], [False], self.steps).aligned(self.b, 0, len(node.shape))
+        return self.b.add(Expand(over_time(node.tensor, self.steps).shape), every)
 
     def value(self, node: Node) -> Node:
         """A node of the body: for all steps, or as it is where it is the same at each."""
