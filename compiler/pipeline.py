@@ -17,6 +17,8 @@ from .passes.expand import expand_composites
 from .passes.fold import fold
 from .passes.sequence import run
 from .passes.simplify import simplify
+from .passes.split_scan import split_scan
+from .passes.stops import drop_stops
 from .passes.unused import drop_unused
 from .schedule.destination import place_values
 from .schedule.group import group
@@ -35,10 +37,13 @@ class Target:
 
 
 GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    drop_stops,
     expand_composites,
     merge_duplicates,
     simplify,
     fold,
+    split_scan,
+    simplify,
     merge_duplicates,
     drop_unused,
 )
