@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
 from .compiler.trace.tracer import Variable
 from .runtime.errors import InputError
-from .runtime.machine import Machine
+from .runtime.machine import Binding, Machine
 from .runtime.metrics import Accumulation, Collected, Mean
 from .runtime.model import check_array
 from .specification import Specification, check
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .runtime.trainer import History, Observer
 
 Arrays = Mapping[str, np.ndarray]
+ROUTES = 32  # shapes of batches that are remembered
 
 
 def compile(  # noqa: A001 - the public name is the verb of the field
@@ -58,6 +59,17 @@ class _Ready:
     controls: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Route:
+    """A training step on batches of certain shapes: where data and controls are put, and where results lie."""
+
+    machine: Machine
+    binding: Binding
+    data: tuple[tuple[str, np.ndarray], ...]
+    controls: tuple[tuple[np.ndarray, Callable[[], Any]], ...]
+    results: tuple[tuple[str, np.ndarray], ...]
+
+
 class Program:
     """A compiled spec with its weights.
 
@@ -71,6 +83,7 @@ class Program:
         self.batch = specification.recipe.batch if specification.recipe else 32
         self._memory: dict[str, np.ndarray] = {}
         self._ready: dict[tuple[Any, ...], _Ready] = {}
+        self._routes: dict[tuple[Any, ...], _Route] = {}
         self._steps = 0
         self._epoch = 1
         self.seen_sizes = dict(specification.sizes)
@@ -139,11 +152,15 @@ class Program:
 
     def train_step(self, batch: Arrays) -> dict[str, float]:
         """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
-        ready = self._train_machine(batch)
+        key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
+        route = self._routes.get(key) or self._route(key, batch)
         self._steps += 1
-        first = next(iter(batch.values()))
-        binding = self._feed(ready, batch, 0, len(first))
-        return {n: float(a) for n, a in binding.items()}
+        for name, place in route.data:
+            np.copyto(place, batch[name])
+        for place, read in route.controls:
+            place[...] = read()
+        route.machine.execute(route.binding)
+        return {name: result.item() for name, result in route.results}
 
     def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:
         """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
@@ -208,15 +225,23 @@ class Program:
         self._ready[key] = ready
         return ready
 
-    def _train_machine(self, batch: Arrays) -> _Ready:
-        key = ("train", *(a.shape for a in batch.values()))
-        ready = self._ready.get(key)
-        if ready is None:
-            arrays = {n: np.asarray(a) for n, a in batch.items()}
-            graph = self.specification.phases.train
-            count = self._count(graph, arrays)
-            ready = self._ready[key] = self._machine("train", graph, arrays, max(count, self.batch))
-        return ready
+    def _route(self, key: tuple[Any, ...], batch: Arrays) -> _Route:
+        """What a training step on batches of these shapes does, found once."""
+        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        graph = self.specification.phases.train
+        count = self._count(graph, arrays)
+        ready = self._machine("train", graph, arrays, max(count, self.batch))
+        binding = ready.machine.binding(count)
+        if len(self._routes) >= ROUTES:
+            self._routes.clear()
+        route = self._routes[key] = _Route(
+            ready.machine,
+            binding,
+            tuple((n, binding.inputs[n]) for n in ready.data),
+            tuple((binding.inputs[n], self._controls[n]) for n in ready.controls),
+            tuple(binding.results.items()),
+        )
+        return route
 
     def _run(self, ready: _Ready, arrays: Arrays, start: int, count: int) -> dict[str, np.ndarray]:
         return {n: a.copy() for n, a in self._feed(ready, arrays, start, count).items()}
@@ -227,15 +252,14 @@ class Program:
         for name in ready.data:
             np.copyto(binding.inputs[name], arrays[name][start : start + count])
         for name in ready.controls:
-            binding.inputs[name][...] = self._control(name)
+            binding.inputs[name][...] = self._controls[name]()
         return ready.machine.step(count).results
 
-    def _control(self, name: str) -> Any:
-        return {
-            "key": (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF),
-            "step": self._steps,
-            "epoch": self._epoch,
-        }[name]
+    @cached_property
+    def _controls(self) -> Mapping[str, Callable[[], Any]]:
+        """Where the values of control inputs come from."""
+        key = (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF)
+        return {"key": lambda: key, "step": lambda: self._steps, "epoch": lambda: self._epoch}
 
     # Training
 

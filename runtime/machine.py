@@ -68,10 +68,14 @@ class Machine:
 
     def step(self, count: int | None = None) -> Binding:
         """Runs on what lies in the input arrays; the results lie in those of the binding until the next run."""
+        binding = self.binding(count)
+        self.execute(binding)
+        return binding
+
+    def execute(self, binding: Binding) -> None:
+        """Runs one of this machine's bindings on what lies in its input arrays."""
         with self._lock:
-            binding = self.binding(count)
             self._run(binding)
-            return binding
 
     def measure(self, count: int | None = None, repeats: int = 5) -> list[tuple[Step, float]]:
         """The steps of a run with the least seconds that each took, loops unrolled."""
@@ -130,7 +134,9 @@ class Machine:
         for _, calls in self._bound(items, values):
             yield from calls
 
-    def _bound(self, items: tuple[Step | Loop, ...], values: Mapping[str, int]) -> Iterator[tuple[Step, tuple[Call, ...]]]:
+    def _bound(
+        self, items: tuple[Step | Loop, ...], values: Mapping[str, int]
+    ) -> Iterator[tuple[Step, tuple[Call, ...]]]:
         """Each step with its calls, as often as the loops around it go."""
         for item in items:
             if isinstance(item, Loop):

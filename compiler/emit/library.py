@@ -115,16 +115,30 @@ def total(e: Emitter, op: reductions.Sum, writes: Windows, reads: Windows) -> No
         total(e, reductions.Sum(op.over), (wide,), (e.copied(x, F32),))
         e.add("copy", (bare,), (wide,))
         return
-    if x.dtype.is_float and len(along) < len(x.shape) and _with_ones(e, bare, x, along):
+    whole = len(along) == len(x.shape)
+    if x.dtype.is_float and (not whole or _is_short(x.type.size)) and _with_ones(e, bare, x, along):
         return
     reduce("reduce_sum")(e, op, writes, reads)
+
+
+SHORT = 1 << 16  # elements; beyond it the ones would take memory, and a product is less exact than a sum by halves
+
+
+def _is_short(size: Size) -> bool:
+    """Whether a vector of ones is small change: a bounded number, or a few for each sample."""
+    if isinstance(size, int):
+        return size <= SHORT
+    return all(abs(factor) <= 16 for _, factor in size.terms)
 
 
 def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bool:
     rank, count = len(x.shape), len(along)
     if not layout.is_contiguous(x) or not layout.is_contiguous(out):
         return False
-    if along == tuple(range(count)):
+    if rank == count:
+        matrix = layout.reshape(x, (x.type.size,))
+        ones_first = True
+    elif along == tuple(range(count)):
         matrix = layout.reshape(x, (dims.product(x.shape[:count]), dims.product(x.shape[count:])))
         ones_first = True
     elif along == tuple(range(rank - count, rank)):
@@ -133,7 +147,7 @@ def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bo
     else:
         return False
     assert matrix is not None
-    flat = layout.reshape(out, (out.type.size,))
+    flat = layout.reshape(out, () if rank == count else (out.type.size,))
     assert flat is not None
     ones = e.filled(1.0, x.dtype, matrix.shape[0 if ones_first else 1])
     e.add("matmul", (flat,), (ones, matrix) if ones_first else (matrix, ones))
