@@ -14,10 +14,10 @@ from .options import examples
 @click.argument("target", metavar="[TO]", required=False)
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 def command(source: str, target: str | None, force: bool) -> None:
-    """Write the spec FROM in the other notation, or in the one that the suffix of TO names.
+    """Write a spec in the other notation.
 
-    The suffix is .axon for the language's own notation, .yaml or .yml for YAML. Without TO the text goes to standard
-    output. Comments are kept, and nothing but the text is needed: no data, no included file.
+    TO gets the notation that its suffix names: .axon for the language's own, .yaml or .yml for YAML. Without TO the
+    text goes to standard output. Comments are kept, and nothing but the text is needed: no data, no included file.
     """
     from ..spec.load import guess_notation, open_source
     from ..spec.write import convert

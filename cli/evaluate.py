@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 @click.option("--data", type=click.Path(), help="The folder that the data file is in now, if it was moved.")
 @machine_option
 def command(run: str, part: str | None, data: str | None, machine: bool) -> None:
-    """Measure the best model of RUN, the folder of a training, on one part of its data.
+    """Measure the best model of a run on one part of its data.
 
-    The losses and metrics are those of the spec, over the whole part; the parts are divided as in training.
+    RUN is the folder of a training. The losses and metrics are those of the spec, over the whole part; the parts are
+    divided as in training.
     """
     from ..runtime.metrics import Totals
     from ..training import dataset

@@ -13,9 +13,10 @@ from .options import examples
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; exit with 1 if a file would change.")
 def command(files: tuple[str, ...], only_check: bool) -> int:
-    """Rewrite specs in canonical form, each in its own notation, comments kept.
+    """Rewrite specs in canonical form.
 
-    Formatting what is formatted changes nothing. A file with mistakes is left as it is, and they are reported.
+    Each stays in its own notation and keeps its comments. Formatting what is formatted changes nothing. A file with
+    mistakes is left as it is, and they are reported.
     """
     from ..spec.source import CompileError
     from .failure import SPEC, WELL, show

@@ -27,7 +27,7 @@ FREE = 3  # the number of a dimension that neither data nor the command line giv
 @size_option
 @machine_option
 def command(spec: str, samples: int, seed: int, overrides: dict[str, str], sizes: dict[str, int], machine: bool) -> int:
-    """Compare the gradients of a spec with finite differences of its loss.
+    """Compare gradients with finite differences of the loss.
 
     For each weight that is trained, the derivative of the loss along a random direction is taken twice: from the
     graph of gradients, and from the loss a little to both sides. Everything is computed in f64 by the definition of

@@ -9,9 +9,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..compiler.explain import Explanation, Group, Step
-from ..spec.render import escape
+from ..spec.render import escape, width_of
 from .plan_facts import KINDS, heading, totals
-from .screen import cut, padded, painted, quantity, table, width_of
+from .screen import cut, padded, painted, quantity, table
 
 if TYPE_CHECKING:
     from ..specification import Specification

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @click.option("--input", "source", required=True, metavar="FILE", help="New data: csv, tsv, npz or txt.")
 @click.option("--output", "target", required=True, metavar="FILE", help="Where predictions go: csv, tsv or npz.")
 def command(run: str, source: str, target: str) -> None:
-    """Predict with the model of RUN, the folder of a training or a model file.
+    """Predict with a trained model.
 
-    The new data have the columns that the model was trained on, in any order; targets may be missing. They are
-    prepared as in training. An output that is called like a target, or like its column, is written as it stands in
-    data: names of classes, numbers in their own units.
+    RUN is the folder of a training, or a model file. The new data have the columns that the model was trained on, in
+    any order; targets may be missing. They are prepared as in training. An output that is called like a target, or
+    like its column, is written as it stands in data: names of classes, numbers in their own units.
     """
     from ..runtime.data.inputs import read_inputs, write_outputs
     from ..runtime.model import load

@@ -77,6 +77,13 @@ class Bar(Lines):
             self._start()
         self._progress.update(self._task, completed=step, epoch=epoch, loss=losses["loss"])
 
+    def write(self, line: str) -> None:
+        """A line of the table, above the bar where both are on one terminal."""
+        if self._progress is not None and is_terminal(sys.stdout):
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            super().write(line)
+
     def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -88,7 +95,7 @@ class Bar(Lines):
             TextColumn("loss {task.fields[loss]:.4g}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            redirect_stdout=is_terminal(sys.stdout),
+            redirect_stdout=False,
             transient=True,
         )
         self._task = self._progress.add_task("", total=_steps(self.program), epoch=1, loss=float("nan"))

@@ -121,9 +121,7 @@ class _Reading:
             if step.kind in ("backward", "update"):
                 for source in step.reads:
                     readers.setdefault(source, []).append(step.number)
-        return tuple(
-            replace(s, kept_for=tuple(readers.get(s.number, ()))) if s.kind == "forward" else s for s in made
-        )
+        return tuple(replace(s, kept_for=tuple(readers.get(s.number, ()))) if s.kind == "forward" else s for s in made)
 
     def _needed_forward(self) -> set[int]:
         """The calls that losses and the next states depend on."""
@@ -146,7 +144,9 @@ class _Reading:
         turns = 1
         for loop in loops:
             turns *= -(-self._number(loop.extent) // loop.chunk)
-        reads = {self.producers[r.buffer] + 1 for r in call.reads if isinstance(r, Window) and r.buffer in self.producers}
+        reads = {
+            self.producers[r.buffer] + 1 for r in call.reads if isinstance(r, Window) and r.buffer in self.producers
+        }
         moved = sum(_bytes(w) for w in (*call.writes, *(r for r in call.reads if isinstance(r, Window))))
         flops = sum((n.op.flops(*(x.tensor for x in n.inputs)) for n in call.kernel.meaning.nodes if n.inputs), 0)
         return Step(
@@ -159,7 +159,7 @@ class _Reading:
             self._number(flops) * turns,
             self._number(moved) * turns,
             call.place,
-            tuple(f"{r.start} in {'reversed ' if r.reverse else ''}{r.extent}" for r in loops),
+            tuple(map(_loop, loops)),
             turns,
             (repr(call.kernel.form), *(str(w.type) for w in call.writes)),
         )
@@ -252,6 +252,11 @@ class _Names:
                     for piece, read in zip(r.pieces, reads, strict=True):
                         if read.type.size == dims.product(piece.shape):
                             yield read.buffer, f"∂{piece.name}"
+
+
+def _loop(repeat: Repeat) -> str:
+    """`t in 0..T`, or `t in T..0`."""
+    return f"{repeat.start} in {repeat.extent}..0" if repeat.reverse else f"{repeat.start} in 0..{repeat.extent}"
 
 
 def _with_loops(items: Sequence[Item], loops: tuple[Repeat, ...]) -> Iterator[tuple[Call, tuple[Repeat, ...]]]:
