@@ -1,9 +1,16 @@
 """What all tests share: golden files, and the option that writes them anew."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared, so no single example has a time limit.
+settings.register_profile("ordinary", deadline=None)
+settings.register_profile("nightly", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,10 +9,9 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import axonc
 import pytest
 
-ROOT = Path(axonc.__file__).parent
+ROOT = Path(__file__).parents[1]
 PACKAGES = ("spec", "compiler", "runtime", "cli")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
@@ -105,7 +104,7 @@ def test_the_package_list_names_every_folder_of_code() -> None:
     found = {".".join(("axonc", *folder.relative_to(ROOT).parts)) for folder in folders}
     assert set(settings["tool"]["setuptools"]["packages"]) == found
     data = settings["tool"]["setuptools"]["package-data"]
-    others = {path for package in PACKAGES for path in (ROOT / package).rglob("*.*")} - {*FILES}
-    for path in (path for path in others if path.is_file() and path.suffix != ".pyc"):
+    others = (path for package in PACKAGES for path in (ROOT / package).rglob("*.*"))
+    for path in (path for path in others if path.is_file() and path.suffix not in (".py", ".pyc")):
         patterns = data.get(".".join(("axonc", *path.parent.relative_to(ROOT).parts)), [])
         assert any(path.match(pattern) for pattern in patterns), f"{path.name} would not be installed"

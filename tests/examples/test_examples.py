@@ -10,7 +10,7 @@ import pytest
 from axonc.spec.source import Source
 from axonc.spec.write import format_source
 
-EXAMPLES = Path(axonc.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".axon", ".yaml"))
 
 # What the test part must reach: a few standard deviations below the mean over seeds.
