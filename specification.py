@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiler.budget import check_claims, parameter_count
+from .compiler.generation import check_generate
 from .compiler.groups import Origin, changes, grouped
 from .compiler.ir.dims import Size
 from .compiler.ir.evaluate import read_shape
@@ -81,14 +82,16 @@ def check(
     *,
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
+    folder: Path | None = None,
     limit: int = LIMIT,
 ) -> Specification:
     """The specification in a file, or in a text. Raises CompileError with every mistake that was found.
 
-    `overrides` replace constants, `sizes` give numbers to dimensions that no data binds, and `limit` is the number of
-    expressions after which an expanded spec is too large.
+    `overrides` replace constants, `sizes` give numbers to dimensions that no data binds, `folder` is where the data
+    lie if not beside the spec, and `limit` is the number of expressions after which an expanded spec is too large.
     """
-    model, source, folder = _read(spec)
+    model, source, home = _read(spec)
+    folder = folder or home
     given = _parsed(overrides or {})
     t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
@@ -99,6 +102,8 @@ def check(
     settings = training(model, t, scope)
     asked = changes(model.groups, t, scope)
     check_unused_blocks(t, set().union(*(p.tracer.used for p in traced.values())))
+    if "predict" in traced:
+        check_generate(model, traced["predict"])
     _refuse(t, traced)
     parameters = {n: p for phase in PHASES for n, p in traced[phase].parameters.items()}
     given_by_groups = grouped(asked, parameters, t)

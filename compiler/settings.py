@@ -69,11 +69,20 @@ class Reader:
         word, arguments = (e.function, e.arguments) if isinstance(e, tree.Call) else (e, ())
         if not isinstance(word, tree.Name) or word.text not in table:
             text = word.span.text
-            self.t.wrong(errors.UnknownChoice, word.span, what=name, name=text, known=", ".join(table), suggestion=nearest(text, table))
+            self.t.wrong(
+                errors.UnknownChoice,
+                word.span,
+                what=name,
+                name=text,
+                known=", ".join(table),
+                suggestion=nearest(text, table),
+            )
             return None
         return self._made(table[word.text], word, arguments, extra or {})
 
-    def _made(self, kind: type[T], word: tree.Name, arguments: tuple[tree.Argument, ...], extra: Mapping[str, Any]) -> T | None:
+    def _made(
+        self, kind: type[T], word: tree.Name, arguments: tuple[tree.Argument, ...], extra: Mapping[str, Any]
+    ) -> T | None:
         fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
         signature = f"({', '.join(fields)})"
         given: dict[str, Any] = dict(extra)
@@ -81,11 +90,20 @@ class Reader:
             name = a.name.text if a.name else next(iter(list(fields)[position : position + 1]), None)
             value = evaluate(self.t, self.scope, a.value)
             if name is None:
-                self.t.wrong(errors.TooManyArguments, a.value.span, word=word.text, found=describe(value), signature=signature)
+                self.t.wrong(
+                    errors.TooManyArguments, a.value.span, word=word.text, found=describe(value), signature=signature
+                )
                 return None
             if name not in fields:
                 suggestion = nearest(name, fields)
-                self.t.wrong(errors.UnknownArgument, a.span, word=word.text, name=name, signature=signature, suggestion=suggestion)
+                self.t.wrong(
+                    errors.UnknownArgument,
+                    a.span,
+                    word=word.text,
+                    name=name,
+                    signature=signature,
+                    suggestion=suggestion,
+                )
                 return None
             if is_unknown(value) or not self._fits(a.value.span, word.text, name, str(fields[name].type), value):
                 return None

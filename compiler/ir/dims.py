@@ -124,13 +124,20 @@ def product(sizes: Iterable[Size]) -> Size:
 def same(a: Size, b: Size) -> bool | None:
     """Whether two sizes are equal: yes, no, or None where only numbers decide.
 
-    Two different bare names never agree.
+    Two different bare names never agree. Names are at least 1, so that 4 * N is never 12 * N.
     """
     if a == b:
         return True
-    if isinstance(a - b, int) or (_is_name(a) and _is_name(b)):
+    difference = a - b
+    if isinstance(difference, int) or (_is_name(a) and _is_name(b)):
         return False
-    return None
+    return False if _is_positive(difference) or _is_positive(-difference) else None
+
+
+def _is_positive(size: Size) -> bool:
+    """Whether a size is above 0 whatever its names are: a sum of products, one of them without a floor division."""
+    terms = _terms(size)
+    return all(f > 0 for _, f in terms) and any(all(isinstance(a, str) for a, _ in p) for p, _ in terms)
 
 
 def substitute(size: Size, values: Mapping[str, Size]) -> Size:

@@ -11,6 +11,7 @@ from ..ir.graph import Node
 from ..ir.types import F32
 from . import errors
 from .kinds import KINDS, WrongValue
+from .numbers import as_tensor
 from .scope import Scope
 from .tracer import Tracer, is_unknown
 from .use import Lost, Use, use_block
@@ -25,6 +26,7 @@ from .values import (
     Slot,
     Word,
     describe,
+    is_number,
     is_tensor_like,
 )
 
@@ -51,9 +53,23 @@ def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = (
         return MISSING
     if not isinstance(function, Instance | Chain):
         return t.wrong(
-            errors.WrongKind, e.function.span, subject="what is called", expected="a layer", found=describe(function)
+            errors.WrongKind,
+            e.function.span,
+            subject="what is called",
+            expected="a layer",
+            found=describe(function),
+            advice=_hidden(t, e.function),
         )
-    return apply_layer(t, function, (*before, *arguments), e.function.span)
+    return _apply_named(t, function, (*before, *arguments), e.function.span)
+
+
+def _hidden(t: Tracer, function: tree.Expression) -> str:
+    """What to do where a name of the spec hides the word that was meant."""
+    from .expression import built_in
+
+    if isinstance(function, tree.Name) and (t.blocks.get(function.text) or built_in(function.text)):
+        return f"the name `{function.text}` hides the word `{function.text}` here: give the value another name"
+    return ""
 
 
 def evaluate_if_plain(t: Tracer, scope: Scope, e: tree.Expression) -> None:
@@ -81,17 +97,25 @@ def piped(t: Tracer, scope: Scope, value: Any, e: tree.Pipe) -> Any:
             subject="a step after `|>`",
             expected="a layer",
             found=describe(step),
-            advice="put the sum in parentheses" if isinstance(e.step, tree.Binary) else "",
+            advice=_hidden(t, e.step),
         )
     if isinstance(value, Instance | Chain):
         return Chain((*_steps(value), *_steps(step)))
-    return apply_layer(t, step, before, e.step.span)
+    return _apply_named(t, step, before, e.step.span)
 
 
 def _spread(value: Any, span: Span) -> tuple[Argument, ...]:
     """A piped list fills the inputs in order."""
     values = value if isinstance(value, tuple) else (value,)
     return tuple(Argument(None, v, span) for v in values)
+
+
+def _apply_named(t: Tracer, layer: Instance | Chain, inputs: tuple[Argument, ...], span: Span) -> Any:
+    """Uses a layer that may have been made elsewhere: then what it makes came through here."""
+    if isinstance(layer, Instance) and layer.span == span:
+        return apply_layer(t, layer, inputs, span)
+    with t.frame(f"`{span.text}`" if span.text.isidentifier() else "a layer", span):
+        return apply_layer(t, layer, inputs, span)
 
 
 def _steps(layer: Instance | Chain) -> tuple[Instance, ...]:
@@ -249,10 +273,17 @@ def _put(bound: dict[str, Argument], slot: Slot, argument: Argument) -> None:
 
 def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span, inputs: bool) -> bool:
     slots = (*(callee.signature.inputs if inputs else ()), *callee.signature.settings)
-    missing = next((s for s in slots if s.required and not s.many and s.name not in bound), None)
+    missing = next((s for s in slots if (s.required or s.many) and _is_empty(s, bound)), None)
     if missing is not None:
         t.wrong(errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature))
     return missing is None
+
+
+def _is_empty(slot: Slot, bound: dict[str, Argument]) -> bool:
+    """Whether nothing was given. Sizes and axes may be an empty list: a scalar's shape."""
+    if slot.name not in bound:
+        return not (slot.many and slot.kind == "sizes")
+    return slot.many and slot.kind != "sizes" and bound[slot.name].value == ()
 
 
 def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[str, Argument] | None:
@@ -263,8 +294,8 @@ def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[st
         value = argument.value
         if slot is not None and not (value is None and slot.default is None):
             kind = KINDS[slot.kind]
-            if slot.kind == "tensor" and argument.name and isinstance(value, int | float):
-                value = t.b.literal(value, F32)
+            if slot.kind in ("tensor", "block_input") and argument.name and is_number(value):
+                value = as_tensor(t, value, F32)
             try:
                 value = tuple(map(kind.accept, value)) if slot.many else kind.accept(value)
             except WrongValue:

@@ -139,6 +139,16 @@ class SharedShape(Diagnostic):
     before: str
 
 
+class GivenWeight(Diagnostic):
+    code = "shape-mismatch"
+    title = "the tensor given for `{name}` of `{word}` must be {expected}"
+    label = "is {found}"
+    name: str
+    word: str
+    expected: str
+    found: str
+
+
 class SameName(Diagnostic):
     code = "same-name"
     title = "two weights would be called `{name}`"
@@ -215,6 +225,17 @@ class NoData(Diagnostic):
     label = "nothing feeds it"
     help = "write `{name} = COLUMN` in the `data` section"
     name: str
+
+
+class NoBatch(Diagnostic):
+    code = "batch-dimension"
+    title = "the first dimension of an input is the batch, the same free name for all"
+    label = "is not `{batch}`"
+    notes = ("`{name}` is {found}",)
+    help = "begin the type with `{batch}`, as in `f32[{batch}, 8]`"
+    name: str
+    found: str
+    batch: str
 
 
 class NotAnInput(Diagnostic):

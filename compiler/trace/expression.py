@@ -9,8 +9,7 @@ from typing import Any, assert_never
 
 from ...spec import tree
 from ...spec.suggest import nearest
-from ..ir import dims
-from ..ir.dims import Dim, floor_divide
+from ..ir.dims import Dim, Size, floor_divide
 from ..ir.types import BOOL, F32
 from ..ops.contract import Matmul
 from ..ops.elementwise import Cast
@@ -22,9 +21,11 @@ from .library import library_block
 from .numbers import arithmetic, as_tensor
 from .scope import Scope
 from .tracer import PHASE_WORDS, Tracer, is_unknown
-from .values import MISSING, BlockWord, Chain, Instance, Word, describe, is_number, is_tensor
+from .values import MISSING, BlockWord, Chain, Instance, Word, count_items, describe, is_number, is_tensor
 
-LONGEST_NUMBER = 128  # bits of a whole number
+LONGEST_NUMBER = 63  # bits of a whole number
+LONGEST_LIST = 10_000  # items
+MOST_TERMS = 64  # of a size with free names
 HIGHEST_POWER = 16  # of a free size
 
 
@@ -39,8 +40,7 @@ def evaluate(t: Tracer, scope: Scope, e: tree.Expression) -> Any:
         case tree.Name():
             return _name(t, scope, e)
         case tree.ListOf():
-            items = tuple(evaluate(t, scope, i) for i in e.items)
-            return MISSING if any(i is MISSING for i in items) else items
+            return _list(t, e, tuple(evaluate(t, scope, i) for i in e.items))
         case tree.Unary():
             return _unary(t, scope, e)
         case tree.Binary():
@@ -69,10 +69,24 @@ def lookup(t: Tracer, scope: Scope, name: str) -> Any:
         return t.phase == PHASE_WORDS[name]
     if name in t.constants:
         return t.constants[name]
-    return t.blocks.get(name) or words.find(name) or library_block(name)
+    return t.blocks.get(name) or built_in(name)
+
+
+def built_in(name: str) -> Word | BlockWord | None:
+    """The word of the language that has this name."""
+    return words.find(name) or library_block(name)
 
 
 _PLAIN = {"true": True, "false": False, "none": None}
+
+
+def _list(t: Tracer, e: tree.Expression, items: tuple[Any, ...]) -> Any:
+    """The items as a list, if all are known and there are not too many, those of inner lists counted."""
+    if any(map(is_unknown, items)):
+        return MISSING
+    if count_items(items, LONGEST_LIST) > LONGEST_LIST:
+        t.stop(e.span)
+    return items
 
 
 def _name(t: Tracer, scope: Scope, e: tree.Name) -> Any:
@@ -158,7 +172,7 @@ def _known(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
     if e.operator in ("==", "!="):
         return _equal(t, e, left, right)
     if e.operator == "+" and isinstance(left, tuple) and isinstance(right, tuple):
-        return left + right
+        return _list(t, e, left + right)
     if not (is_number(left) and is_number(right)):
         odd, span = (left, e.left.span) if not is_number(left) else (right, e.right.span)
         return t.wrong(
@@ -205,7 +219,7 @@ def _undecided(t: Tracer, e: tree.Binary, difference: Dim) -> Any:
 def _compute(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
     if isinstance(left, Dim) or isinstance(right, Dim):
         if e.operator == "**" and isinstance(right, int) and 0 <= right <= HIGHEST_POWER:
-            return dims.product([left] * right)
+            return _bounded(t, e, [left] * right)
         if e.operator not in ("+", "-", "*", "//", "%") or isinstance(left, float) or isinstance(right, float):
             return arithmetic(t, e, as_tensor(t, left, F32), as_tensor(t, right, F32))
     if e.operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > LONGEST_NUMBER:
@@ -220,7 +234,19 @@ def _compute(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
         return t.wrong(errors.BadIndex, e.place, problem=f"`{e.operator}` has no finite result here")
     if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
         return t.wrong(errors.BadIndex, e.place, problem="this number is too large")
+    if isinstance(value, Dim) and len(value.terms) > MOST_TERMS:
+        return t.wrong(errors.BadIndex, e.place, problem="this size is too long a sum")
     return value
+
+
+def _bounded(t: Tracer, e: tree.Binary, factors: list[Size]) -> Any:
+    """The product of sizes, if it does not grow too long."""
+    total: Size = 1
+    for factor in factors:
+        total = total * factor
+        if isinstance(total, Dim) and len(total.terms) > MOST_TERMS:
+            return t.wrong(errors.BadIndex, e.place, problem="this size is too long a sum")
+    return total
 
 
 def _logic(t: Tracer, scope: Scope, e: tree.Binary) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ def trace(
     except TooMany:
         complete = False
     except RecursionError:
-        t.root.report(errors.TooLarge(t.b.place, limit=t.limit))
+        t.wrong(errors.TooLarge, t.last or model.span, limit=t.limit)
         complete = False
     updates = {n: v for n, v in t.state_now.items() if v is not t.states[n].node}
     return Traced(
@@ -147,6 +147,22 @@ def _inputs(t: Tracer, scope: Scope, model: tree.Model, sizes: Mapping[str, int]
         with t.at(declared.name.span):
             node = MISSING if type_ is None else t.b.input(text, TARGET if text in targets else DATA, type_)
         scope.names[text] = node
+    _check_batch(t, scope, model)
+
+
+def _check_batch(t: Tracer, scope: Scope, model: tree.Model) -> None:
+    """The first dimension of every input is the batch: one free name for all."""
+    batch: str | None = None
+    for declared in model.inputs:
+        node = scope.names[declared.name.text]
+        if not isinstance(node, Node) or is_unknown(node):
+            continue
+        first = node.shape[0] if node.shape else None
+        if isinstance(first, Dim) and str(first) == (batch or str(first)) and first.names == {str(first)}:
+            batch = str(first)
+        else:
+            span = declared.type.sizes[0].span if declared.type.sizes else declared.type.span
+            t.wrong(errors.NoBatch, span, name=declared.name.text, found=str(node.type), batch=batch or "N")
 
 
 def _introduce(t: Tracer, scope: Scope, size: tree.Expression, sizes: Mapping[str, int]) -> None:
@@ -177,13 +193,25 @@ def _outputs(t: Tracer, scope: Scope, model: tree.Model) -> dict[str, Node]:
 
 def _last_value(scope: Scope, model: tree.Model) -> dict[str, Node]:
     """Without `output`, the last value of the body, under its name."""
-    for s in reversed(model.body):
-        names = [n.text for n in s.targets] if isinstance(s, tree.Assign) else ["x"]
+    for names in _bound_last(model.body):
         found = {n: scope.names.get(n) for n in names}
         values = {n: v for n, v in found.items() if isinstance(v, Node) and not is_unknown(v)}
         if values:
             return values
     return {}
+
+
+def _bound_last(body: tuple[tree.Body, ...]) -> Iterator[list[str]]:
+    """The names that each statement binds, from the last one backwards."""
+    for s in reversed(body):
+        match s:
+            case tree.Assign(targets=targets):
+                yield [n.text for n in targets]
+            case tree.Repeat(body=inner):
+                yield from _bound_last(inner)
+            case tree.If(then=then, otherwise=otherwise):
+                yield from _bound_last(otherwise)
+                yield from _bound_last(then)
 
 
 def _metrics(t: Tracer, scope: Scope, model: tree.Model) -> list[Metric]:

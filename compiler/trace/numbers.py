@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ...spec import tree
@@ -9,7 +10,7 @@ from ..ir.check import TypeMismatch
 from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..ir.op import Op
-from ..ir.types import BOOL, F32, DType
+from ..ir.types import BOOL, F32, F64, DType
 from ..ops.elementwise import Cast
 from ..ops.state import Size
 from ..ops.unary import Sqrt, Square
@@ -34,6 +35,9 @@ WORDS = {
     "and": "and",
     "or": "or",
 }
+
+
+LARGEST_F32, LARGEST_F64 = 3.4028234663852886e38, sys.float_info.max
 
 
 def arithmetic(t: Tracer, e: tree.Binary, left: Any, right: Any) -> Any:
@@ -86,7 +90,19 @@ def as_tensor(t: Tracer, value: Any, dtype: DType) -> Node:
         return value if value.dtype is dtype else t.b.add(Cast(dtype), value)
     if isinstance(value, Dim):
         return t.b.add(Size(value, dtype))
+    if not _holds(dtype, value):
+        t.wrong_here(errors.BadIndex, problem=f"{value} does not fit into {dtype}")
+        return t.b.unknown()
     return t.b.literal(value, dtype)
+
+
+def _holds(dtype: DType, value: float) -> bool:
+    if dtype.is_float:
+        return abs(value) <= (LARGEST_F64 if dtype is F64 else LARGEST_F32)
+    if dtype is BOOL:
+        return isinstance(value, bool)
+    bits = 8 * dtype.bytes
+    return 0 <= value < 1 << bits if dtype.value[0] == "u" else -1 << bits - 1 <= value < 1 << bits - 1
 
 
 def _mixed(t: Tracer, operator: str, values: tuple[Any, ...]) -> None:

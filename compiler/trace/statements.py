@@ -113,11 +113,16 @@ def _declare(t: Tracer, scope: Scope, s: tree.Declare) -> None:
 def _variable(t: Tracer, scope: Scope, s: tree.Declare, name: tree.Name, type_: Tensor, begin: Initial) -> Node:
     path = scope.named_path(name.text)
     if s.kind == "state":
+        if t.b is not t.root:
+            t.wrong(errors.NotInScan, name.span, what="a state")
+            return t.b.unknown()
         scope.states[name.text] = path, name.span
         return t.state(path, type_, begin, name.span)
     if not type_.dtype.is_float:
         advice = "what is not trained is a `state`"
-        t.wrong(errors.WrongKind, s.type.span, subject="a weight", expected="of floats", found=str(type_), advice=advice)
+        t.wrong(
+            errors.WrongKind, s.type.span, subject="a weight", expected="of floats", found=str(type_), advice=advice
+        )
         return t.b.unknown()
     if scope.layer is None or scope.turns:
         return t.parameter(path, type_, begin, name.span)
@@ -134,9 +139,6 @@ def _keep_states(t: Tracer, scope: Scope) -> None:
 
 
 def _keep_state(t: Tracer, path: str, value: Node, span: Span) -> None:
-    if t.b is not t.root:
-        t.wrong(errors.NotInScan, span, what="a state")
-        return
     known = t.states[path]
     if not is_unknown(value) and value.type != known.type:
         t.wrong(errors.CarriedType, span, name=path, found=str(value.type), before=str(known.type))
@@ -191,7 +193,7 @@ def _repeat(t: Tracer, scope: Scope, s: tree.Repeat) -> None:
     hidden = {n.text for n in s.names if n.text not in scope.names}
     for turn, row in enumerate(rows):
         t.count(s.over.span)
-        named = f", {s.names[0].text} = {row}" if s.names and isinstance(row, int) else ""
+        named = f" {s.names[0].text} = {row}" if s.names and isinstance(row, int) else ""
         with t.frame(f"repeat{named} {'of' if named else f'{turn + 1} of'} {len(rows)}", s.span):
             _bind_row(t, scope, s, row)
             inside = scope.turn(turn)

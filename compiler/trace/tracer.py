@@ -82,6 +82,7 @@ class Tracer:
     blocks: Mapping[str, BlockWord]
     limit: int = LIMIT
     evaluated: int = 0
+    last: Span | None = None
     parameters: dict[str, Variable] = field(default_factory=dict)
     states: dict[str, Variable] = field(default_factory=dict)
     state_now: dict[str, Node] = field(default_factory=dict)
@@ -122,9 +123,14 @@ class Tracer:
         self.root.report(kind(self.place(span), **values))
         return MISSING
 
+    def wrong_here(self, kind: type[Diagnostic], **values: Any) -> None:
+        """Reports a mistake where nodes are being made."""
+        self.root.report(kind(self.b.place, **values))
+
     def count(self, span: Span) -> None:
         """Counts one more expression or statement that is run; raises TooMany at the limit."""
         self.evaluated += 1
+        self.last = span
         if self.evaluated > self.limit:
             self.stop(span)
 

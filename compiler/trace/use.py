@@ -107,7 +107,7 @@ def weight(
     if is_unknown(value) or value.type == type:
         return value
     span = argument.span if argument else layer.span
-    t.wrong(errors.SharedShape, span, name=join(layer.path, name), found=str(type), before=str(value.type))
+    t.wrong(errors.GivenWeight, span, name=name, word=layer.callee.name, expected=str(type), found=str(value.type))
     return t.b.unknown()
 
 

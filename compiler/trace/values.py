@@ -131,6 +131,18 @@ def is_tensor_like(value: object) -> bool:
     return isinstance(value, Node) or (isinstance(value, tuple) and any(map(is_tensor_like, value)))
 
 
+def count_items(value: object, most: int) -> int:
+    """The number of items of a list, those of lists inside it counted; no further than `most`."""
+    if not isinstance(value, tuple):
+        return 1
+    total = 0
+    for item in value:
+        total += count_items(item, most - total)
+        if total > most:
+            break
+    return total
+
+
 def is_size(value: object) -> bool:
     return isinstance(value, int | Dim) and not isinstance(value, bool)
 
