@@ -1,0 +1,84 @@
+"""`axonc check`: every mistake of all files, one line for each that has none, quickly."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_a_spec_without_mistakes_is_one_line(axonc, folder):
+    weights = 2 * (64 * 16 + 16) + 16 * 10 + 10
+    ended = axonc("check", "digits.axon")
+    line = f"digits.axon: digits, {weights:,} parameters, image f32[N, 8, 8] -> logits f32[N, 10]\n"
+    assert ended == (0, line, "")
+
+
+def test_every_mistake_of_every_file_is_reported_in_one_run(axonc, folder):
+    ended = axonc("check", "broken.axon", "digits.axon", "missing.axon")
+    assert ended.code == 1
+    assert ended.out.startswith("digits.axon: digits")
+    assert all(code in ended.err for code in ("unknown-layer", "unknown-argument", "unreadable-file"))
+    assert "mistakes in 2 of 3 files" in ended.err
+
+
+def test_the_screen_of_a_spec_with_mistakes(axonc, folder, golden):
+    golden(GOLDEN / "check_broken.txt", axonc("check", "broken.axon").err)
+
+
+def test_json_has_the_facts_of_what_is_well_and_the_places_of_what_is_not(axonc, folder):
+    ended = axonc("check", "--json", "digits.axon", "broken.axon")
+    found = json.loads(ended.out)
+    assert (ended.code, ended.err, found["ok"]) == (1, "", False)
+    well, wrong = found["specs"]
+    assert (well["ok"], well["outputs"]) == (True, {"logits": "f32[N, 10]"})
+    text = (folder / "broken.axon").read_text().splitlines()
+    first = wrong["diagnostics"][0]
+    marked = text[first["line"] - 1][first["column"] - 1 : first["end_column"] - 1]
+    assert (wrong["ok"], marked) == (False, "denze")
+
+
+def test_set_changes_a_constant_and_an_unknown_one_is_a_mistake(axonc, folder):
+    assert "5,386 parameters" not in axonc("check", "digits.axon").out
+    weights = 2 * (64 * 5 + 5) + 5 * 10 + 10
+    assert f"{weights:,} parameters" in axonc("check", "digits.axon", "--set", "hidden=5").out
+    ended = axonc("check", "digits.axon", "--set", "hiden=5")
+    assert ended.code == 1
+    assert "hiden" in ended.err
+
+
+def test_data_that_are_not_there_are_a_warning_and_wrong_data_are_code_3(axonc, folder):
+    (folder / "flowers.csv").rename(folder / "elsewhere.csv")
+    ended = axonc("check", "flowers.axon")
+    assert ended.code == 0
+    assert "warning[no-such-file]" in ended.err
+    (folder / "flowers.csv").write_text("length,height,species\n1,2,small\n")
+    ended = axonc("check", "flowers.axon")
+    assert ended.code == 3
+    assert "flowers.axon:4:6" in ended.err
+    assert "width" in ended.err
+
+
+def test_control_characters_of_a_file_name_are_not_sent_to_the_terminal(axonc, folder):
+    (folder / "a\x1b[31mb.axon").write_text((folder / "digits.axon").read_text())
+    ended = axonc("check", "a\x1b[31mb.axon", "c\x1b[2J.axon")
+    assert "\x1b" not in ended.out + ended.err
+    assert "\\x1b[31m" in ended.out
+
+
+def test_checking_takes_less_than_a_second_with_the_start_of_the_process(folder):
+    command = [sys.executable, "-m", "axonc", "check", "digits.axon"]
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < 1
+
+
+def test_a_spec_without_data_is_checked_without_numpy(folder):
+    code = "import sys; from axonc.cli.main import run; run(['check', 'digits.axon']); print('numpy' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.splitlines()[-1] == "False"

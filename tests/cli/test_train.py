@@ -1,0 +1,145 @@
+"""`axonc train`, `evaluate` and `predict`: from a spec and a table to names of classes in a file."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def trained(axonc, folder):
+    """The folder of a finished run."""
+    ended = axonc("train", "flowers.axon", "--out", "run", "--quiet")
+    assert ended.code == 0, ended.err
+    return folder / "run"
+
+
+def test_training_shows_each_epoch_and_where_the_model_is(axonc, folder):
+    ended = axonc("train", "flowers.axon")
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split()[:1] == ["epoch"])
+    rows = [line.split() for line in lines[start + 1 : start + 13]]
+    assert [int(row[0]) for row in rows] == list(range(1, 13))
+    assert float(rows[-1][1]) < float(rows[0][1])
+    assert "accuracy" in lines[start]
+    assert lines[-1] == "model: runs/flowers-1/best.safetensors"
+    assert (folder / "runs" / "flowers-1" / "best.safetensors").exists()
+
+
+def test_json_is_one_value_with_every_epoch(axonc, folder):
+    ended = axonc("train", "flowers.axon", "--json", "--out", "run")
+    found = json.loads(ended.out)
+    assert (ended.code, found["ok"], found["folder"]) == (0, True, "run")
+    assert [e["epoch"] for e in found["epochs"]] == list(range(1, 13))
+    assert found["test"]["accuracy"] == 1.0
+
+
+def test_the_same_seed_gives_the_same_losses_and_another_gives_others(axonc, folder):
+    def losses(seed: str, out: str) -> list[float]:
+        found = json.loads(axonc("train", "flowers.axon", "--json", "--seed", seed, "--out", out).out)
+        return [e["train"]["loss"] for e in found["epochs"]]
+
+    first = losses("3", "a")
+    assert losses("3", "b") == first
+    assert losses("4", "c") != first
+
+
+def test_evaluate_measures_each_part(axonc, trained):
+    ended = axonc("evaluate", "run", "--json")
+    found = json.loads(ended.out)
+    assert (ended.code, found["part"], found["samples"]) == (0, "test", 12)
+    assert found["metrics"]["accuracy"] == 1.0
+    assert "validation part" in axonc("evaluate", "run", "--part", "validation").out
+
+
+def test_evaluate_finds_data_that_were_moved(axonc, trained, folder):
+    (folder / "moved").mkdir()
+    (folder / "flowers.csv").rename(folder / "moved" / "flowers.csv")
+    assert axonc("evaluate", "run").code == 3
+    assert axonc("evaluate", "run", "--data", "moved").code == 0
+
+
+def test_predictions_are_names_of_classes(axonc, trained, folder):
+    (folder / "new.csv").write_text("width,length\n1.1,4.2\n2.1,6.3\n")
+    ended = axonc("predict", "run", "--input", "new.csv", "--output", "out.csv")
+    assert ended == (0, "2 predictions of species in out.csv\n", "")
+    with open(folder / "out.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["species"], ["small"], ["large"]]
+    assert axonc("predict", "run", "--input", "new.csv", "--output", "out.npz").code == 0
+    assert list(np.load(folder / "out.npz")["species"]) == ["small", "large"]
+
+
+def test_predictions_of_a_normalised_target_are_in_its_own_units(axonc, folder):
+    rows = "\n".join(f"{x},{1000 + 50 * x}" for x in range(40))
+    (folder / "line.csv").write_text(f"x,price\n{rows}\n")
+    (folder / "line.axon").write_text("""axonc 1
+model line
+data "line.csv" {
+  place = x |> normalise
+  target worth = price |> normalise
+  split { train 1.0 }
+}
+input place: f32[N]
+input worth: f32[N]
+guess = unsqueeze(place, -1) |> dense(1) |> squeeze(-1)
+output price = guess
+loss mse(guess, worth)
+train { optimizer adam(0.1); epochs 150 }
+""")
+    assert axonc("train", "line.axon", "--out", "run", "--quiet").code == 0
+    (folder / "new.csv").write_text("x\n10\n30\n")
+    assert axonc("predict", "run", "--input", "new.csv", "--output", "out.csv").code == 0
+    found = [float(line) for line in (folder / "out.csv").read_text().split()[1:]]
+    assert found == pytest.approx([1500, 2500], rel=0.01)
+
+
+def test_data_that_are_wrong_are_code_3_with_file_row_and_column(axonc, trained, folder):
+    (folder / "bad.csv").write_text("width,length\n1.1,4.2\noops,6.3\n")
+    ended = axonc("predict", "run", "--input", "bad.csv", "--output", "out.csv")
+    assert ended.code == 3
+    assert all(word in ended.err for word in ("bad.csv", "line 3", "width", "oops"))
+    assert not (folder / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "digits.axon"],
+        ["evaluate", "nowhere"],
+        ["predict", "nowhere", "--input", "flowers.csv", "--output", "out.csv"],
+        ["predict", "flowers.csv", "--input", "flowers.csv", "--output", "out.csv"],
+    ],
+)
+def test_what_is_missing_is_code_3_and_one_message(axonc, folder, arguments):
+    ended = axonc(*arguments)
+    assert ended.code == 3
+    assert ended.err.startswith("error[")
+    assert "Traceback" not in ended.err
+
+
+def test_a_folder_that_holds_something_is_not_trained_into(axonc, trained):
+    before = (trained / "metrics.jsonl").read_bytes()
+    ended = axonc("train", "flowers.axon", "--out", "run")
+    assert ended.code == 3
+    assert "folder-in-use" in ended.err
+    assert (trained / "metrics.jsonl").read_bytes() == before
+
+
+def test_training_that_diverges_is_code_4(axonc, folder):
+    text = (folder / "flowers.axon").read_text()
+    text = text.replace("adam(0.05)", "sgd(1e30)").replace("cross_entropy(logits, kind)\nm", "sum(logits ** 2)\nm")
+    (folder / "wild.axon").write_text(text)
+    ended = axonc("train", "wild.axon", "--quiet")
+    assert ended.code == 4
+    assert "error[diverged]" in ended.err
+
+
+def test_a_mistake_is_json_where_json_was_asked_for(axonc, folder):
+    ended = axonc("train", "digits.axon", "--json")
+    found = json.loads(ended.out)
+    assert (ended.code, ended.err, found["ok"], found["error"]["code"]) == (3, "", False, "no-data")
+    ended = axonc("train", "broken.axon", "--json")
+    found = json.loads(ended.out)
+    assert (ended.code, found["ok"], len(found["diagnostics"])) == (1, False, 2)
