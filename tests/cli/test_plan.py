@@ -21,10 +21,6 @@ def test_the_screen_of_a_small_model(axonc, folder, golden):
     golden(GOLDEN / "plan_digits.txt", axonc("plan", "digits.axon").out)
 
 
-def test_the_screen_of_a_model_that_repeats(axonc, folder, golden):
-    golden(GOLDEN / "plan_deep.txt", axonc("plan", "deep.axon").out)
-
-
 def test_no_line_is_wider_than_was_asked(axonc, folder):
     from axonc.cli.plan import compiled
     from axonc.cli.plan_text import View
