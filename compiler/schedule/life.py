@@ -120,10 +120,11 @@ class Lives:
         writes = [a.position for a in found if a.write]
         if not writes:
             return [alive(*ALWAYS, -1)]
-        _, last_read = self._reach([a for a in found if not a.write] or found[:1], every=True)
-        if last_read >= min(writes):
+        reads = [a for a in found if not a.write] or found[:1]
+        (_, end), (_, last) = (self._reach(reads, every=every) for every in (True, False))
+        if end >= min(writes):
             return [alive(*ALWAYS, max(writes))]
-        return [alive(ALWAYS[0], last_read, -1), alive(min(writes), ALWAYS[1], max(writes))]
+        return [Life(ALWAYS[0], end, -1, ALWAYS[0], last), alive(min(writes), ALWAYS[1], max(writes))]
 
     def _outlives_phase(self, found: list[Access]) -> bool:
         if not found:

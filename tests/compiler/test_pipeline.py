@@ -8,13 +8,14 @@ from axonc.compiler.ir.evaluate import evaluate
 from axonc.compiler.ir.graph import Graph, Input
 from axonc.compiler.ir.types import F64
 from axonc.compiler.memory import NotAffine
-from axonc.compiler.pipeline import compile_graph
+from axonc.compiler.pipeline import Target, compile_graph
 from axonc.runtime.machine import Machine
 from hypothesis import HealthCheck, assume, given, settings
 
 from .graphs import MOST, TOLERANCE, arrays, graphs
 
 ROWS = 4
+NUMPY = Target()
 
 
 MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -39,10 +40,16 @@ def test_a_plan_of_a_gradient_gives_what_the_definition_gives(graph: Graph) -> N
     assert_compiled_right(gradient_graph(graph, "loss", names))
 
 
-def assert_compiled_right(graph: Graph) -> None:
+@MANY
+@given(graphs(most=30))
+def test_a_plan_that_goes_by_blocks_gives_what_the_definition_gives(graph: Graph) -> None:
+    assert_compiled_right(graph, Target(l2=64, block=16, large=1))
+
+
+def assert_compiled_right(graph: Graph, target: Target = NUMPY) -> None:
     """A machine and the definition agree, for the most samples, one, one less than the most, and the most again."""
     try:
-        plan = compile_graph(graph, rows=ROWS)
+        plan = compile_graph(graph, rows=ROWS, target=target)
     except NotAffine:
         assume(False)
     machine = Machine(plan)

@@ -27,7 +27,7 @@ from ..graphs import NOWHERE
 
 N = dims.name("N")
 ROWS = 7
-SMALL = Target(l2=45_000)
+SMALL = Target(l2=45_000, block=64, large=1)
 WEIGHTS = {"w1": (3, 3, 2, 4), "b1": (4,), "w2": (3, 3, 4, 3), "b2": (3,), "w3": (12, 2)}
 
 

@@ -1,0 +1,76 @@
+"""Schedule to schedule in which long arithmetic on large arrays goes over rows a block at a time.
+
+Each instruction of a nest passes over all its operands; in blocks the next one finds them in the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.scalar import Expr
+from .kernel import Call, Item, Nest, Number, Operand, Repeat, Schedule, Window
+
+WORTH = 4  # operations; with fewer there is little to find in the cache again
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The pass: nests whose arrays are larger than `least` bytes, for at most `rows` samples, go by `block` bytes."""
+
+    block: int
+    least: int
+    rows: int
+
+    def __call__(self, schedule: Schedule) -> Schedule:
+        return schedule.with_items(tuple(self._item(item, i) for i, item in enumerate(schedule.items)))
+
+    def _item(self, item: Item, index: int) -> Item:
+        if not isinstance(item, Call) or item.phase != 2 or not isinstance(item.kernel.form, Nest):
+            return item
+        shape = item.kernel.form.shape
+        if not shape or operations(item.kernel.form) < WORTH:
+            return item
+        item_bytes = max(w.dtype.bytes for w in item.writes)
+        row = _at(dims.product(shape[1:]), self.rows) * item_bytes
+        if row * _at(shape[0], self.rows) <= self.least:
+            return item
+        chunk = max(1, self.block // row)
+        if chunk >= _at(shape[0], self.rows):
+            return item
+        return blocked(item, item.kernel.form, chunk, f"r{index}")
+
+
+def operations(nest: Nest) -> int:
+    """How many different operations the stores of a nest have."""
+    seen: set[Expr] = set()
+    stack = list(nest.stores)
+    while stack:
+        x = stack.pop()
+        if x not in seen:
+            seen.add(x)
+            stack += x.operands
+    return sum(bool(x.operands) for x in seen)
+
+
+def blocked(call: Call, nest: Nest, chunk: int, start: str) -> Repeat:
+    """The call for `chunk` rows at a time."""
+    length = f"{start}.length"
+
+    def part(operand: Window | Number) -> Operand:
+        if not isinstance(operand, Window) or len(operand.shape) < len(nest.shape) or operand.shape[0] == 1:
+            return operand
+        offset = operand.offset + dims.name(start) * operand.strides[0]
+        return operand._replace(offset=offset, shape=(dims.name(length), *operand.shape[1:]))
+
+    writes = tuple(w for w in map(part, call.writes) if isinstance(w, Window))
+    form = nest._replace(shape=(dims.name(length), *nest.shape[1:]))
+    body = replace(call, kernel=call.kernel._replace(form=form), writes=writes, reads=tuple(map(part, call.reads)))
+    return Repeat(start, length, nest.shape[0], chunk, (body,), independent=True)
+
+
+def _at(size: Size, rows: int) -> int:
+    found = dims.substitute(size, {"N": rows})
+    assert isinstance(found, int)
+    return found
