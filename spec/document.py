@@ -321,3 +321,14 @@ def explain(problem: str, text: str, position: int) -> tuple[str, str]:
 def expected(document: Document, node: Node, where: str, what: str, instead: str = "") -> Mistake:
     """The mistake that a node is which should be something else."""
     return Mistake(YamlShape(document.place(node), where, what, node.described, instead))
+
+
+def joined(first: Comments, second: Comments) -> Comments:
+    """The comments of two parts of one statement."""
+    extra = (first.after,) if first.after and second.after else ()
+    return Comments(
+        (*first.before, *extra, *second.before),
+        second.after or first.after,
+        first.below + second.below,
+        first.gap or second.gap,
+    )

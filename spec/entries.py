@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from .document import Document, Node, expected
+from .document import Document, Node, expected, joined
 from .record import replace
 from .scalars import attempt
 from .source import Span
@@ -25,12 +25,9 @@ def entries(d: Document, node: Node, where: str) -> Iterator[tuple[Node, Node, t
 def commented(d: Document, node: S, before: tuple[str, ...], value: Node) -> S:
     """A statement with the comments before it, in it, and on the line on which it ends."""
     around = d.take_around(0, value.end)
-    mine = node.comments
     if not before and around == Comments():
         return node
-    extra = (mine.after,) if mine.after and around.after else ()
-    lines = (*before, *mine.before, *extra, *around.before)
-    return replace(node, comments=Comments(lines, around.after or mine.after, mine.below))
+    return replace(node, comments=joined(joined(Comments(before), node.comments), around))
 
 
 def each(d: Document, node: Node, where: str, read: Callable[[Node, Node], S]) -> Iterator[S]:

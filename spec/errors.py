@@ -50,6 +50,15 @@ class BadNumber(Diagnostic):
     help = "write {instead}"
 
 
+class HugeNumber(Diagnostic):
+    found: str
+    reason: str
+
+    code = "huge-number"
+    title = "this number is too large"
+    label = "{reason}"
+
+
 class UnclosedBracket(Diagnostic):
     bracket: str
     closing: str

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from .cursor import RESERVED, STRUCTURE, Cursor, Mistake
 from .errors import (
-    BadNumber,
     ChainedComparison,
     DuplicateName,
     EqualsInCondition,
+    HugeNumber,
     MissingElse,
     PipeOperand,
     ReservedName,
@@ -317,11 +317,11 @@ def text(c: Cursor, what: str = "a text in quotes", instead: str = "") -> Text:
 
 def number(c: Cursor, what: str = "a number") -> Number:
     token = c.expect("number", what)
+    value: int | float = 0
     if len(token.text) > _LONGEST_NUMBER:
-        raise Mistake(BadNumber(c.place(token), token.text, f"a number has at most {_LONGEST_NUMBER} characters"))
-    value = number_value(token.text)
-    if value == float("inf"):
-        raise Mistake(BadNumber(c.place(token), token.text, "no float is as large as this"))
+        c.report(HugeNumber(c.place(token), token.text, f"a number has at most {_LONGEST_NUMBER} characters"))
+    elif (value := number_value(token.text)) == float("inf"):
+        c.report(HugeNumber(c.place(token), token.text, "no float is as large as this"))
     return Number(c.span(token.start), value, token.text)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .clauses import asserts, declares, losses
 from .cursor import Mistake
-from .document import Document, Node, expected
+from .document import Document, Node, expected, joined
 from .record import replace
 from .scalars import attempt, call, deeper, expression, expressions, grow, layer, name, names_in, only_entry
 from .source import Span
@@ -99,12 +99,12 @@ class Items:
         self._close()
         return tuple(self.statements)
 
-    def end_result(self) -> tuple[Body, ...]:
-        """The end of a block or a scan: an open chain is the result, and so is `x` after `repeat` or `if`."""
+    def end_result(self, *, is_block: bool) -> tuple[Body, ...]:
+        """The end of a block or a scan: an open chain is the result, and in a block `x` after `repeat` or `if`."""
         if self.chain:
             self.statements.append(Result(self.chain.span, self.chain.values, comments=self.chain.comments))
             self.chain = None
-        elif self.statements and isinstance(self.statements[-1], Repeat | If):
+        elif is_block and self.statements and isinstance(self.statements[-1], Repeat | If):
             span = self.statements[-1].span
             self.statements.append(Result(span, (Name(span, RUNNING),)))
         return tuple(self.statements)
@@ -130,7 +130,11 @@ class Items:
         key, value = self._main(item)
         passive = _PASSIVE.get(key.text)
         if passive:
+            header = self.d.take_on_line(key.end)
+            known = len(self.statements)
             self.statements.extend(passive(self.d, value))
+            is_loss = key.text == "loss"
+            self._note_passive(known, Comments(() if is_loss or not header else (header,), header if is_loss else ""))
         elif key.text in _READERS:
             _READERS[key.text](self, item, value)
         else:
@@ -223,19 +227,19 @@ class Items:
         if comments == Comments():
             return
         if self.chain:
-            self.chain.comments = _joined(self.chain.comments, comments)
+            self.chain.comments = joined(self.chain.comments, comments)
         elif self.statements:
             last = self.statements[-1]
-            self.statements[-1] = replace(last, comments=_joined(last.comments, comments))
+            self.statements[-1] = replace(last, comments=joined(last.comments, comments))
 
     def _note_passive(self, known: int, comments: Comments) -> None:
         if len(self.statements) > known:
             first = self.statements[known]
             self.statements[known] = replace(
-                first, comments=_joined(Comments(comments.before, gap=comments.gap), first.comments)
+                first, comments=joined(Comments(comments.before, gap=comments.gap), first.comments)
             )
             last = self.statements[-1]
-            self.statements[-1] = replace(last, comments=_joined(last.comments, Comments((), comments.after)))
+            self.statements[-1] = replace(last, comments=joined(last.comments, Comments((), comments.after)))
 
     # Items that are not layers
 
@@ -294,8 +298,8 @@ class Items:
         return body
 
     def _header(self, value: Node) -> Comments:
-        """The comment on the line of `repeat`, `if` or `scan`, before those of its body."""
-        return Comments((), self.d.take_on_line(value.end), gap=self._take_gap())
+        """The comments on the line of `repeat`, `if` or `scan` and in what it is about, before those of its body."""
+        return replace(self.d.take_around(0, value.end), gap=self._take_gap())
 
     def _scan(self, item: Node, value: Node) -> None:
         header = self._header(value)
@@ -305,7 +309,7 @@ class Items:
         carried = self._overs(given, "with") if given else ()
         settings = tuple(self._setting(key, node) for key, node in item.entries if key.text in SCAN_SETTINGS)
         body = self._body(item, "layers", "`scan`", over[0].name.text)
-        found = Scan(self.d.span(item), settings, over, carried, body.end_result())
+        found = Scan(self.d.span(item), settings, over, carried, body.end_result(is_block=False))
         self._open(item, found, 0)
         self._note(header)
         self._bind(item)
@@ -322,16 +326,6 @@ class Items:
             label = name(self.d, key, "a value")
             found.append(Over(label.span.to(self.d.span(value)), label, expression(self.d, value)))
         return tuple(found)
-
-
-def _joined(first: Comments, second: Comments) -> Comments:
-    extra = (first.after,) if first.after and second.after else ()
-    return Comments(
-        (*first.before, *extra, *second.before),
-        second.after or first.after,
-        first.below + second.below,
-        first.gap or second.gap,
-    )
 
 
 _PASSIVE: dict[str, Callable[[Document, Node], Iterable[Body]]] = {

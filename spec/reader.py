@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from .clauses import asserts, clauses, losses
 from .cursor import RESERVED_IN_YAML, Mistake
-from .document import Document, Node, expected
+from .document import Document, Node, expected, joined
 from .entries import across, commented, each
 from .errors import ReservedName, UnknownVersion
 from .expression import type_
@@ -125,18 +125,12 @@ class _Reader:
         if comments == Comments():
             return
         if len(self.found) == known:
-            after = (self.comments.after,) if self.comments.after and comments.after else ()
-            before = (*self.comments.before, *after, *comments.before)
-            self.comments = replace(self.comments, before=before, after=comments.after or self.comments.after)
+            self.comments = joined(self.comments, comments)
             return
         first = self.found[known]
-        mine = replace(first.comments, before=comments.before + first.comments.before)
-        self.found[known] = replace(first, comments=mine)
+        self.found[known] = replace(first, comments=joined(Comments(comments.before), first.comments))
         last = self.found[-1]
-        if comments.after:
-            extra = (last.comments.after,) if last.comments.after else ()
-            mine = replace(last.comments, before=last.comments.before + extra, after=comments.after)
-            self.found[-1] = replace(last, comments=mine)
+        self.found[-1] = replace(last, comments=joined(last.comments, Comments((), comments.after)))
 
     def _section(self, key: Node, value: Node) -> None:
         if key.text == "axonc":
@@ -146,9 +140,10 @@ class _Reader:
         elif key.text == "layers":
             self._layers(value)
         elif key.text in _SECTIONS:
-            header = self.d.take_on_line(key.end) if key.text in _SINGLE else ""
+            is_single = key.text in _SINGLE or (key.text in ("loss", "metrics") and value.kind == "map")
+            header = Comments((), self.d.take_on_line(key.end)) if is_single else Comments()
             for node in _SECTIONS[key.text](self.d, value):
-                self.found.append(replace(node, comments=Comments((), header)) if header else node)
+                self.found.append(replace(node, comments=joined(header, node.comments)))
         elif key.text != "<<":
             known = ("axonc", "name", "layers", *_SECTIONS)
             meant = _MEANT.get(key.text) or nearest(key.text, known)
@@ -236,7 +231,7 @@ def _block(d: Document, key: Node, value: Node) -> Block:
     items.read(layers)
     d.depth -= 2
     comments = Comments(before, header)
-    return Block(across(d, key, value), label, inputs, settings, items.end_result(), comments=comments)
+    return Block(across(d, key, value), label, inputs, settings, items.end_result(is_block=True), comments=comments)
 
 
 def _slots(d: Document, node: Node | None, where: str) -> tuple[Slot, ...]:

@@ -123,7 +123,7 @@ def statement(c: Cursor) -> Body:
             raise Mistake(MisplacedSection(c.place(), token.text))
         if token.text in FOREIGN_WORDS and following in AFTER_SECTION:
             raise Mistake(ForeignWord(c.place(), token.text, FOREIGN_WORDS[token.text]))
-        if token.text == "else":
+        if token.text == "else" and following in ("{", "name"):
             raise c.unexpected("a statement", "`else` follows the `}` of its `if`")
     if token.kind == "//" or (token.kind == "/" and c.following().kind in ("*", "**")):
         raise c.unexpected("a statement", "a comment begins with `#`")
@@ -151,7 +151,8 @@ def _names(c: Cursor, left: tuple[Expression, ...], where: str) -> tuple[Name, .
     names = []
     for expression in left:
         if not isinstance(expression, Name):
-            raise Mistake(NotAName(c.place_of(expression), where))
+            c.report(NotAName(c.place_of(expression), where))
+            continue
         if expression.text not in STRUCTURE:
             check_new_name(c, expression)
         names.append(expression)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Literal, assert_never
 
 from .items import KEYS, LAYER_KEYS, RUNNING
 from .tree import (
@@ -31,29 +31,30 @@ from .yaml_text import Entry, Item, Listing, Mapping, Phrase, Value, phrase, val
 _RESERVED = frozenset(key for keys in KEYS.values() for key in keys) | frozenset(KEYS) | frozenset(LAYER_KEYS)
 
 
-def items_of(body: Sequence[Body], running: str | None, *, ends_named: bool) -> Listing:
+def items_of(body: Sequence[Body], running: str | None, *, of: Literal["block", "scan", ""] = "") -> Listing:
     """A body whose running value has the name `running` before its first item, or None where it has none.
 
-    With `ends_named` an unnamed value at the end is called `x`, otherwise it is the result.
+    An unnamed value at the end is the result of a block or a scan; elsewhere it is called `x`.
     """
-    writer = _Writer(running)
+    writer = _Writer(running, is_block=of == "block")
     for i, node in enumerate(body):
         following = body[i + 1] if i + 1 < len(body) else None
-        writer.write(node, following, is_last_named=ends_named and following is None)
+        writer.write(node, following, is_last_named=not of and following is None)
     return Listing(tuple(writer.items), is_open=True)
 
 
 class _Writer:
     """The items of one list so far, and the name of the value that the next layer would take."""
 
-    def __init__(self, running: str | None) -> None:
+    def __init__(self, running: str | None, *, is_block: bool) -> None:
         self.running = running
+        self.is_block = is_block
         self.items: list[Item] = []
         self.after_body = False
 
     def write(self, node: Body, following: Body | None, *, is_last_named: bool) -> None:
         known = len(self.items)
-        after_body, self.after_body = self.after_body, isinstance(node, Repeat | If)
+        after_body, self.after_body = self.after_body, self.is_block and isinstance(node, Repeat | If)
         match node:
             case Assign():
                 self._assign(node, following, is_last_named=is_last_named)
@@ -144,7 +145,7 @@ class _Writer:
         if scan.carried:
             entries.append(Entry("with", _overs(scan.carried)))
         entries += [Entry(a.name.text, value_of(a.value)) for a in scan.settings if a.name]
-        entries.append(Entry("layers", items_of(scan.body, scan.over[0].name.text, ends_named=False)))
+        entries.append(Entry("layers", items_of(scan.body, scan.over[0].name.text, of="scan")))
         self._add(*entries, *_as(names))
 
     # Other items
@@ -181,7 +182,7 @@ class _Writer:
         self.running = RUNNING
 
     def _inner(self, body: tuple[Body, ...]) -> Listing:
-        return items_of(body, RUNNING if self.running == RUNNING else None, ends_named=True)
+        return items_of(body, RUNNING if self.running == RUNNING else None)
 
 
 def _is_name(values: tuple[Expression, ...] | Scan, text: str) -> bool:

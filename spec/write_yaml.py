@@ -75,7 +75,7 @@ def _sections(model: Model) -> Iterator[Entry]:
         yield Entry("blocks", Mapping(tuple(_block(block) for block in model.blocks), is_open=True))
     if model.body:
         first = model.inputs[0].name.text if model.inputs else None
-        yield Entry("layers", items_of(model.body, first, ends_named=True))
+        yield Entry("layers", items_of(model.body, first))
     if model.outputs:
         found = tuple(_entry(n, n.name.text, value_of(n.value) if n.value else None) for n in model.outputs)
         yield Entry("outputs", Mapping(found))
@@ -125,7 +125,7 @@ def _block(block: Block) -> Entry:
     if block.inputs:
         entries.append(Entry("inputs", _slots(block.inputs)))
     first = block.inputs[0].name.text if block.inputs else None
-    entries.append(Entry("layers", items_of(block.body, first, ends_named=False)))
+    entries.append(Entry("layers", items_of(block.body, first, of="block")))
     return _entry(block, block.name.text, Mapping(tuple(entries), is_open=True))
 
 

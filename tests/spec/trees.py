@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
+from collections.abc import Callable
 
 from axonc.spec.source import Source, Span
 from axonc.spec.tree import (
@@ -42,11 +42,13 @@ from axonc.spec.tree import (
     Settings,
     Slice,
     Slot,
+    Statement,
     Text,
     Train,
     Type,
     Unary,
 )
+from hypothesis import strategies as st
 
 HERE = Span(Source("random", ""), 0, 0)
 WORDS = ["x", "y", "h", "a", "b", "f", "g", "dense", "relu", "no", "null", "True", "as", "from_", "layers", "states"]
@@ -119,9 +121,17 @@ comments = st.one_of(
     st.just(Comments()),
     st.just(Comments()),
     st.builds(
-        lambda b, a, g: Comments(tuple(t for t in b if t), a, gap=g), st.lists(remarks, max_size=2), remarks, st.booleans()
+        lambda before, after, gap: Comments(tuple(text for text in before if text), after, gap=gap),
+        st.lists(remarks, max_size=2),
+        remarks,
+        st.booleans(),
     ),
 )
+
+
+def node(kind: Callable[..., Statement], *parts: st.SearchStrategy) -> st.SearchStrategy:
+    """A statement of random parts with random comments."""
+    return st.builds(lambda found, remark: kind(HERE, *found, comments=remark), st.tuples(*parts), comments)
 
 
 def scans(body: st.SearchStrategy) -> st.SearchStrategy:
@@ -148,36 +158,20 @@ def bodies(depth: int, *, result: bool, losses: bool = True) -> st.SearchStrateg
     several = st.lists(expressions, min_size=1, max_size=2).map(tuple)
     values = st.one_of(several, several, several, scans(scanned))
     names = st.lists(name(), min_size=1, max_size=2).map(tuple)
+    name_lists = st.lists(name(), max_size=2).map(tuple)
     options = [
-        st.builds(lambda n, v, c: Assign(HERE, n, v, comments=c), names, values, comments),
-        st.builds(lambda n, v, c: Assign(HERE, (n,), (v,), comments=c), name(["x", "y"]), expressions, comments),
-        st.builds(
-            lambda k, n, t, i, c: Declare(HERE, k, (n,), t, i, comments=c),
-            st.sampled_from(["weight", "state"]),
-            name(),
-            types,
-            st.none() | expressions,
-            comments,
-        ),
-        st.builds(
-            lambda n, o, b, c: Repeat(HERE, tuple(n), o, b, comments=c),
-            st.lists(name(), max_size=2),
-            expressions,
-            inner,
-            comments,
-        ),
-        st.builds(lambda i, t, o, c: If(HERE, i, t, o, comments=c), expressions, inner, inner, comments),
+        node(Assign, names, values),
+        node(Assign, name(["x", "y"]).map(lambda n: (n,)), expressions.map(lambda e: (e,))),
+        node(Declare, st.sampled_from(["weight", "state"]), name().map(lambda n: (n,)), types, st.none() | expressions),
+        node(Repeat, name_lists, expressions, inner),
+        node(If, expressions, inner, inner),
     ]
     if losses:
-        options += [
-            st.builds(lambda n, v, c: Loss(HERE, n, v, comments=c), st.none() | name(KEYS), expressions, comments),
-            st.builds(lambda r, c: Assert(HERE, (r,), comments=c), relations, comments),
-        ]
+        options += [node(Loss, st.none() | name(KEYS), expressions), node(Assert, relations.map(lambda r: (r,)))]
     statements = st.lists(st.one_of(options), max_size=4).map(tuple)
     if not result:
         return statements
-    last = st.builds(lambda v, c: Result(HERE, v, comments=c), values, comments)
-    return st.builds(lambda s, r: (*s, r), statements, last)
+    return st.builds(lambda s, r: (*s, r), statements, node(Result, values))
 
 
 def unique(strategy: st.SearchStrategy, key: object, most: int = 2) -> st.SearchStrategy:
@@ -185,100 +179,59 @@ def unique(strategy: st.SearchStrategy, key: object, most: int = 2) -> st.Search
 
 
 def settings(keys: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
-    items = st.one_of(
-        [st.builds(lambda v, c, k=k: Setting(HERE, Name(HERE, k), v, comments=c), v, comments) for k, v in keys.items()]
-    )
+    items = st.one_of([node(Setting, st.just(Name(HERE, key)), value) for key, value in keys.items()])
     return unique(items, lambda s: s.name.text, 3).map(lambda found: Settings(HERE, found))
 
 
 calls = st.builds(lambda f, v: Call(HERE, f, (Argument(HERE, None, v),)), name(), numbers)
-renames = unique(
-    st.builds(lambda a, b, c: Setting(HERE, a, b, comments=c), texts, texts, comments), lambda s: s.name.value
-).map(lambda found: Settings(HERE, found))
+counts = numbers.filter(lambda n: isinstance(n.value, int))
+renames = unique(node(Setting, texts, texts), lambda s: s.name.value).map(lambda found: Settings(HERE, found))
 slots = st.builds(lambda n, d: Slot(HERE, n, d), name(), st.none() | expressions)
 
 
-def _block(label: Name, found: tuple[Slot, ...], cut: int, body: object, remark: Comments) -> Block:
-    return Block(HERE, label, found[:cut], found[cut:], body, comments=remark)
+def by_name(found: object) -> str:
+    return found.name.text
+
+
+def _block(here: Span, label: Name, found: tuple[Slot, ...], cut: int, body: object, *, comments: Comments) -> Block:
+    return Block(here, label, found[:cut], found[cut:], body, comments=comments)
+
+
+constants = node(Constant, name(["c1", "c2"]), expressions)
+blocks = node(_block, name(["b1", "b2"]), unique(slots, by_name, 3), st.integers(0, 3), bodies(2, result=True))
+bindings = unique(node(Binding, st.booleans(), name(KEYS), expressions), by_name)
+splits = settings({"train": numbers, "test": numbers})
+data = node(
+    Data,
+    st.none() | texts,
+    bindings.map(lambda found: tuple(sorted(found, key=lambda binding: binding.target))),
+    settings({"batch": counts, "augment": expressions, "split": splits}),
+)
+stops = settings({"monitor": expressions})
+train = node(Train, settings({"optimizer": calls, "schedule": expressions, "stop": stops}))
+groups = node(Group, texts, settings({"initial": calls, "l2": numbers, "rename": renames, "source": texts}))
+generate = node(Generate, name(KEYS), expressions, settings({"limit": name(), "stop": expressions}))
 
 
 @st.composite
 def models(draw: st.DrawFn) -> Model:
-    has_name = draw(st.booleans())
-    by_name = lambda node: node.name.text  # noqa: E731
-    words = draw(st.permutations(["c1", "c2", "b1", "b2"]))
-    constant = st.builds(
-        lambda n, v, c: Constant(HERE, n, v, comments=c), name([w for w in words if w < "c"] or WORDS), expressions, comments
-    )
-    block = st.builds(
-        _block,
-        name([w for w in words if w > "c"]),
-        unique(slots, by_name, 3),
-        st.integers(0, 3),
-        bodies(2, result=True),
-        comments,
-    )
-    binding = st.builds(
-        lambda t, n, v, c: Binding(HERE, t, n, v, comments=c), st.booleans(), name(KEYS), expressions, comments
-    )
-    data = st.builds(
-        lambda s, b, o, c: Data(HERE, s, tuple(sorted(b, key=lambda x: x.target)), o, comments=c),
-        st.none() | texts,
-        unique(binding, by_name),
-        settings({"batch": numbers.filter(lambda n: isinstance(n.value, int)), "augment": expressions,
-                  "split": settings({"train": numbers, "test": numbers})}),
-        comments,
-    )  # fmt: skip
-    train = st.builds(
-        lambda o, c: Train(HERE, o, comments=c),
-        settings({"optimizer": calls, "schedule": expressions, "stop": settings({"monitor": expressions})}),
-        comments,
-    )
-    group = st.builds(
-        lambda p, o, c: Group(HERE, p, o, comments=c),
-        texts,
-        settings({"initial": calls, "l2": numbers, "rename": renames, "source": texts}),
-        comments,
-    )
-    generate = st.builds(
-        lambda n, f, o, c: Generate(HERE, n, f, o, comments=c),
-        name(KEYS),
-        expressions,
-        settings({"limit": name(), "stop": expressions}),
-        comments,
-    )
+    """A whole model; constants only where it has a name to stand behind."""
+    label = draw(st.none() | name())
     return Model(
         HERE,
         draw(st.none() | st.just(Number(HERE, 1, "1"))),
-        draw(name()) if has_name else None,
-        constants=draw(unique(constant, by_name)) if has_name else (),
-        includes=draw(st.lists(st.builds(lambda t, c: Include(HERE, t, comments=c), texts, comments), max_size=1).map(tuple)),
+        label,
+        constants=draw(unique(constants, by_name)) if label else (),
+        includes=draw(st.lists(node(Include, texts), max_size=1).map(tuple)),
         data=draw(st.none() | data),
-        inputs=draw(unique(st.builds(lambda n, t, c: Input(HERE, n, t, comments=c), name(), types, comments), by_name)),
-        blocks=draw(unique(block, by_name)),
+        inputs=draw(unique(node(Input, name(), types), by_name)),
+        blocks=draw(unique(blocks, by_name)),
         body=draw(bodies(2, result=False, losses=False)),
-        outputs=draw(
-            unique(
-                st.builds(lambda n, v, c: Output(HERE, n, v, comments=c), name(KEYS), st.none() | expressions, comments),
-                by_name,
-            )
-        ),
-        losses=draw(
-            st.lists(
-                st.builds(lambda n, v, c: Loss(HERE, n, v, comments=c), st.none() | name(KEYS), expressions, comments),
-                max_size=2,
-            ).map(tuple)
-        ),
-        metrics=draw(
-            st.lists(
-                st.builds(lambda n, v, c: Metric(HERE, n, v, comments=c), st.none() | name(KEYS), expressions, comments),
-                max_size=2,
-            ).map(tuple)
-        ),
-        groups=draw(unique(group, lambda g: g.pattern.value)),
+        outputs=draw(unique(node(Output, name(KEYS), st.none() | expressions), by_name)),
+        losses=draw(st.lists(node(Loss, st.none() | name(KEYS), expressions), max_size=2).map(tuple)),
+        metrics=draw(st.lists(node(Metric, st.none() | name(KEYS), expressions), max_size=2).map(tuple)),
+        groups=draw(unique(groups, lambda group: group.pattern.value)),
         train=draw(st.none() | train),
         generate=draw(st.none() | generate),
-        asserts=draw(
-            st.lists(st.builds(lambda r, c: Assert(HERE, (r,), comments=c), relations, comments), max_size=2).map(tuple)
-        ),
+        asserts=draw(st.lists(node(Assert, relations.map(lambda r: (r,))), max_size=2).map(tuple)),
     )
