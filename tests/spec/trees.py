@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
+from typing import TypeVar
 
 from axonc.spec.source import Source, Span
 from axonc.spec.tree import (
@@ -12,12 +14,14 @@ from axonc.spec.tree import (
     Binary,
     Binding,
     Block,
+    Body,
     Call,
     Choice,
     Comments,
     Constant,
     Data,
     Declare,
+    Expression,
     Generate,
     Group,
     If,
@@ -48,7 +52,8 @@ from axonc.spec.tree import (
     Type,
     Unary,
 )
-from hypothesis import strategies as st
+
+T = TypeVar("T")
 
 HERE = Span(Source("random", ""), 0, 0)
 WORDS = ["x", "y", "h", "a", "b", "f", "g", "dense", "relu", "no", "null", "True", "as", "from_", "layers", "states"]
@@ -56,182 +61,215 @@ VALUES = [*WORDS, "true", "none", "training", "from", "with_", "residual", "expr
 KEYS = [*WORDS, "weight", "if", "in", "from", "as", "axis"]
 COMPARISONS = ["==", "!=", "<", ">", "<=", ">="]
 OPERATORS = [*COMPARISONS, "+", "-", "*", "/", "//", "%", "@", "**", "and", "or"]
+NUMBERS = {"2GB": 2 * 10**9, "61_706": 61706, "1.5M": 1_500_000, "4KiB": 4096, "1e-3": 1e-3, "0.5": 0.5, "3e8": 3e8}
+TEXTS = ["", "a b", "it's", 'say "a"', "back\\slash", "# no comment", "x: y", "é日本", "'", "%"]
+REMARKS = ["one", "two", "three: 3", "a # b", "#", "- dash"]
 
 
-def name(words: list[str] = WORDS) -> st.SearchStrategy[Name]:
-    return st.sampled_from(words).map(lambda word: Name(HERE, word))
+class Trees:
+    """Draws parts of models from one source of randomness."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def one_of(self, *makers: Callable[[], T]) -> T:
+        return self.random.choice(makers)()
+
+    def several(self, make: Callable[[], T], most: int, least: int = 0) -> tuple[T, ...]:
+        return tuple(make() for _ in range(self.random.randint(least, most)))
+
+    def distinct(self, make: Callable[[], T], key: Callable[[T], object], most: int = 2) -> tuple[T, ...]:
+        return tuple({key(found): found for found in self.several(make, most)}.values())
+
+    def maybe(self, make: Callable[[], T]) -> T | None:
+        return make() if self.random.random() < 0.5 else None
+
+    def name(self, words: list[str] = WORDS) -> Name:
+        return Name(HERE, self.random.choice(words))
+
+    def number(self) -> Number:
+        if self.random.random() < 0.7:
+            value = self.random.randrange(1000)
+            return Number(HERE, value, str(value))
+        text = self.random.choice(sorted(NUMBERS))
+        return Number(HERE, NUMBERS[text], text)
+
+    def text(self) -> Text:
+        return Text(HERE, self.random.choice(TEXTS))
+
+    def comments(self) -> Comments:
+        if self.random.random() < 0.6:
+            return Comments()
+        before = self.several(lambda: self.random.choice(REMARKS), 2)
+        return Comments(before, self.random.choice([*REMARKS, "", "", ""]), gap=self.random.random() < 0.3)
+
+    def node(self, kind: Callable[..., T], *parts: object) -> T:
+        return kind(HERE, *parts, comments=self.comments())
+
+    # Expressions
+
+    def expression(self, depth: int = 2) -> Expression:
+        atoms: list[Callable[[], Expression]] = [lambda: self.name(VALUES), self.number, self.text]
+        if depth == 0:
+            return self.one_of(*atoms)
+        deeper = [self._list, self._call, self._chain, self._index, self._unary, self._binary, self._choice]
+        return self.one_of(*atoms, lambda: self.random.choice(deeper)(depth - 1))
+
+    def _list(self, depth: int) -> Expression:
+        return ListOf(HERE, self.several(lambda: self.expression(depth), 3))
+
+    def _call(self, depth: int) -> Expression:
+        function = self.one_of(lambda: self.name(VALUES), lambda: self.name(VALUES), lambda: self.expression(depth))
+        found = self.several(lambda: self._argument(depth), 3)
+        names = [argument.name.text for argument in found if argument.name]
+        return Call(HERE, function, found if len(names) == len(set(names)) else found[:1])
+
+    def _argument(self, depth: int) -> Argument:
+        return Argument(HERE, self.maybe(lambda: self.name(KEYS)), self.expression(depth))
+
+    def _chain(self, depth: int) -> Expression:
+        value = self.expression(depth)
+        for _ in range(self.random.randint(1, 3)):
+            layers = [lambda: self._call(depth), lambda: self._call(depth), lambda: self.name(VALUES)]
+            value = Pipe(HERE, value, self.one_of(*layers, lambda: self.expression(depth)))
+        return value
+
+    def _index(self, depth: int) -> Expression:
+        if self.random.random() < 0.3:
+            return Member(HERE, self.expression(depth), self.name(KEYS))
+        return Index(HERE, self.expression(depth), self.several(lambda: self._one_index(depth), 2, 1))
+
+    def _one_index(self, depth: int) -> Expression | Slice | Rest:
+        bounds = [self.maybe(lambda: self.expression(depth)) for _ in range(3)]
+        return self.one_of(lambda: self.expression(depth), lambda: Slice(HERE, *bounds), lambda: Rest(HERE))
+
+    def _unary(self, depth: int) -> Expression:
+        return Unary(HERE, self.random.choice(["-", "+", "not"]), self.expression(depth))
+
+    def _binary(self, depth: int) -> Expression:
+        operator = self.random.choice(OPERATORS)
+        return Binary(HERE, operator, self.expression(depth), self.expression(depth), HERE)
+
+    def _choice(self, depth: int) -> Expression:
+        return Choice(HERE, self.expression(depth), self.expression(depth), self.expression(depth))
+
+    def type(self) -> Type:
+        return Type(HERE, self.name(["f32", "i64"]), self.several(self.expression, 2))
+
+    def relation(self) -> Binary:
+        return Binary(HERE, self.random.choice(COMPARISONS), self.expression(), self.expression(), HERE)
+
+    # Statements
+
+    def body(self, depth: int, *, result: bool = False, losses: bool = True) -> tuple[Body, ...]:
+        makers = [self._assign, self._assign, self._assign, self._declare, self._repeat, self._if]
+        found = self.several(lambda: self.random.choice(makers + losses * [self._loss, self._assert])(depth), 4)
+        return (*found, self.node(Result, self._values(depth))) if result else found
+
+    def _values(self, depth: int) -> tuple[Expression, ...] | Scan:
+        if depth and self.random.random() < 0.2:
+            return self._scan(depth)
+        return self.several(lambda: self.expression(3), 2, 1) if self.random.random() < 0.3 else (self.expression(3),)
+
+    def _assign(self, depth: int) -> Body:
+        if self.random.random() < 0.6:
+            return self.node(Assign, (self.name(["x", "y"]),), self._values(depth))
+        return self.node(Assign, self.several(self.name, 2, 1), self._values(depth))
+
+    def _declare(self, depth: int) -> Body:
+        kind = self.random.choice(["weight", "state"])
+        return self.node(Declare, kind, (self.name(),), self.type(), self.maybe(self.expression))
+
+    def _repeat(self, depth: int) -> Body:
+        inner = self.body(depth - 1) if depth else ()
+        return self.node(Repeat, self.several(self.name, 2), self.expression(), inner)
+
+    def _if(self, depth: int) -> Body:
+        then, otherwise = (self.body(depth - 1) if depth else () for _ in range(2))
+        return self.node(If, self.expression(), then, otherwise)
+
+    def _loss(self, depth: int) -> Body:
+        return self.node(Loss, self.maybe(lambda: self.name(KEYS)), self.expression())
+
+    def _assert(self, depth: int) -> Body:
+        return self.node(Assert, (self.relation(),))
+
+    def _scan(self, depth: int) -> Scan:
+        names = self.random.sample(WORDS, self.random.randint(1, 3))
+        overs = tuple(Over(HERE, Name(HERE, word), self.expression()) for word in names)
+        cut = self.random.randint(1, len(overs))
+        keys = self.random.sample(["length", "reverse", "truncate"], self.random.randint(0, 2))
+        found = tuple(Argument(HERE, Name(HERE, key), self.expression()) for key in keys)
+        return Scan(HERE, found, overs[:cut], overs[cut:], self.body(depth - 1, result=self.random.random() < 0.5))
+
+    # Sections
+
+    def settings(self, **makers: Callable[[], object]) -> Settings:
+        keys = self.random.sample(sorted(makers), self.random.randint(0, len(makers)))
+        return Settings(HERE, tuple(self.node(Setting, Name(HERE, key), makers[key]()) for key in keys))
+
+    def call(self) -> Expression:
+        return Call(HERE, self.name(), (Argument(HERE, None, self.number()),))
+
+    def renames(self) -> Settings:
+        found = self.distinct(lambda: self.node(Setting, self.text(), self.text()), lambda item: item.name.value)
+        return Settings(HERE, found)
+
+    def slots(self, words: list[str]) -> tuple[Slot, ...]:
+        return tuple(Slot(HERE, Name(HERE, word), self.maybe(self.expression)) for word in words)
+
+    def block(self) -> Block:
+        names = self.random.sample(WORDS, self.random.randint(0, 3))
+        cut = self.random.randint(0, len(names))
+        body = self.body(2, result=True)
+        return self.node(Block, self.name(["b1", "b2"]), self.slots(names[:cut]), self.slots(names[cut:]), body)
+
+    def data(self) -> Data:
+        make = lambda: self.node(Binding, self.random.random() < 0.5, self.name(KEYS), self.expression())  # noqa: E731
+        bindings = tuple(sorted(self.distinct(make, by_name, 3), key=lambda binding: binding.target))
+        splits = lambda: self.settings(train=self.number, test=self.number)  # noqa: E731
+        settings = self.settings(batch=self.name, augment=self.expression, split=splits)
+        return self.node(Data, self.maybe(self.text), bindings, settings)
+
+    def train(self) -> Train:
+        stops = lambda: self.settings(monitor=self.expression)  # noqa: E731
+        return self.node(Train, self.settings(optimizer=self.call, schedule=self.expression, stop=stops))
+
+    def group(self) -> Group:
+        found = self.settings(initial=self.call, l2=self.number, rename=self.renames, source=self.text)
+        return self.node(Group, self.text(), found)
+
+    def generate(self) -> Generate:
+        found = self.settings(limit=self.name, stop=self.expression)
+        return self.node(Generate, self.name(KEYS), self.expression(), found)
+
+    def named(self, kind: type[Statement]) -> Statement:
+        return self.node(kind, self.maybe(lambda: self.name(KEYS)), self.expression())
+
+    def model(self) -> Model:
+        """A whole model; constants only where it has a name to stand behind."""
+        label = self.maybe(self.name)
+        constant = lambda: self.node(Constant, self.name(["c1", "c2"]), self.expression())  # noqa: E731
+        output = lambda: self.node(Output, self.name(KEYS), self.maybe(self.expression))  # noqa: E731
+        return Model(
+            HERE,
+            self.maybe(lambda: Number(HERE, 1, "1")),
+            label,
+            constants=self.distinct(constant, by_name) if label else (),
+            includes=self.several(lambda: self.node(Include, self.text()), 1),
+            data=self.maybe(self.data),
+            inputs=self.distinct(lambda: self.node(Input, self.name(), self.type()), by_name),
+            blocks=self.distinct(self.block, by_name),
+            body=self.body(2, losses=False),
+            outputs=self.distinct(output, by_name),
+            losses=self.several(lambda: self.named(Loss), 2),
+            metrics=self.several(lambda: self.named(Metric), 2),
+            groups=self.distinct(self.group, lambda group: group.pattern.value),
+            train=self.maybe(self.train),
+            generate=self.maybe(self.generate),
+            asserts=self.several(lambda: self._assert(0), 2),
+        )
 
 
-numbers = st.one_of(
-    st.integers(0, 10**6).map(lambda n: Number(HERE, n, str(n))),
-    st.sampled_from(["1e-3", "2GB", "61_706", "0.5", "3e8", "1.5M", "4KiB"]).map(lambda t: Number(HERE, _value(t), t)),
-)
-texts = st.sampled_from(["", "a b", "it's", 'say "a"', "back\\slash", "# no comment", "x: y", "é日本", "'", "%"]).map(
-    lambda t: Text(HERE, t)
-)
-
-
-def _value(spelling: str) -> float | int:
-    known = {"2GB": 2 * 10**9, "61_706": 61706, "1.5M": 1_500_000, "4KiB": 4096}
-    return known[spelling] if spelling in known else float(spelling)
-
-
-def _deeper(part: st.SearchStrategy) -> st.SearchStrategy:
-    def arguments(found: list[tuple[Name | None, object]]) -> tuple[Argument, ...]:
-        seen: set[str] = set()
-        kept = []
-        for label, value in found:
-            if label is None or label.text not in seen:
-                kept.append(Argument(HERE, label, value))
-                seen.add(label.text if label else "")
-        return tuple(kept)
-
-    argument_lists = st.lists(st.tuples(st.none() | name(KEYS), part), max_size=3).map(arguments)
-    function = st.one_of(name(VALUES), name(VALUES), part)
-    bound = st.none() | part
-    slices = st.builds(lambda a, b, c: Slice(HERE, a, b, c), bound, bound, bound)
-    indices = st.lists(st.one_of(part, slices, st.just(Rest(HERE))), min_size=1, max_size=2).map(tuple)
-    return st.one_of(
-        st.lists(part, max_size=3).map(lambda items: ListOf(HERE, tuple(items))),
-        st.builds(lambda f, a: Call(HERE, f, a), function, argument_lists),
-        st.builds(lambda v, i: Index(HERE, v, i), part, indices),
-        st.builds(lambda v, n: Member(HERE, v, n), part, name(KEYS)),
-        st.builds(lambda o, v: Unary(HERE, o, v), st.sampled_from(["-", "+", "not"]), part),
-        st.builds(lambda o, a, b: Binary(HERE, o, a, b, HERE), st.sampled_from(OPERATORS), part, part),
-        st.builds(lambda a, b, c: Choice(HERE, a, b, c), part, part, part),
-        st.builds(lambda a, b: Pipe(HERE, a, b), part, part),
-        st.builds(_chain, part, st.lists(st.builds(lambda f, a: Call(HERE, f, a), name(VALUES), argument_lists))),
-    )
-
-
-def _chain(value: object, steps: list[object]) -> object:
-    for step in steps[:3]:
-        value = Pipe(HERE, value, step)
-    return value
-
-
-expressions = st.recursive(st.one_of(name(VALUES), numbers, texts), _deeper, max_leaves=6)
-types = st.builds(lambda d, s: Type(HERE, d, tuple(s)), name(["f32", "i64"]), st.lists(expressions, max_size=2))
-relations = st.builds(
-    lambda o, a, b: Binary(HERE, o, a, b, HERE), st.sampled_from(COMPARISONS), expressions, expressions
-)
-
-remarks = st.sampled_from(["", "one", "two", "three: 3", "a # b", "#", "- dash"])
-comments = st.one_of(
-    st.just(Comments()),
-    st.just(Comments()),
-    st.builds(
-        lambda before, after, gap: Comments(tuple(text for text in before if text), after, gap=gap),
-        st.lists(remarks, max_size=2),
-        remarks,
-        st.booleans(),
-    ),
-)
-
-
-def node(kind: Callable[..., Statement], *parts: st.SearchStrategy) -> st.SearchStrategy:
-    """A statement of random parts with random comments."""
-    return st.builds(lambda found, remark: kind(HERE, *found, comments=remark), st.tuples(*parts), comments)
-
-
-def scans(body: st.SearchStrategy) -> st.SearchStrategy:
-    def build(names: list[str], parts: list[object], carried: int, settings: dict[str, object], inner: object) -> Scan:
-        overs = tuple(Over(HERE, Name(HERE, n), p) for n, p in zip(names, parts, strict=False))
-        cut = max(1, len(overs) - carried)
-        found = tuple(Argument(HERE, Name(HERE, k), v) for k, v in settings.items())
-        return Scan(HERE, found, overs[:cut], overs[cut:], inner)
-
-    return st.builds(
-        build,
-        st.lists(st.sampled_from(WORDS), min_size=3, max_size=3, unique=True),
-        st.lists(expressions, min_size=1, max_size=3),
-        st.integers(0, 2),
-        st.dictionaries(st.sampled_from(["length", "reverse", "truncate"]), expressions, max_size=2),
-        body,
-    )
-
-
-def bodies(depth: int, *, result: bool, losses: bool = True) -> st.SearchStrategy:
-    """The statements of a body; with `result` the last may be a bare value."""
-    inner = bodies(depth - 1, result=False) if depth else st.just(())
-    scanned = st.booleans().flatmap(lambda r: bodies(depth - 1, result=r)) if depth else st.just(())
-    several = st.lists(expressions, min_size=1, max_size=2).map(tuple)
-    values = st.one_of(several, several, several, scans(scanned))
-    names = st.lists(name(), min_size=1, max_size=2).map(tuple)
-    name_lists = st.lists(name(), max_size=2).map(tuple)
-    options = [
-        node(Assign, names, values),
-        node(Assign, name(["x", "y"]).map(lambda n: (n,)), expressions.map(lambda e: (e,))),
-        node(Declare, st.sampled_from(["weight", "state"]), name().map(lambda n: (n,)), types, st.none() | expressions),
-        node(Repeat, name_lists, expressions, inner),
-        node(If, expressions, inner, inner),
-    ]
-    if losses:
-        options += [node(Loss, st.none() | name(KEYS), expressions), node(Assert, relations.map(lambda r: (r,)))]
-    statements = st.lists(st.one_of(options), max_size=4).map(tuple)
-    if not result:
-        return statements
-    return st.builds(lambda s, r: (*s, r), statements, node(Result, values))
-
-
-def unique(strategy: st.SearchStrategy, key: object, most: int = 2) -> st.SearchStrategy:
-    return st.lists(strategy, max_size=most, unique_by=key).map(tuple)
-
-
-def settings(keys: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
-    items = st.one_of([node(Setting, st.just(Name(HERE, key)), value) for key, value in keys.items()])
-    return unique(items, lambda s: s.name.text, 3).map(lambda found: Settings(HERE, found))
-
-
-calls = st.builds(lambda f, v: Call(HERE, f, (Argument(HERE, None, v),)), name(), numbers)
-counts = numbers.filter(lambda n: isinstance(n.value, int))
-renames = unique(node(Setting, texts, texts), lambda s: s.name.value).map(lambda found: Settings(HERE, found))
-slots = st.builds(lambda n, d: Slot(HERE, n, d), name(), st.none() | expressions)
-
-
-def by_name(found: object) -> str:
+def by_name(found: Statement) -> str:
     return found.name.text
-
-
-def _block(here: Span, label: Name, found: tuple[Slot, ...], cut: int, body: object, *, comments: Comments) -> Block:
-    return Block(here, label, found[:cut], found[cut:], body, comments=comments)
-
-
-constants = node(Constant, name(["c1", "c2"]), expressions)
-blocks = node(_block, name(["b1", "b2"]), unique(slots, by_name, 3), st.integers(0, 3), bodies(2, result=True))
-bindings = unique(node(Binding, st.booleans(), name(KEYS), expressions), by_name)
-splits = settings({"train": numbers, "test": numbers})
-data = node(
-    Data,
-    st.none() | texts,
-    bindings.map(lambda found: tuple(sorted(found, key=lambda binding: binding.target))),
-    settings({"batch": counts, "augment": expressions, "split": splits}),
-)
-stops = settings({"monitor": expressions})
-train = node(Train, settings({"optimizer": calls, "schedule": expressions, "stop": stops}))
-groups = node(Group, texts, settings({"initial": calls, "l2": numbers, "rename": renames, "source": texts}))
-generate = node(Generate, name(KEYS), expressions, settings({"limit": name(), "stop": expressions}))
-
-
-@st.composite
-def models(draw: st.DrawFn) -> Model:
-    """A whole model; constants only where it has a name to stand behind."""
-    label = draw(st.none() | name())
-    return Model(
-        HERE,
-        draw(st.none() | st.just(Number(HERE, 1, "1"))),
-        label,
-        constants=draw(unique(constants, by_name)) if label else (),
-        includes=draw(st.lists(node(Include, texts), max_size=1).map(tuple)),
-        data=draw(st.none() | data),
-        inputs=draw(unique(node(Input, name(), types), by_name)),
-        blocks=draw(unique(blocks, by_name)),
-        body=draw(bodies(2, result=False, losses=False)),
-        outputs=draw(unique(node(Output, name(KEYS), st.none() | expressions), by_name)),
-        losses=draw(st.lists(node(Loss, st.none() | name(KEYS), expressions), max_size=2).map(tuple)),
-        metrics=draw(st.lists(node(Metric, st.none() | name(KEYS), expressions), max_size=2).map(tuple)),
-        groups=draw(unique(groups, lambda group: group.pattern.value)),
-        train=draw(st.none() | train),
-        generate=draw(st.none() | generate),
-        asserts=draw(st.lists(node(Assert, relations.map(lambda r: (r,))), max_size=2).map(tuple)),
-    )
