@@ -19,7 +19,6 @@ from .pipeline import Stages
 from .schedule.kernel import Buffer, Call, Item, Nest, Operand, Repeat, Schedule, Window
 
 Kind: TypeAlias = Literal["once", "forward", "backward", "update"]
-LOOP_TURN = 1  # a symbol of a loop that a stretch is counted by
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,7 @@ class _Reading:
 
     def _step(self, i: int) -> Step:
         call, loops = self.calls[i]
-        turns = 1
-        for loop in loops:
-            turns *= -(-self._number(loop.extent) // loop.chunk)
+        turns = self._over_turns(1, loops, {})
         reads = {
             self.producers[r.buffer] + 1 for r in call.reads if isinstance(r, Window) and r.buffer in self.producers
         }
@@ -153,11 +150,11 @@ class _Reading:
             i + 1,
             self._kind(i, call),
             self.names.formulas(i),
-            self._results(i, call),
+            self._results(i, call, loops),
             tuple(sorted(reads - {i + 1})),
             (),
-            self._number(flops) * turns,
-            self._number(moved) * turns,
+            self._over_turns(flops, loops, {}),
+            self._over_turns(moved, loops, {}),
             call.place,
             tuple(map(_loop, loops)),
             turns,
@@ -171,13 +168,14 @@ class _Reading:
             return "forward"
         return "update" if self.update and call.place.span == self.update.span else "backward"
 
-    def _results(self, i: int, call: Call) -> tuple[Value, ...]:
+    def _results(self, i: int, call: Call, loops: tuple[Repeat, ...]) -> tuple[Value, ...]:
         """What the call writes, each where the plan has put it: where the last instruction writes as many elements."""
         written = [v for step in self.instructions.get(i, ()) for v in step.writes]
+        values = {"N": self.rows} | {r.length: min(r.chunk, self._number(r.extent, {})) for r in loops}
         found: list[Value] = []
         for window, name in zip(reversed(call.writes), reversed(self.names.of(i)), strict=True):
-            size = self._number(dims.product(window.shape))
-            values = {"N": self.rows}
+            type_ = window.type.substitute({n: s for n, s in values.items() if n != "N"})
+            size = self._number(type_.size, values)
             fits = (v for v in reversed(written) if prod(_extent(n, values) for n in v.shape) == size)
             view = next(fits, None)
             home, offset = "arena", None
@@ -187,12 +185,22 @@ class _Reading:
                 home = buffer.name if buffer.home == "named" else "arena"
                 if buffer.home == "arena":
                     offset = buffer.offset + _extent(view.offset, values) * _width(buffer.dtype)
-            found.append(Value(name, str(window.type), self._number(_bytes(window)), home, offset))
+            found.append(Value(name, str(type_), self._number(_bytes(window), values), home, offset))
         return tuple(reversed(found))
 
-    def _number(self, size: Size) -> int:
-        values: dict[str, Size] = dict.fromkeys(dims.names(size), LOOP_TURN)
-        value = dims.substitute(size, {**values, "N": self.rows})
+    def _over_turns(self, size: Size, loops: tuple[Repeat, ...], values: Mapping[str, int]) -> int:
+        """A size that each turn of the loops adds; the last turn may be shorter."""
+        if not loops:
+            return self._number(size, values)
+        loop, *inner = loops
+        full, rest = divmod(self._number(loop.extent, values), loop.chunk)
+        total = full and full * self._over_turns(size, tuple(inner), {**values, loop.length: loop.chunk})
+        return total + (rest and self._over_turns(size, tuple(inner), {**values, loop.length: rest}))
+
+    def _number(self, size: Size, values: Mapping[str, int]) -> int:
+        """A size for all rows; symbols of loops that have no value count as 0."""
+        known: dict[str, Size] = dict.fromkeys(dims.names(size), 0)
+        value = dims.substitute(size, {**known, "N": self.rows, **values})
         assert isinstance(value, int), size
         return value
 
@@ -255,8 +263,9 @@ class _Names:
 
 
 def _loop(repeat: Repeat) -> str:
-    """`t in 0..T`, or `t in T..0`."""
-    return f"{repeat.start} in {repeat.extent}..0" if repeat.reverse else f"{repeat.start} in 0..{repeat.extent}"
+    """`t in 0..T`, `t in T..0`, `n in 0..N by 16`."""
+    by = f" by {repeat.chunk}" if repeat.chunk > 1 else ""
+    return f"{repeat.start} in " + (f"{repeat.extent}..0" if repeat.reverse else f"0..{repeat.extent}") + by
 
 
 def _with_loops(items: Sequence[Item], loops: tuple[Repeat, ...]) -> Iterator[tuple[Call, tuple[Repeat, ...]]]:
