@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .ir import dims
 from .ir.dims import Size
@@ -19,7 +19,7 @@ def check_claims(phases: Phases, sizes: Mapping[str, int], rows: int) -> None:
 
     `rows` is the batch of a step of training. Claims about what depends on a free size wait for its number.
     """
-    measures = {
+    measures: dict[str, Callable[[], Size | None]] = {
         "parameters": lambda: parameter_count(phases.ranges),
         "flops": lambda: forward_flops(phases, sizes),
         "memory": lambda: training_memory(phases, sizes, rows),

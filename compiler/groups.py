@@ -86,8 +86,9 @@ def _theirs(renames: tuple[tuple[str, str], ...], name: str) -> str:
     for theirs, ours in renames:
         found = pattern(ours).fullmatch(name)
         if found:
-            stars = iter(found.groups())
-            return re.sub(r"\*\*|\*", lambda _: next(stars, ""), theirs)
+            for star in found.groups():
+                theirs = re.sub(r"\*\*|\*", star.replace("\\", ""), theirs, count=1)
+            return theirs
     return name
 
 

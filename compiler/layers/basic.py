@@ -87,6 +87,12 @@ def residual(u: Use, x: Tensor, *, layer: Layer) -> Any:
 
 
 @word
+def recompute(u: Use, x: Tensor, *, layer: Layer) -> Any:
+    """`layer(x)`, computed again in the backward pass to save memory."""
+    u.wrong(errors.NotYet, what="`recompute`")
+
+
+@word
 def prelu(u: Use, x: Tensor, *, slope: Number = 0.25) -> Any:
     """max(x, 0) + weight · min(x, 0), with one weight for each channel (He et al. 2015)."""
     needs_axes(u, x, 1)

@@ -20,7 +20,7 @@ from ..trace.values import describe
 from ..trace.words import word
 from .basic import add_bias
 
-Pairs = tuple[tuple[Size, Size], ...]
+Pairs = tuple[tuple[int, Size], ...]
 
 
 @word
@@ -97,6 +97,33 @@ def depthwise_conv2d(
 
 
 @word
+def separable_conv2d(
+    u: Use,
+    x: Tensor,
+    *,
+    filters: Count,
+    kernel: Extents,
+    multiplier: Count = 1,
+    stride: Extents = 1,
+    padding: Padding = "same",
+    dilation: Extents = 1,
+    bias: Bias = True,
+    activation: Activation = None,
+) -> Any:
+    """Each channel with `multiplier` kernels of its own, weight `depthwise`; then all channels at each position, weight
+    [1, 1, in * multiplier, filters] (Chollet 2017)."""
+    kernels, strides, dilations = _extents(u, x, 2, kernel, stride, dilation)
+    channels = x.shape[-1]
+    wide = channels * multiplier
+    apart = u.weight("depthwise", (*kernels, 1, wide), HE_NORMAL)
+    pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
+    y = u.add(Conv(strides, pairs, dilations, _groups(u, channels, channels, wide)), x, apart)
+    together = u.weight("weight", (1, 1, wide, filters), HE_NORMAL)
+    y = u.add(Conv((1, 1), ((0, 0), (0, 0)), (1, 1), 1), y, together)
+    return u.activate(activation, add_bias(u, y, filters, bias))
+
+
+@word
 def conv2d_transpose(
     u: Use,
     x: Tensor,
@@ -153,16 +180,24 @@ def _conv(
     bias: Bias,
     activation: Activation,
 ) -> Any:
-    extents = _extents(u, x, rank, *window)
-    kernels, strides, dilations = extents
+    kernels, strides, dilations = _extents(u, x, rank, *window)
     channels = x.shape[-1]
-    for what, total in (("input channels", channels), ("filters", filters)):
-        if not isinstance(groups, int) or (isinstance(total, int) and total % groups):
-            u.wrong(errors.BadIndex, "groups", problem=f"{total} {what} are no {groups} equal groups")
+    whole = _groups(u, groups, channels, filters)
     pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
-    weight = u.weight("weight", (*kernels, channels // groups, filters), HE_NORMAL)
-    y = u.add(Conv(strides, pairs, dilations, groups), x, weight)
+    weight = u.weight("weight", (*kernels, channels // whole, filters), HE_NORMAL)
+    y = u.add(Conv(strides, pairs, dilations, whole), x, weight)
     return u.activate(activation, add_bias(u, y, filters, bias))
+
+
+def _groups(u: Use, groups: Size, channels: Size, filters: Size) -> int:
+    """The number of groups, if it divides the channels that come in and the filters that go out."""
+    if not isinstance(groups, int):
+        advice = "give the input's last dimension a number, or bind it with data"
+        u.wrong(errors.NotKnown, "groups", subject="the number of groups", found=describe(groups), advice=advice)
+    for what, total in (("input channels", channels), ("filters", filters)):
+        if isinstance(total, int) and total % groups:
+            u.wrong(errors.BadIndex, "groups", problem=f"{total} {what} are no {groups} equal groups")
+    return groups
 
 
 def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: Callable[..., Op]) -> Any:
@@ -174,11 +209,14 @@ def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, mak
     return u.add(make(sizes, strides, pairs), x)
 
 
-def _up(n: Size, k: Size, s: Size, pair: tuple[Size, Size]) -> tuple[Size, Size]:
+def _up(n: Size, k: int, s: int, pair: tuple[int, Size]) -> tuple[int, Size]:
     """Padding after, so that the last window that begins inside is kept."""
     low, high = pair
     windows = ceil_divide(n + low + high - k, s) + 1
-    return low, (windows - 1) * s + k - n - low
+    if isinstance(n, int) and isinstance(windows, int) and (windows - 1) * s >= n + low:
+        windows -= 1
+    after = (windows - 1) * s + k - n - low
+    return low, max(after, 0) if isinstance(after, int) else after
 
 
 def _needs_axes(u: Use, x: Node, spatial: int) -> None:

@@ -53,7 +53,7 @@ def expand(u: Use, x: Tensor, *sizes: Sizes) -> Any:
 
 
 @word
-def transpose(u: Use, x: Tensor, *axes: Sizes) -> Any:
+def transpose(u: Use, x: Tensor, *axes: Position) -> Any:
     """Axes in another order; without any, the last two change places."""
     rank = x.tensor.rank
     if not axes and rank < 2:
@@ -64,7 +64,7 @@ def transpose(u: Use, x: Tensor, *axes: Sizes) -> Any:
             found=describe(x),
         )
     order = axes or (*range(rank - 2), rank - 1, rank - 2)
-    return u.add(layout.Transpose(tuple(a + rank if isinstance(a, int) and a < 0 else a for a in order)), x)
+    return u.add(layout.Transpose(tuple(a + rank if a < 0 else a for a in order)), x)
 
 
 @word

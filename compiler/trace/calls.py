@@ -13,8 +13,8 @@ from . import errors
 from .kinds import KINDS, WrongValue
 from .numbers import as_tensor
 from .scope import Scope
-from .tracer import Tracer, is_unknown
-from .use import Lost, Use, use_block
+from .tracer import Lost, Tracer, is_unknown
+from .use import Use, use_block
 from .values import (
     MISSING,
     Argument,
@@ -151,9 +151,8 @@ def _call_word(t: Tracer, scope: Scope, e: tree.Call, callee: Callee, before: tu
 
 def _arguments(t: Tracer, scope: Scope, e: tree.Call, signature: Signature, piped_in: int) -> tuple[Argument, ...]:
     """The arguments as values; where the slot offers words, a bare name is its word."""
-    free = [s for s in signature.settings]
     taken = {a.name.text for a in e.arguments if a.name}
-    free = [s for s in free if s.name not in taken]
+    free = [s for s in signature.settings if s.name not in taken]
     found = []
     for a in e.arguments:
         slot = _named(signature, a.name.text) if a.name else _next_with_word(free, a.value)
@@ -279,11 +278,14 @@ def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span,
     return missing is None
 
 
+EMPTY = ("sizes", "position")  # what may be an empty list: the shape of a scalar, no axes
+
+
 def _is_empty(slot: Slot, bound: dict[str, Argument]) -> bool:
     """Whether nothing was given. Sizes and axes may be an empty list: a scalar's shape."""
     if slot.name not in bound:
-        return not (slot.many and slot.kind == "sizes")
-    return slot.many and slot.kind != "sizes" and bound[slot.name].value == ()
+        return not (slot.many and slot.kind in EMPTY)
+    return slot.many and slot.kind not in EMPTY and bound[slot.name].value == ()
 
 
 def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[str, Argument] | None:

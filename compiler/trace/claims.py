@@ -12,7 +12,7 @@ from . import errors
 from .expression import evaluate
 from .naming import parts
 from .scope import Scope
-from .tracer import Claim, Tracer, is_unknown
+from .tracer import Claim, Lost, Tracer, is_unknown
 
 BUDGETS = ("parameters", "memory", "flops")
 
@@ -40,7 +40,10 @@ def check_budget(t: Tracer, claim: Claim, budgets: Mapping[str, Any]) -> None:
 
 
 def check_relation(t: Tracer, scope: Scope, relation: tree.Binary) -> None:
-    """Reports a relation that is false; two sizes that must be equal are compared once they have numbers."""
+    """Reports a relation that is false; two sizes that must be equal are compared once they have numbers.
+
+    In the standard library a false relation ends the block: what follows would only fail as a consequence.
+    """
     left, right = evaluate(t, scope, relation.left), evaluate(t, scope, relation.right)
     if is_unknown(left) or is_unknown(right):
         return
@@ -55,6 +58,8 @@ def check_relation(t: Tracer, scope: Scope, relation: tree.Binary) -> None:
             operator=relation.operator,
             right=_shown(right),
         )
+        if t.library_use:
+            raise Lost
 
 
 def _is_open(left: Any, right: Any) -> bool:

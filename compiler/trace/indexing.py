@@ -70,8 +70,9 @@ def _slice_tensor(t: Tracer, scope: Scope, e: tree.Index, x: Node) -> Any:
     bounds = [_bounds(t, scope, part, size) for part, size in zip(parts, x.shape, strict=True)]
     if any(b is None for b in bounds):
         return MISSING
-    starts, stops, steps = (tuple(b[k] for b in bounds if b) for k in range(3))
-    sliced = t.b.add(layout.Slice(starts, stops, steps), x)
+    known = [b for b in bounds if b is not None]
+    starts, stops = (tuple(b[k] for b in known) for k in range(2))
+    sliced = t.b.add(layout.Slice(starts, stops, tuple(b[2] for b in known)), x)
     dropped = [i for i, part in enumerate(parts) if part is not None and not isinstance(part, tree.Slice)]
     if not dropped or is_unknown(sliced):
         return sliced
@@ -92,8 +93,7 @@ def _bounds(t: Tracer, scope: Scope, part: Any, size: Size) -> tuple[Size, Size,
         t.wrong(errors.BadIndex, part.span, problem="the step of a slice is a whole number, not 0", found=f"{step}")
         return None
     if isinstance(size, int) and all(n is None or isinstance(n, int) for n in numbers):
-        start, stop, step = slice(*numbers).indices(size)
-        return start, stop, step
+        return slice(*numbers).indices(size)
     if step < 0:
         t.wrong(errors.BadIndex, part.span, problem="a slice backwards needs a known size", found=f"size {size}")
         return None

@@ -100,7 +100,7 @@ def declare(
     phase: str = PREDICT,
     limit: int = LIMIT,
 ) -> tuple[Tracer, Scope, bool]:
-    """Only the constants and inputs of a model, and whether they kept within the limit; mistakes stay with the tracer."""
+    """Only the constants and inputs of a model, and whether they kept within the limit; mistakes stay in the tracer."""
     span = model.name.span if model.name else model.span
     t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks), limit)
     sections = (model.body, model.outputs, model.losses, model.metrics)

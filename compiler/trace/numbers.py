@@ -74,13 +74,16 @@ def one_type(t: Tracer, operator: str, *values: Any) -> tuple[Node, ...] | None:
     if not dtypes:
         dtypes = {F32 if any(isinstance(v, float | Dim) for v in values) else DType.I64}
     if len(dtypes) > 1 and not all(d.is_integer for d in dtypes):
-        return _mixed(t, operator, values)
+        _mixed(t, operator, values)
+        return None
     dtype = max(dtypes, key=lambda d: d.bytes)
     for value in values:
         if isinstance(value, float) and not dtype.is_float:
-            return _mixed(t, operator, values)
+            _mixed(t, operator, values)
+            return None
         if not isinstance(value, Node | bool) and dtype is BOOL:
-            return _mixed(t, operator, values)
+            _mixed(t, operator, values)
+            return None
     return tuple(as_tensor(t, v, dtype) for v in values)
 
 

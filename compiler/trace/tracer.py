@@ -59,6 +59,10 @@ class LossTerm:
     place: Place
 
 
+class Lost(Exception):
+    """What a reported mistake leaves of a word: it has no value, and says nothing more."""
+
+
 class TooMany(Exception):
     """Raised where the expanded spec reaches the limit; nothing more is traced."""
 

@@ -11,12 +11,8 @@ from ..ir.types import F32, DType, Shape, Tensor
 from . import errors, numbers
 from .naming import join, labels
 from .scope import Scope
-from .tracer import Initial, Tracer, is_unknown
+from .tracer import Initial, Lost, Tracer, is_unknown
 from .values import MISSING, Argument, BlockWord, Chain, Instance
-
-
-class Lost(Exception):
-    """What a reported mistake leaves of a word: it has no value, and says nothing more."""
 
 
 class Use:
@@ -49,7 +45,9 @@ class Use:
         return self.layer.callee.name
 
     def add(self, op: Op, *inputs: Node) -> Node:
-        return self.well(self.b.add(op, *inputs))
+        node = self.b.add(op, *inputs)
+        self.well(node)
+        return node
 
     def well(self, value: Any) -> Any:
         """The value, unless a mistake left none."""
@@ -124,12 +122,19 @@ def use_block(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:
     t.used.add(callee.name)
     try:
         if callee.library:
-            return _run(t, layer, callee, bound)
+            return _run_library(t, layer, callee, bound)
         with t.frame(f"block `{callee.name}`", layer.span):
             return _run(t, layer, callee, bound)
     finally:
         t.active.pop()
         t.library_use = before
+
+
+def _run_library(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argument]) -> Any:
+    try:
+        return _run(t, layer, callee, bound)
+    except Lost:
+        return MISSING
 
 
 def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argument]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ...spec.source import Span
-from ...spec.tree import Block
+from ...spec.tree import Block, Syntax
 from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..ir.types import DType
@@ -187,8 +187,6 @@ def _slot_text(slot: Slot) -> str:
 
 
 def _default_text(value: object) -> str:
-    return (
-        {True: "true", False: "false", None: "none"}.get(value, str(value))
-        if not isinstance(value, int) or isinstance(value, bool)
-        else str(value)
-    )
+    if isinstance(value, Syntax):
+        return value.span.text
+    return describe(value) if value is None or isinstance(value, bool) else str(value)

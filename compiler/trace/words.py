@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, TypeVar
 
 from .values import REQUIRED, Signature, Slot, Word
@@ -39,22 +41,23 @@ def names() -> frozenset[str]:
 
 @cache
 def _load() -> None:
-    from ..layers import activation, arithmetic, basic, convolution, loss, metric, number, random, reduction, shape
-
-    assert all((activation, arithmetic, basic, convolution, loss, metric, number, random, reduction, shape))
+    """Imports every module of layers, which declare their words."""
+    for module in iter_modules(import_module("..layers", __package__).__path__):
+        import_module(f"..layers.{module.name}", __package__)
 
 
 def _signature(build: Callable[..., Any]) -> Signature:
-    code: Any = getattr(build, "__code__")  # noqa: B009
+    function: Any = build
+    code = function.__code__
     names: tuple[str, ...] = code.co_varnames
     positional, keywords = code.co_argcount, code.co_kwonlyargcount
-    kinds = build.__annotations__
-    defaults = dict(zip(reversed(names[1:positional]), reversed(build.__defaults__ or ()), strict=False))  # type: ignore[attr-defined]
+    kinds = function.__annotations__
+    defaults = dict(zip(reversed(names[1:positional]), reversed(function.__defaults__ or ()), strict=False))
     inputs = [Slot(n, _kind(kinds[n]), defaults.get(n, REQUIRED)) for n in names[1:positional]]
     if code.co_flags & 0x04:
         many = names[positional + keywords]
         inputs.append(Slot(many, _kind(kinds[many]), (), many=True))
-    named = build.__kwdefaults__ or {}  # type: ignore[attr-defined]
+    named = function.__kwdefaults__ or {}
     settings = (
         Slot(n.rstrip("_"), _kind(kinds[n]), named.get(n, REQUIRED)) for n in names[positional : positional + keywords]
     )

@@ -15,4 +15,3 @@ class Formula(NodeScalars):
     def node(self, value: Value) -> Node:
         assert isinstance(value, NodeValue)
         return value.node
-

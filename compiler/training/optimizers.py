@@ -98,4 +98,3 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 def decay_of(optimizer: Optimizer) -> float:
     """The decoupled weight decay that the optimizer itself asks for."""
     return optimizer.weight_decay if isinstance(optimizer, Adamw) else 0.0
-

@@ -22,8 +22,8 @@ class Training:
     """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
     `patience` of 0 never stops early. `place` is where the spec chooses the optimizer, or where it begins."""
 
-    optimizer: Optimizer = Sgd(0.01)
-    schedule: Schedule = Constant()
+    optimizer: Optimizer = Sgd(0.01)  # noqa: RUF009 - frozen
+    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
     warmup: int = 0
     epochs: int = 10
     steps: int = 0

@@ -24,15 +24,12 @@ STEP, EPOCH = "step", "epoch"
 def penalty(b: Builder, r: Range, theta: Node, gradient: Node) -> tuple[Node | None, Node]:
     """What the range adds to the loss by its L1 and L2, and its gradient with theirs."""
     cost: Node | None = None
-    for factor, value, slope in (
-        (r.treatment.l2, lambda: b.add(Square(), theta), lambda: b.add(Mul(), theta, b.literal(2.0, r.dtype))),
-        (r.treatment.l1, lambda: b.add(Abs(), theta), lambda: b.add(Sign(), theta)),
-    ):
+    for factor, size, slope in ((r.treatment.l2, Square(), 2.0), (r.treatment.l1, Abs(), 1.0)):
         if factor:
-            strength = b.literal(factor, r.dtype)
-            term = b.add(Mul(), b.add(Sum((0,), False), value()), strength)
+            term = b.add(Mul(), b.add(Sum((0,), False), b.add(size, theta)), b.literal(factor, r.dtype))
             cost = term if cost is None else b.add(Add(), cost, term)
-            gradient = b.add(Add(), gradient, b.add(Mul(), slope(), strength))
+            along = theta if isinstance(size, Square) else b.add(Sign(), theta)
+            gradient = b.add(Add(), gradient, b.add(Mul(), along, b.literal(slope * factor, r.dtype)))
     return cost, gradient
 
 

@@ -13,7 +13,7 @@ NUMBERS = ("0", "1", "-1", "2", "3", "7", "1.5", "1e9", "1e400", "10 ** 10 ** 10
 WORDS = (
     "x", "dense", "relu", "conv2d", "flatten", "residual", "concat", "reshape", "transpose", "split", "lstm", "sum",
     "attention", "true", "false", "none", "training", "shape", "last", "size", "len", "reversed", "zip", "where", "max",
-    "N", "T", "random_normal", "dropout", "batch_norm", "embedding", "cast", "f32", "i32", "zeros", "argmax", "cross_entropy",
+    "N", "T", "random_normal", "dropout", "batch_norm", "embedding", "cast", "f32", "i32", "zeros", "argmax",
 )  # fmt: skip
 OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "@", "==", "<", "and", "or", "|>", ",", ".", "=", ":", ";")
 

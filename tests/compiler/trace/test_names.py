@@ -78,7 +78,10 @@ def test_numbers_count_uses_in_both_branches() -> None:
     y = b(x, true)
     """
     assert [n for n in names(body) if "weight" in n] == ["b.dense.weight", "b.dense_3.weight"]
-    assert [n for n in names(body.replace("true", "false")) if "weight" in n] == ["b.dense_2.weight", "b.dense_3.weight"]
+    assert [n for n in names(body.replace("true", "false")) if "weight" in n] == [
+        "b.dense_2.weight",
+        "b.dense_3.weight",
+    ]
 
 
 def test_words_in_outputs_and_losses_are_numbered_after_the_body() -> None:
