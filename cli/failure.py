@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
-import tempfile
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from ..spec.render import as_json, escape, render
@@ -63,6 +60,9 @@ def complain(code: str, text: str, help: str = "") -> None:
 
 def report_internal(error: BaseException) -> int:
     """One sentence that asks for a report, the traceback in a file of its own."""
+    import tempfile
+    import traceback
+
     handle, path = tempfile.mkstemp(prefix="axonc-failure-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(f"arguments: {sys.argv[1:]!r}\n\n")
@@ -80,6 +80,8 @@ def silence_output() -> int:
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout; control characters of texts are escaped by JSON itself."""
+    import json
+
     print(json.dumps(value, indent=2, ensure_ascii=not _is_unicode(), allow_nan=False))
 
 
