@@ -42,9 +42,10 @@ class Emitter:
         self.place = ""
         self._made: dict[tuple[object, ...], Window] = {}
         self._known: dict[tuple[object, ...], Window] = {}
+        self._scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
 
     def item(self, item: Item) -> None:
-        self.lines = self.phases[item.phase]
+        self.lines, self._scope = self.phases[item.phase], item.phase
         if isinstance(item, Repeat):
             self._repeat(item)
         else:
@@ -66,17 +67,20 @@ class Emitter:
         if attributes is None:
             Arithmetic(self, nest, call).emit()
         else:
-            self.add("scalars", call.writes, call.reads, **attributes)
+            given = tuple(attributes.items())
+            self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self._note))
 
     def _repeat(self, item: Repeat) -> None:
-        outer, self.lines = self.lines, []
+        outer, self.lines, scope = self.lines, [], self._scope
+        self._loops += 1
+        self._scope = -self._loops
         bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
         for inner in item.body:
             if isinstance(inner, Repeat):
                 self._repeat(inner)
             else:
                 self.call(inner)
-        body, self.lines, self._bounds = tuple(self.lines), outer, bounds
+        body, self.lines, self._scope, self._bounds = tuple(self.lines), outer, scope, bounds
         self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
 
     def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
@@ -106,10 +110,10 @@ class Emitter:
 
     def known(self, key: tuple[object, ...]) -> Window | None:
         """What was computed before in these same lines, and is never overwritten."""
-        return self._known.get((id(self.lines), *key))
+        return self._known.get((self._scope, *key))
 
     def remember(self, key: tuple[object, ...], window: Window) -> None:
-        self._known[id(self.lines), *key] = window
+        self._known[self._scope, *key] = window
 
     def scratch(self, type: Tensor, name: str = "scratch") -> Window:
         """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""

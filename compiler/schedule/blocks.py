@@ -5,12 +5,16 @@ Each instruction of a nest passes over all its operands; in blocks the next one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ir import dims
+from ..ir.graph import Builder, Graph, Input, Node
+from ..ir.rewrite import again
 from ..ir.dims import Size
 from ..ir.scalar import Expr
-from .kernel import Call, Item, Nest, Number, Operand, Repeat, Schedule, Window
+from ..ir.types import Tensor
+from .kernel import Call, Item, Kernel, Nest, Number, Operand, Repeat, Schedule, Window
 
 WORTH = 4  # operations; with fewer there is little to find in the cache again
 
@@ -65,9 +69,24 @@ def blocked(call: Call, nest: Nest, chunk: int, start: str) -> Repeat:
         return operand._replace(offset=offset, shape=(dims.name(length), *operand.shape[1:]))
 
     writes = tuple(w for w in map(part, call.writes) if isinstance(w, Window))
+    reads = tuple(map(part, call.reads))
     form = nest._replace(shape=(dims.name(length), *nest.shape[1:]))
-    body = replace(call, kernel=call.kernel._replace(form=form), writes=writes, reads=tuple(map(part, call.reads)))
+    meaning = _resized(call.kernel.meaning, [r.type for r in reads if isinstance(r, Window)])
+    body = replace(call, kernel=Kernel(meaning, form), writes=writes, reads=reads)
     return Repeat(start, length, nest.shape[0], chunk, (body,), independent=True)
+
+
+def _resized(meaning: Graph, types: Sequence[Tensor]) -> Graph:
+    """The same arithmetic on inputs of other types."""
+    b = Builder(meaning.nodes[0].place)
+    given = iter(types)
+    new: dict[Node, Node] = {}
+    for node in meaning.nodes:
+        if isinstance(node.op, Input):
+            new[node] = b.input(node.op.name, node.op.role, next(given))
+        else:
+            new[node] = again(b, node, tuple(new[n] for n in node.inputs))
+    return b.graph({name: new[n] for name, n in meaning.results})
 
 
 def _at(size: Size, rows: int) -> int:

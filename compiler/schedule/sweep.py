@@ -15,6 +15,7 @@ from ...spec.source import Place
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import DATA, Builder, Literal
+from ..ir.rewrite import bind
 from ..ir.scalar import Expressions
 from ..ir.types import Tensor
 from ..ops.convolution import Convolution
@@ -218,10 +219,10 @@ class Turn:
 
     def kernel(self, kernel: Kernel) -> Kernel:
         """The same kernel for as many samples as the stretch has."""
-        form = kernel.form
-        if isinstance(form, Nest):
-            return kernel._replace(form=form._replace(shape=tuple(map(self.size, form.shape))))
-        return kernel._replace(form=Library(form.op.map(sizes=self.size)))
+        meaning = bind(kernel.meaning, {"N": dims.name(self.length)})
+        if isinstance(kernel.form, Nest):
+            return Kernel(meaning, kernel.form._replace(shape=tuple(map(self.size, kernel.form.shape))))
+        return Kernel(meaning, Library(kernel.form.op.map(sizes=self.size)))
 
     def size(self, size: Size) -> Size:
         return dims.substitute(size, {"N": dims.name(self.length)})
