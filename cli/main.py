@@ -72,6 +72,16 @@ def commands() -> None:
     """Check, explain, train and run a neural network from one file that says what it is."""
 
 
+def help_of(name: str = "") -> str:
+    """What `axonc NAME --help` shows on a screen of 80 columns."""
+    top = click.Context(commands, info_name="axonc", terminal_width=80)
+    if not name:
+        return commands.get_help(top)
+    command = commands.get_command(top, name)
+    assert command is not None, name
+    return command.get_help(click.Context(command, top, info_name=name, terminal_width=80))
+
+
 def main() -> NoReturn:
     """Runs the command of this process and ends it."""
     sys.exit(run(sys.argv[1:]))

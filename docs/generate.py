@@ -1,4 +1,4 @@
-"""The code to the pages that list what is in it: `operations.md` and `errors.md`.
+"""The code to the pages that list what is in it: `operations.md`, `errors.md` and `cli.md`.
 
 python docs/generate.py            # write them
 python docs/generate.py --check    # say whether they are what the code says; exit with 1 if not
@@ -19,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from axonc.cli.main import COMMANDS, help_of
 from axonc.compiler.ir.op import Op
 from axonc.compiler.trace import initial, library, words
 from axonc.compiler.training.optimizers import OPTIMIZERS
@@ -54,7 +55,7 @@ PARTS = {"chosen", "heads_apart"}  # blocks of the library that others are made 
 
 
 def main() -> int:
-    pages = {"operations.md": operations(), "errors.md": errors()}
+    pages = {"operations.md": operations(), "errors.md": errors(), "cli.md": command_line()}
     if "--check" not in sys.argv[1:]:
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")
@@ -297,6 +298,29 @@ def _text(node: ast.AST, tree: ast.AST) -> str:
             return _text(max(above, key=lambda n: n.lineno).value, tree) if above else ""
         case _:
             return ""
+
+
+# The command line
+
+
+def command_line() -> str:
+    """The page of the commands: what each says of itself."""
+    lines = [
+        "# The command line",
+        WARNING,
+        "",
+        "Messages about mistakes go to standard error, results to standard output. Colour is for terminals only, and",
+        "not where `NO_COLOR` is set. With `--json` everything on standard output is one JSON value, mistakes too: `ok`",
+        "says whether all is well; the mistakes of a spec are in `diagnostics`, with lines and columns from 1 and ends",
+        "exclusive; what is wrong with data or files is `error`.",
+        "",
+        "```",
+        help_of(),
+        "```",
+    ]
+    for name in COMMANDS:
+        lines += ["", f"## axonc {name}", "", "```", help_of(name), "```"]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from axonc import __version__
 from axonc.cli.failure import INTERNAL, report_internal
-from axonc.cli.main import COMMANDS
+from axonc.cli.main import COMMANDS, help_of
 
 
 def test_the_version_is_that_of_the_package(axonc):
@@ -23,6 +23,12 @@ def test_each_help_says_what_the_command_does_with_an_example_that_names_it(axon
     ended = axonc(command, "--help")
     assert ended.code == 0
     assert re.search(rf"Examples:\n    axonc {command} ", ended.out)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_the_page_of_the_command_line_says_what_the_help_says(command):
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    assert f"```\n{help_of(command)}\n```" in page, "run `python docs/generate.py`"
 
 
 def test_every_module_of_a_command_is_listed_and_every_listed_command_is_there(axonc):
