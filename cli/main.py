@@ -74,7 +74,7 @@ def commands() -> None:
 
 def help_of(name: str = "") -> str:
     """What `axonc NAME --help` shows on a screen of 80 columns."""
-    top = click.Context(commands, info_name="axonc", terminal_width=80)
+    top = click.Context(commands, info_name="axonc", terminal_width=80, **commands.context_settings)
     if not name:
         return commands.get_help(top)
     command = commands.get_command(top, name)
