@@ -19,9 +19,15 @@ Number: TypeAlias = "int | float | bool"
 
 def number(node: Node) -> Number | None:
     """The number that every element of a node is, where that is written in the graph."""
+    source = single(node)
+    return source.op.value if source is not None and isinstance(source.op, Literal) else None
+
+
+def single(node: Node) -> Node | None:
+    """The scalar that every element of a node is, if it is one scalar stretched."""
     while isinstance(node.op, Expand | Reshape | Transpose):
         node = node.inputs[0]
-    return node.op.value if isinstance(node.op, Literal) else None
+    return node if node.shape == () else None
 
 
 def stretched(b: Builder, x: Node, like: Node) -> Node:
@@ -93,6 +99,18 @@ def scaled_twice(b: Builder, node: Node) -> Node | None:
     if first is None or second is None or not moderate(first * second, node.dtype):
         return None
     return b.add(Mul(), stretched(b, x.inputs[0], node), b.literal(first * second, node.dtype))
+
+
+def number_to_the_smaller(b: Builder, node: Node) -> Node | None:
+    """A number multiplies the smaller factor: v · (x · c) is x · (v · c)."""
+    for v, product in (node.inputs, reversed(node.inputs)):
+        value = number(product.inputs[1]) if isinstance(product.op, Mul) else None
+        if value is None or not moderate(value, node.dtype) or product.shape != node.shape:
+            continue
+        if len(v.shape) < len(node.shape) and number(v) is None:
+            scaled = b.add(Mul(), v, b.literal(value, node.dtype))
+            return b.add(Mul(), stretched(b, product.inputs[0], node), scaled)
+    return None
 
 
 def times_itself(b: Builder, node: Node) -> Node | None:
@@ -238,6 +256,7 @@ RULES: Mapping[type[Op], tuple[Rule, ...]] = {
         product_of_negatives,
         negative_times_number,
         scaled_twice,
+        number_to_the_smaller,
         times_itself,
     ),
     Div: (neutral, product_of_negatives, divide_by_number),

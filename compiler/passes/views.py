@@ -10,7 +10,7 @@ from ..ir.op import Op
 from ..ir.types import Shape
 from ..ops.elementwise import Add
 from ..ops.layout import Concat, Expand, Flip, Pad, Reshape, Slice, Transpose
-from .algebra import Rule, number, stretched
+from .algebra import Rule, single, stretched
 
 
 def before_stretching(b: Builder, node: Node) -> Node | None:
@@ -19,6 +19,23 @@ def before_stretching(b: Builder, node: Node) -> Node | None:
     if sources == node.inputs or joint(sources) is None:
         return None
     return stretched(b, b.add(node.op, *sources), node)
+
+
+def before_reshaping(b: Builder, node: Node) -> Node | None:
+    """Arithmetic on what was reshaped is done before it is reshaped, so that it meets the same arithmetic there: with
+    numbers, with vectors along a last axis that stays, and with what was reshaped alike."""
+    reshaped = [x for x in node.inputs if isinstance(x.op, Reshape) and x.shape == node.shape and single(x) is None]
+    if not reshaped:
+        return None
+    (source,) = reshaped[0].inputs
+    sources = []
+    for x in node.inputs:
+        alike = x in reshaped and x.inputs[0].shape == source.shape
+        kept = bool(source.shape) and x.shape in ((1,), source.shape[-1:]) and source.shape[-1] == node.shape[-1]
+        if not alike and x.shape != () and not kept:
+            return None
+        sources.append(x.inputs[0] if alike else x)
+    return b.add(Reshape(node.shape), b.add(node.op, *sources))
 
 
 def fits(x: Node, wide: Node) -> bool:
@@ -52,7 +69,7 @@ def reshaped_twice(b: Builder, node: Node) -> Node | None:
 def stretched_by_nothing(b: Builder, node: Node) -> Node | None:
     """A stretch that only adds axes of size 1 is a reshape."""
     (x,) = node.inputs
-    if number(x) is not None or [s for s in x.shape if s != 1] != [s for s in node.shape if s != 1]:
+    if single(x) is not None or [s for s in x.shape if s != 1] != [s for s in node.shape if s != 1]:
         return None
     return b.add(Reshape(node.shape), x)
 
@@ -70,13 +87,10 @@ def stretched_twice(b: Builder, node: Node) -> Node | None:
 
 
 def moved_number(b: Builder, node: Node) -> Node | None:
-    """One number everywhere stays that under every index map."""
+    """One scalar everywhere stays that under every index map."""
     (x,) = node.inputs
-    if number(x) is None or not x.shape:
-        return None
-    while x.inputs:
-        x = x.inputs[0]
-    return stretched(b, x, node)
+    scalar = single(x)
+    return stretched(b, scalar, node) if scalar is not None and x.shape else None
 
 
 def transposed_twice(b: Builder, node: Node) -> Node | None:
@@ -254,7 +268,7 @@ def _continued(b: Builder, first: Node, second: Node, axis: int) -> Node | None:
     return b.add(Slice(a.starts, stops, a.steps), first.inputs[0])
 
 
-ELEMENTWISE: tuple[Rule, ...] = (before_stretching,)
+ELEMENTWISE: tuple[Rule, ...] = (before_stretching, before_reshaping)
 
 RULES: Mapping[type[Op], tuple[Rule, ...]] = {
     Reshape: (same_shape, reshaped_twice, moved_number),
