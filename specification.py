@@ -90,9 +90,39 @@ def check(
     `overrides` replace constants, `sizes` give numbers to dimensions that no data binds, `folder` is where the data
     lie if not beside the spec, and `limit` is the number of expressions after which an expanded spec is too large.
     """
-    model, source, home = _read(spec)
-    folder = folder or home
+    source, home = _source(spec)
     given = _parsed(overrides or {})
+    try:
+        model = read(source) if isinstance(source, Source) else load(source)
+    except CompileError as failure:
+        if not isinstance(failure.rest, tree.Model):
+            raise
+        more = _mistakes(failure.rest, folder or home, overrides=given, sizes=sizes, limit=limit)
+        told = {d.place.span for d in failure.diagnostics}
+        others = (d for d in more if d.place.span not in told)
+        raise CompileError(merge_reports(failure.diagnostics, others)) from None
+    return check_model(model, folder or home, overrides=given, sizes=sizes, limit=limit)
+
+
+def _mistakes(model: tree.Model, folder: Path, **given: Any) -> tuple[Diagnostic, ...]:
+    """What else is wrong in a model whose settings are."""
+    try:
+        check_model(model, folder, **given)
+    except CompileError as failure:
+        return failure.diagnostics
+    return ()
+
+
+def check_model(
+    model: tree.Model,
+    folder: Path,
+    *,
+    overrides: Mapping[str, tree.Expression] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    limit: int = LIMIT,
+) -> Specification:
+    """The specification of a model that was read; `folder` is where its data lie. Raises CompileError."""
+    given = dict(overrides or {})
     t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
     check_bindings(model, t)
@@ -109,7 +139,7 @@ def check(
     given_by_groups = grouped(asked, parameters, t)
     specification = Specification(
         model,
-        source,
+        model.span.source,
         folder,
         Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings),
         parameters,
@@ -160,14 +190,11 @@ def _literal(value: Any) -> str:
             return str(value)
 
 
-def _read(spec: str | Path) -> tuple[tree.Model, Source, Path]:
-    """A path is read with what it includes; a text with a line end is a spec itself."""
+def _source(spec: str | Path) -> tuple[Source | Path, Path]:
+    """What to read, and the folder of its data: a text with a line end is a spec itself, all else a path."""
     if isinstance(spec, str) and "\n" in spec:
-        source = Source("<text>", spec)
-        return read(source), source, Path.cwd()
-    path = Path(spec)
-    model = load(path)
-    return model, model.span.source, path.resolve().parent
+        return Source("<text>", spec), Path.cwd()
+    return Path(spec), Path(spec).resolve().parent
 
 
 def _data_sizes(

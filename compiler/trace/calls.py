@@ -141,9 +141,12 @@ def _call_word(t: Tracer, scope: Scope, e: tree.Call, callee: Callee, before: tu
     """A word with its arguments: used, or an instance if it has none of the inputs that it needs."""
     assert isinstance(e.function, tree.Name)
     arguments = _arguments(t, scope, e, callee.signature, len(before))
-    if any(is_unknown(a.value) for a in (*before, *arguments)):
+    if any(is_unknown(a.value) for a in arguments):
         return MISSING
     layer = Instance(callee, arguments, scope.label_path(e.function), e.function.span)
+    if any(is_unknown(a.value) for a in before):
+        _check_settings(t, layer)
+        return MISSING
     if not before and callee.signature.needs_input and not _has_input(callee.signature, arguments):
         return layer if _check_settings(t, layer) else MISSING
     return apply_layer(t, layer, before, e.function.span)
