@@ -30,7 +30,8 @@ def load(path: str | Path) -> Model:
         raise FileError("no-model", problem, "save one with `Program.save` or `axonc train`", path=path)
     try:
         facts = json.loads(texts["model"])
-        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts)
+        data = json.loads(texts["data"]) if "data" in texts else None
+        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts, data)
     except (ValueError, KeyError, TypeError) as fault:
         raise FileError("bad-model", f"is damaged: {fault}", "save it again", path=path) from None
 
@@ -57,12 +58,19 @@ class Model:
     several threads wait for each other; `clone` gives one more that shares the weights and runs beside this one.
     """
 
-    def __init__(self, plan: Plan, memory: dict[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        memory: dict[str, np.ndarray],
+        facts: Mapping[str, Any],
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         self._plan = plan
         self._memory = memory
         self._machine = Machine(plan, memory)
         self._lock = Lock()
         self.facts = facts
+        self._data = data
 
     @property
     def inputs(self) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -80,24 +88,46 @@ class Model:
 
     def clone(self) -> Model:
         """A model with the same weights and memory of its own for what lies between."""
-        return Model(self._plan, self._memory, self.facts)
+        return Model(self._plan, self._memory, self.facts, self._data)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
         arrays = {n: np.asarray(a) for n, a in inputs.items()}
         count, rows = self._count(arrays), self._plan.rows or 1
         if count > rows and not self.facts["independent"]:
-            raise InputError("too-many-rows", f"this model mixes samples and takes at most {rows} at once, found {count}")
+            raise InputError(
+                "too-many-rows", f"this model mixes samples and takes at most {rows} at once, found {count}"
+            )
         starts = range(0, count, rows)
         with self._lock:
             parts = [self._machine.run(_rows(arrays, s, s + rows), min(rows, count - s)) for s in starts]
         return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
 
+    def predict(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The same as calling it, under the name that a Program has for it."""
+        return self(inputs)
+
+    def prepare(self, data: str | Path | Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The inputs of samples as data has them, a file or arrays by column, prepared as in training.
+
+        Raises DataError or FileError for what is at fault, and InputError where the model was trained without data.
+        """
+        from .data.inputs import read_inputs
+        from .data.recipe import from_json as recipe_from_json
+
+        if self._data is None:
+            raise InputError("no-data", "this model was not trained on a `data` section", "call it with its inputs")
+        source = Path(data) if isinstance(data, str | Path) else {n: np.asarray(a) for n, a in data.items()}
+        found = read_inputs(recipe_from_json(self._data["recipe"]), self._data["learned"], source)
+        return {name: found[name] for name in self.inputs}
+
     def _count(self, arrays: Mapping[str, np.ndarray]) -> int:
         counts = set()
         for name, (dtype, shape) in self.inputs.items():
             if name not in arrays:
-                raise InputError("missing-input", f"input `{name}` is missing", f"it is {dtype}{list(shape)} for each sample")
+                raise InputError(
+                    "missing-input", f"input `{name}` is missing", f"it is {dtype}{list(shape)} for each sample"
+                )
             check_array(name, arrays[name], dtype, shape)
             counts.add(len(arrays[name]))
         unknown = next((n for n in arrays if n not in self.inputs), None)

@@ -48,8 +48,22 @@ def test_an_example_is_written_in_canonical_form(path: Path) -> None:
 def test_a_trained_example_is_saved_and_predicts_the_same_without_the_compiler(tmp_path: Path) -> None:
     program = axonc.compile(EXAMPLES / "digits" / "mlp.yaml")
     program.fit()
-    program.save(tmp_path / "digits.axm")
+    program.save(tmp_path / "digits.safetensors")
     with np.load(EXAMPLES / "digits" / "digits.npz") as file:
         image = file["pixels"].astype(np.float32)
-    model = axonc.load(tmp_path / "digits.axm")
+    model = axonc.load(tmp_path / "digits.safetensors")
     np.testing.assert_array_equal(model.predict({"image": image})["digit"], program.predict({"image": image})["digit"])
+
+
+def test_a_saved_model_prepares_new_data_as_training_did(tmp_path: Path) -> None:
+    program = axonc.compile(EXAMPLES / "iris" / "iris.yaml")
+    program.fit()
+    program.save(tmp_path / "iris.safetensors")
+    model = axonc.load(tmp_path / "iris.safetensors")
+    table = np.genfromtxt(EXAMPLES / "iris" / "iris.csv", delimiter=",", skip_header=1)[:, :4]
+    from_file = model.prepare(EXAMPLES / "iris" / "iris.csv")
+    names = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    from_arrays = model.prepare(dict(zip(names, table.T, strict=True)))
+    np.testing.assert_array_equal(from_file["flower"], from_arrays["flower"])
+    kinds = np.repeat([0, 1, 2], 50)
+    assert np.mean(model.predict(from_file)["species"] == kinds) > 0.95
