@@ -22,12 +22,13 @@ from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.convolution import Conv
 from axonc.compiler.ops.elementwise import Add, Div, Ge, Mul, Relu, Sub, Where
 from axonc.compiler.ops.index import Gather, Iota
-from axonc.compiler.ops.layout import Concat, Reshape, Transpose, split
+from axonc.compiler.ops.layout import Concat, Expand, Reshape, Transpose, split
 from axonc.compiler.ops.normal import CrossEntropy, Softmax
 from axonc.compiler.ops.pool import MaxPool
 from axonc.compiler.ops.reduce import Mean, Var
+from axonc.compiler.ops.scan import Scan
 from axonc.compiler.ops.state import Part
-from axonc.compiler.ops.unary import Erf, Sqrt, Tanh
+from axonc.compiler.ops.unary import Erf, Sigmoid, Sqrt, Tanh
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.training.arithmetic import Formula
 from axonc.compiler.training.optimizers import Adam
@@ -129,6 +130,28 @@ def gpt(vocabulary: int = 256, width: int = 128, heads: int = 4, layers: int = 4
         u = net.affine(normal(net, h, *w[6:8]), *w[8:10])
         h = b.add(Add(), h, net.affine(gelu(net, u), *w[10:12]))
     return net.loss(net.affine(normal(net, h, *net.parts[-4:-2]), *net.parts[-2:]), y)
+
+
+def lstm(features: int = 64, width: int = 128, length: int = 50, classes: int = 10) -> Graph:
+    """One LSTM layer over N sequences, and a dense layer on its last state."""
+    net = Net()
+    b = net.b
+    x, y = b.input("x", DATA, Tensor(F32, (N, length, features))), b.input("y", TARGET, Tensor(I64, (N,)))
+    net.weights((features, 4 * width), (width, 4 * width), (4 * width,), (width, classes), (classes,))
+    inner = Builder(NOWHERE)
+    state = Tensor(F32, (N, width))
+    h, c = inner.input("h", DATA, state), inner.input("c", DATA, state)
+    now = inner.input("x", DATA, Tensor(F32, (N, features)))
+    w, u, bias = (inner.input(f"w{i}", DATA, part.tensor) for i, part in enumerate(net.parts[:3]))
+    gates = inner.add(Add(), inner.add(Add(), inner.add(Matmul(), now, w), bias), inner.add(Matmul(), h, u))
+    i, f, o, g = split(inner, gates, 1, (width,) * 4)
+    kept = inner.add(Mul(), inner.add(Sigmoid(), f), c)
+    cell = inner.add(Add(), kept, inner.add(Mul(), inner.add(Sigmoid(), i), inner.add(Tanh(), g)))
+    after = inner.add(Mul(), inner.add(Sigmoid(), o), inner.add(Tanh(), cell))
+    body = inner.graph({"h": after, "c": cell})
+    zeros = b.add(Expand((N, width)), net.number(0.0))
+    last, _ = b.many(Scan(body, 2, 1), zeros, zeros, x, *net.parts[:3])
+    return net.loss(net.affine(last, *net.parts[3:]), y)
 
 
 def normal(net: Net, x: Node, scale: Node, shift: Node) -> Node:
@@ -239,6 +262,21 @@ def torch_gpt(rows: int) -> Callable[[], object]:
     return torch_step(Gpt(), torch.randint(0, 256, (rows, 128)), torch.randint(0, 256, (rows * 128,)))
 
 
+def torch_lstm(rows: int) -> Callable[[], object]:
+    import torch
+    from torch import nn
+
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loop, self.head = nn.LSTM(64, 128, batch_first=True), nn.Linear(128, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.loop(x)[0][:, -1])
+
+    return torch_step(Last(), torch.randn(rows, 50, 64), torch.randint(0, 10, (rows,)))
+
+
 def torch_step(net: Callable[..., object], x: object, y: object) -> Callable[[], object]:
     import torch
 
@@ -266,6 +304,7 @@ CASES = {
     "mlp": Case(lambda: mlp((784, 512, 256, 10), Relu()), 128, 10, torch_mlp((784, 512, 256, 10), "ReLU")),
     "cnn": Case(cnn, 64, 10, torch_cnn),
     "gpt": Case(gpt, 8, 256, torch_gpt),
+    "lstm": Case(lstm, 32, 10, torch_lstm),
 }
 
 
