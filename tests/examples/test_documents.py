@@ -74,3 +74,18 @@ def test_a_step_of_the_tutorial_trains(block: Block, folder: Path) -> None:
 def test_the_two_notations_of_the_tutorial_are_one_model() -> None:
     axon, yaml = (b.text for b in TUTORIAL[4:6])
     assert convert(Source("iris.axon", axon), "yaml") == convert(Source("iris.yaml", yaml), "yaml")
+
+
+def test_the_python_of_the_page_about_python_runs(folder: Path) -> None:
+    names: dict[str, object] = {}
+    for block in blocks("docs/python.md", "python"):
+        text = "\n" * (block.line - 1) + block.text
+        exec(compile(text, ROOT / "docs" / "python.md", "exec"), names)
+    assert (folder / "iris.safetensors").exists()
+
+
+def test_the_python_of_the_readme_runs(folder: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "iris", folder / "examples" / "iris")
+    (block,) = blocks("README.md", "python")
+    exec(block.text, {})
+    assert (folder / "iris.safetensors").exists()
