@@ -36,9 +36,11 @@ def load(path: str | Path, *, allow_outside: bool = False, library: bool = False
     loading = _Loading(file.parent, allow_outside=allow_outside, library=library)
     model = loading.load(file, str(path), root, ())
     loading.check_names()
+    if model is not None:
+        model = replace(model, constants=tuple(loading.constants), blocks=tuple(loading.blocks))
     if model is None or loading.mistakes:
-        raise CompileError(tuple(loading.mistakes))
-    return replace(model, constants=tuple(loading.constants), blocks=tuple(loading.blocks))
+        raise CompileError(tuple(loading.mistakes), model)
+    return model
 
 
 def open_source(path: str | Path) -> Source:
@@ -59,7 +61,7 @@ def read(source: Source, *, notation: str | None = None, library: bool = False) 
     """
     model, mistakes = parse(source, notation=notation, library=library)
     if mistakes:
-        raise CompileError(tuple(mistakes))
+        raise CompileError(tuple(mistakes), model)
     return model
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .source import Diagnostic
 
 
-class UnknownSetting(Diagnostic):
+class SettingMistake(Diagnostic):
+    """A mistake in the settings: the rest of the spec can be looked at all the same."""
+
+    apart: ClassVar[bool] = True
+
+
+class UnknownSetting(SettingMistake):
     name: str
     where: str
     suggestion: str = ""
@@ -18,7 +26,7 @@ class UnknownSetting(Diagnostic):
     help = "did you mean `{suggestion}`?"
 
 
-class DuplicateSetting(Diagnostic):
+class DuplicateSetting(SettingMistake):
     name: str
     where: str
 
@@ -27,7 +35,7 @@ class DuplicateSetting(Diagnostic):
     label = "given again here"
 
 
-class WrongSetting(Diagnostic):
+class WrongSetting(SettingMistake):
     name: str
     expected: str
     found: str
@@ -37,7 +45,7 @@ class WrongSetting(Diagnostic):
     label = "this is {found}"
 
 
-class MissingBraces(Diagnostic):
+class MissingBraces(SettingMistake):
     name: str
 
     code = "missing-braces"
@@ -45,7 +53,7 @@ class MissingBraces(Diagnostic):
     help = "write `{name} {{ ... }}`, in YAML `{name}: {{...}}`"
 
 
-class MisplacedBraces(Diagnostic):
+class MisplacedBraces(SettingMistake):
     name: str
     expected: str
 

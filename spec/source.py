@@ -109,6 +109,7 @@ class Diagnostic(Record):
 
     code: ClassVar[str]
     severity: ClassVar[str] = "error"
+    apart: ClassVar[bool] = False  # whether the rest of the spec means the same with or without the mistake
     title: ClassVar[str]
     label: ClassVar[str] = ""
     notes: ClassVar[tuple[str, ...]] = ()
@@ -139,8 +140,12 @@ class Diagnostic(Record):
 
 
 class CompileError(Exception):
-    """A spec at fault. `diagnostics` holds every independent mistake that was found, in the order of the text."""
+    """A spec at fault. `diagnostics` holds every independent mistake that was found, in the order of the text.
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+    `rest` is what could be read, where no mistake changes what the rest of it means: more may be found in it.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], rest: object = None) -> None:
         super().__init__("\n".join(f"{d.place}: {d.severity}[{d.code}]: {d.render_title()}" for d in diagnostics))
         self.diagnostics = diagnostics
+        self.rest = rest if all(d.apart for d in diagnostics) else None
