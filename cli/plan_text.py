@@ -50,8 +50,8 @@ class View:
 
     def _lines(self) -> Iterator[str]:
         yield from (self._dim(line) if i else self._bold(line) for i, line in enumerate(self._heading()))
-        yield ""
         if self.beside:
+            yield ""
             yield f"{self._bold(padded('forward', self.width))} │ {self._back('backward')}"
         for groups, more in self._folded():
             for group in groups:
@@ -83,10 +83,10 @@ class View:
         start = self.found.groups.index(groups[-1]) + 1
         hidden = self.found.groups[start : start + more * len(groups)]
         numbers = [s.number for g in hidden for s in g.forward]
-        shown = f", steps {min(numbers)} to {max(numbers)}" if numbers else ""
+        shown = f", up to step {max(numbers)}" if numbers else ""
         these = "it" if len(groups) == 1 else f"these {len(groups)} places"
-        text = f"  ⋮ and {more} more {'turn' if more == 1 else 'turns'} like {these}{shown} (--all shows them)"
-        yield self._dim(cut(text, self.columns))
+        text = f"⋮ and {more} more {'turn' if more == 1 else 'turns'} like {these}{shown} (--all shows them)"
+        yield from (self._dim(f"  {line}") for line in _wrapped(text, self.columns - 2, "  "))
         self._line = ()
 
     def _group(self, group: Group) -> Iterator[str]:
@@ -113,7 +113,8 @@ class View:
         lines = [painted(number, "line", colour=self.colour) + self._bold(text)]
         chain = escape(", ".join(map(str, group.place.frames)))
         if chain:
-            lines += [self._dim(line) for line in _wrapped(f"{' ' * len(number)}in {chain}", self.columns)]
+            margin = " " * len(number)
+            lines += [self._dim(margin + line) for line in _wrapped(f"in {chain}", self.columns - len(number))]
         return lines
 
     def _step(self, step: Step, columns: int) -> Iterator[str]:
@@ -176,7 +177,8 @@ def key_of(group: Group) -> tuple[object, ...]:
         tuple(_STREAM.sub("stream", part) if isinstance(part, str) else part for part in step.shape)
         for step in (*group.forward, *group.backward)
     ]
-    return span.source.name, span.start, span.end, *shapes
+    chain = tuple((f.span.source.name, f.span.start) for f in group.place.frames)
+    return span.source.name, span.start, span.end, chain, *shapes
 
 
 def repeats(keys: Sequence[object]) -> Iterator[tuple[int, int, int]]:

@@ -108,7 +108,10 @@ class _Reading:
         self.ranges = {r.name: r for r in ranges}
         self.rows = rows
         self.update = update
-        self.producers = {w.buffer: i for i, (call, _) in enumerate(self.calls) for w in call.writes}
+        self.writers: dict[Buffer, list[int]] = {}
+        for i, (call, _) in enumerate(self.calls):
+            for w in call.writes:
+                self.writers.setdefault(w.buffer, []).append(i)
         self.forward = self._needed_forward()
         self.names = _Names(self.schedule, self.calls, self.ranges, self.forward)
         self.instructions = _by_note(self.plan)
@@ -129,28 +132,28 @@ class _Reading:
         learned = [n for n, _, _ in schedule.updates if any(n == r or n.endswith(f".{r}") for r in self.ranges)]
         ends += [value.buffer for name, _, value in schedule.updates if name not in learned]
         found: set[int] = set()
-        stack = [self.producers[b] for b in ends if b in self.producers]
+        stack = [i for b in ends for i in self.writers.get(b, ())]
         while stack:
             i = stack.pop()
             if i not in found:
                 found.add(i)
                 reads = (r.buffer for r in self.calls[i][0].reads if isinstance(r, Window))
-                stack += [self.producers[b] for b in reads if b in self.producers]
+                stack += [i for b in reads for i in self.writers.get(b, ())]
         return found
 
     def _step(self, i: int) -> Step:
         call, loops = self.calls[i]
         turns = self._over_turns(1, loops, {})
-        reads = {
-            self.producers[r.buffer] + 1 for r in call.reads if isinstance(r, Window) and r.buffer in self.producers
-        }
-        moved = sum(_bytes(w) for w in (*call.writes, *(r for r in call.reads if isinstance(r, Window))))
+        results = self._results(i, call, loops)
+        windows = [r for r in call.reads if isinstance(r, Window)]
+        reads = {self._source(i, r.buffer) + 1 for r in windows if r.buffer in self.writers}
+        moved = sum(_bytes(w) for w in (*call.writes, *windows))
         flops = sum((n.op.flops(*(x.tensor for x in n.inputs)) for n in call.kernel.meaning.nodes if n.inputs), 0)
         return Step(
             i + 1,
             self._kind(i, call),
             self.names.formulas(i),
-            self._results(i, call, loops),
+            results,
             tuple(sorted(reads - {i + 1})),
             (),
             self._over_turns(flops, loops, {}),
@@ -158,8 +161,13 @@ class _Reading:
             call.place,
             tuple(map(_loop, loops)),
             turns,
-            (repr(call.kernel.form), *(str(w.type) for w in call.writes)),
+            (repr(call.kernel.form), *(v.type for v in results)),
         )
+
+    def _source(self, i: int, buffer: Buffer) -> int:
+        """The call whose value call `i` finds in a buffer: the last before it, or that of the turn before."""
+        writers = self.writers[buffer]
+        return max((w for w in writers if w < i), default=writers[-1])
 
     def _kind(self, i: int, call: Call) -> Kind:
         if call.phase < 2:

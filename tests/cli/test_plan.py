@@ -6,7 +6,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from axonc.cli.plan_text import repeats
+from axonc.cli.plan import compiled
+from axonc.cli.plan_text import View, repeats
+from axonc.compiler.explain import Explanation, Group, Step, Value, explain
+from axonc.spec.source import Frame, Place, Span
+from axonc.specification import check
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -17,16 +21,46 @@ def plan(axonc, *arguments):
     return json.loads(ended.out)
 
 
-def test_the_screen_of_a_small_model(axonc, folder, golden):
-    golden(GOLDEN / "plan_digits.txt", axonc("plan", "digits.axon").out)
+def made_by_hand(source):
+    """A plan that no compiler wrote: two lines, the second in a repeat of three turns with a loop in each."""
+
+    def place(text, *chain):
+        start = source.text.index(text)
+        return Place(Span(source, start, start + len(text)), chain)
+
+    def step(number, kind, formula, place, **more):
+        value = Value(formula.split(" = ")[0], "f32[N, 8]", 1024, "arena", 64 * number)
+        facts = {"reads": (), "kept_for": (), "flops": 0, "loop": (), "turns": 1, "shape": (kind,), **more}
+        return Step(number, kind, (formula,), (value,), bytes=2048, place=place, **facts)
+
+    first, turns = (
+        place("dense(width)\nrepeat"),
+        [place("layer(x) }", Frame(f"repeat {i + 1} of 3", place("depth {").span)) for i in range(3)],
+    )
+    groups = [
+        Group(
+            first,
+            (step(1, "forward", "a1 = image @ W", first, flops=1234567, kept_for=(9,)),),
+            (step(9, "backward", "∂W = imageᵀ @ g8", first, flops=2000),),
+        )
+    ]
+    for i, at in enumerate(turns):
+        left = step(2 + i, "forward", f"b{2 + i} = max(a{1 + i}, 0)", at, loop=("t in 0..5",))
+        right = step(8 - i, "backward", f"g{8 - i} = where(a{1 + i} > 0, g{7 - i}, 0)", at)
+        groups.append(Group(at, (left,), (right,)))
+    update = step(10, "update", f"theta' = theta - 0.1 · [{'; '.join(f'∂weight.{i}' for i in range(80))}]", first)
+    return Explanation(32, tuple(groups), (update,), (step(5, "once", "size5 = N", first),), 4096, 512, 17)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_screen_of_a_plan(folder, golden, columns):
+    specification = check("deep.axon")
+    found = made_by_hand(specification.source)
+    text = View(specification, "train", found, columns=columns, colour=False, unfolded=False).text()
+    golden(GOLDEN / f"plan_{columns}.txt", text)
 
 
 def test_no_line_is_wider_than_was_asked(axonc, folder):
-    from axonc.cli.plan import compiled
-    from axonc.cli.plan_text import View
-    from axonc.compiler.explain import explain
-    from axonc.specification import check
-
     specification = check("digits.axon")
     stages = compiled(specification, specification.phases.train, 32)
     found = explain(stages, specification.ranges, rows=32, update=specification.training.place)
@@ -125,7 +159,6 @@ def test_each_stage_is_shown_as_text_and_as_json(axonc, folder, stage):
 
 def test_the_graph_that_is_shown_can_be_read_again(axonc, folder):
     from axonc.compiler.ir.text import read
-    from axonc.specification import check
 
     phases = check("digits.axon").phases
     assert read(axonc("plan", "digits.axon", "--stage", "graph").out) == phases.forward
