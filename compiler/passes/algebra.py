@@ -107,7 +107,7 @@ def number_to_the_smaller(b: Builder, node: Node) -> Node | None:
         value = number(product.inputs[1]) if isinstance(product.op, Mul) else None
         if value is None or not moderate(value, node.dtype) or product.shape != node.shape:
             continue
-        if len(v.shape) < len(node.shape) and number(v) is None:
+        if v.shape != node.shape and number(v) is None:
             scaled = b.add(Mul(), v, b.literal(value, node.dtype))
             return b.add(Mul(), stretched(b, product.inputs[0], node), scaled)
     return None
@@ -126,6 +126,14 @@ def divide_by_number(b: Builder, node: Node) -> Node | None:
     if not value or not moderate(1 / value, node.dtype):
         return None
     return b.add(Mul(), x, stretched(b, b.literal(1 / value, node.dtype), divisor))
+
+
+def divide_by_smaller(b: Builder, node: Node) -> Node | None:
+    """x / v with fewer elements in v is x · (1 / v): few divisions and many products. In f16, 1 / v may be too large."""
+    x, v = node.inputs
+    if x.shape != node.shape or v.shape in (node.shape, ()) or number(v) is not None or node.dtype is F16:
+        return None
+    return b.add(Mul(), x, b.add(Reciprocal(), v))
 
 
 def power(b: Builder, node: Node) -> Node | None:
@@ -259,7 +267,7 @@ RULES: Mapping[type[Op], tuple[Rule, ...]] = {
         number_to_the_smaller,
         times_itself,
     ),
-    Div: (neutral, product_of_negatives, divide_by_number),
+    Div: (neutral, product_of_negatives, divide_by_number, divide_by_smaller),
     Pow: (neutral, power),
     Neg: (twice_negative, negative_difference, negative_multiple),
     LogicalNot: (twice_negative,),
