@@ -53,6 +53,7 @@ class Cursor:
         self.next_comment = 0
         self.headers: list[str] = []
         self.unclosed_at = -1
+        self.lacks_brace = sum({"{": 1, "}": -1}.get(token.kind, 0) for token in self.tokens) > 0
 
     # Tokens
 
@@ -86,7 +87,7 @@ class Cursor:
         """Take the bracket that closes `opener`."""
         if self.token.kind == closing:
             self.advance()
-        elif self.token.kind in ("line", "end", "{", "}", ";"):
+        elif self.token.kind in ("line", "end", "{", "}"):
             raise Mistake(self.unclosed(opener, closing))
         else:
             raise self.unexpected(f"`,` or `{closing}`")
@@ -110,7 +111,7 @@ class Cursor:
         """Go deeper; leave with `depth -= levels`. A body counts as two, so that it nests as deep in YAML."""
         self.depth += levels
         if self.depth > MAX_DEPTH:
-            raise Mistake(TooDeep(self.place(), MAX_DEPTH))
+            raise Mistake(TooDeep(self.place(self.tokens[self.index - 1]), MAX_DEPTH))
 
     def grow(self, *heights: int) -> None:
         """Note that a node was put on others of the given heights."""
@@ -186,7 +187,8 @@ def _wrong(place: Place, found: str) -> Diagnostic:
         return ForeignOperator(place, found, instead)
     if found in _INSTEAD:
         return ForeignOperator(place, found, _INSTEAD[found])
-    return UnexpectedCharacter(place, found)
+    instead = "names with the letters a to z, digits and `_`" if found[0].isalpha() else ""
+    return UnexpectedCharacter(place, found, instead)
 
 
 def _number_reason(found: str) -> tuple[str, str]:

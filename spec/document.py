@@ -285,8 +285,10 @@ class _Composer:
         return node
 
     def _check_keys(self, node: Node) -> None:
+        """Report keys that cannot be, and leave them out."""
         first: dict[str, Node] = {}
-        for key, _ in node.entries:
+        entries, node.entries = node.entries, []
+        for key, value in entries:
             place = self.document.place(key)
             if key.kind != "scalar" or (key.is_null and key.start == key.end):
                 self.document.report(YamlKey(place, key.described))
@@ -297,6 +299,7 @@ class _Composer:
                 self.document.report(DuplicateKey(place, key.text, related=related))
             else:
                 first[key.text] = key
+                node.entries.append((key, value))
 
 
 def explain(problem: str, text: str, position: int) -> tuple[str, str]:

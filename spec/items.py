@@ -64,8 +64,7 @@ class Chain:
 
     def add(self, node: Node, step: Expression) -> None:
         """Pipe the value so far into a step whose height the document has noted."""
-        if isinstance(self.values, Scan) or len(self.values) > 1:
-            raise Mistake(NoRunningValue(self.d.place(node), step.span.text))
+        assert not isinstance(self.values, Scan)
         grow(self.d, node, self.height, self.d.height)
         self.end = node.end
         self.height = self.d.height
@@ -175,7 +174,7 @@ class Items:
             self._close()
             value = expression(self.d, origin)
             self._open(item, (value,), self.d.height)
-        elif self.chain is None or isinstance(self.chain.values, Scan):
+        elif self.chain is None or isinstance(self.chain.values, Scan) or len(self.chain.values) > 1:
             self._close()
             self._open(item, (self._use_running(step.span),), 0)
         self.d.height = height
@@ -217,9 +216,7 @@ class Items:
         if self.chain is None:
             return
         if isinstance(self.chain.values, tuple) and len(self.chain.values) > 1:
-            place = self.d.place_of(self.chain.start, self.chain.end)
-            self.chain = None
-            raise Mistake(LostValues(place))
+            self.d.report(LostValues(self.d.place_of(self.chain.start, self.chain.end)))
         self._assign((Name(Span(self.d.source, self.chain.end, self.chain.end), RUNNING),))
 
     def _note(self, comments: Comments) -> None:

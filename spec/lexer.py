@@ -44,7 +44,7 @@ _TOKEN = re.compile(
     r"(?P<space>[ \t]+)"
     r"|(?P<line>\r?\n)"
     r"|(?P<comment>#[^\n]*)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?!\w))"
     r"|(?P<number>[0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]+)?(?:[kMGT]B?|[KMGT]iB)?(?!\w))"
     r"|(?P<text>\"[^\"\n]*\"|'[^'\n]*')"
     rf"|(?P<foreign>{'|'.join(map(re.escape, FOREIGN))})"
@@ -114,12 +114,18 @@ def _continues(token: Token) -> bool:
 def _closed_brackets(tokens: list[Token]) -> set[int]:
     """The indices of round and square brackets that have a partner: one that has none ends with its line."""
     partners: set[int] = set()
-    open_: list[int] = []
+    open_: list[tuple[int, int]] = []
+    line = 0
     for i, token in enumerate(tokens):
-        if token.kind in ("(", "["):
-            open_.append(i)
+        if token.kind == "line":
+            line += 1
+        elif token.kind in ("(", "["):
+            open_.append((i, line))
         elif token.kind in ("{", "}"):
             open_.clear()
         elif token.kind in _CLOSERS and open_:
-            partners |= {open_.pop(), i}
+            opener, opened_on = open_[-1]
+            if tokens[opener].kind == _CLOSERS[token.kind] or opened_on == line:
+                open_.pop()
+                partners |= {opener, i}
     return partners

@@ -70,7 +70,7 @@ def parse(source: Source, *, library: bool = False) -> tuple[Model, list[Diagnos
     With `library` reserved words may name values, as in the standard library (`weight weight: f32[a, b]`).
     """
     c = Cursor(source, library=library)
-    sections = one_by_one(separated(c, "end", _section))
+    sections = one_by_one(separated(c, None, _section))
     below = c.comments_before(len(source.text) + 1)
     model = _assemble(c, sections, below)
     check_definitions(model, c.mistakes)
@@ -132,7 +132,7 @@ def _data(c: Cursor) -> Data:
     brace = c.token.start
     opener = open_brace(c, "data")
     free, c.words_are_free = c.words_are_free, True
-    items = close_brace(c, opener, separated(c, "}", _bind_or_setting))
+    items = close_brace(c, opener, separated(c, opener, _bind_or_setting))
     c.words_are_free = free
     bindings = tuple(sorted((item for item in items if isinstance(item, Binding)), key=lambda item: item.target))
     others = tuple(item for item in items if isinstance(item, Setting))
@@ -165,7 +165,7 @@ def _settings(c: Cursor, word: str) -> Settings:
     start = c.token.start
     opener = open_brace(c, word)
     c.enter()
-    items = close_brace(c, opener, separated(c, "}", _setting))
+    items = close_brace(c, opener, separated(c, opener, _setting))
     c.depth -= 1
     return Settings(c.span(start), items)
 

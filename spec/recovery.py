@@ -33,10 +33,17 @@ FOREIGN_WORDS = {
 }
 
 
-def has_left_body(c: Cursor) -> bool:
-    """Whether a section begins at the margin, so that a `}` must have been forgotten before it."""
+def has_left_body(c: Cursor, opener: Token | None) -> bool:
+    """Whether a `}` must have been forgotten before the present token, which belongs to something outside.
+
+    A section at the margin says so and, in a text that lacks a `}`, whatever is indented no more than the line of `{`.
+    """
+    if opener is None or not c.starts_line():
+        return False
+    if c.lacks_brace:
+        return c.margin(c.token) < c.margin(opener) + (c.token.kind != "}")
     is_section = c.token.text in SECTIONS and c.following().kind in AFTER_SECTION
-    return is_section and c.starts_line() and c.margin(c.token) == 0
+    return is_section and c.margin(c.token) == 0
 
 
 def check_end(c: Cursor, first: Token) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .cursor import STRUCTURE, Cursor, Mistake
+from .cursor import MAX_DEPTH, STRUCTURE, Cursor, Mistake
 from .errors import (
     ColonBody,
     EqualsInCondition,
@@ -15,6 +15,7 @@ from .errors import (
     MisplacedSection,
     NotAComparison,
     NotAName,
+    Unexpected,
     UnnamedScanSetting,
 )
 from .expression import COMPARISONS, arguments, check_new_name, name, new_name, pipe, type_, values
@@ -47,16 +48,21 @@ SCAN_SETTINGS = ("length", "reverse", "truncate")
 
 S = TypeVar("S", bound=Statement)
 
-_WITH_BODY = frozenset("block repeat if scan data train group generate".split())
+_WITH_STATEMENTS = frozenset("block repeat if scan".split())
+_NESTING = {"(": 1, "[": 1, ")": -1, "]": -1}
+_WITH_BODY = _WITH_STATEMENTS | frozenset("data train group generate".split())
 
 
-def separated(c: Cursor, closing: str, read: Callable[[Cursor], S]) -> tuple[S, ...]:
-    """Statements up to `closing`, which is not taken; those that cannot be read are reported and left out."""
+def separated(c: Cursor, opener: Token | None, read: Callable[[Cursor], S]) -> tuple[S, ...]:
+    """Statements up to the `}` for `opener`, which is not taken, or the end of the text without one.
+
+    Those that cannot be read are reported and left out.
+    """
     found: list[S] = []
     while True:
         while c.take("line") or c.take(";"):
             pass
-        if c.token.kind in (closing, "end") or (closing == "}" and has_left_body(c)):
+        if c.token.kind == "end" or (c.token.kind == "}" and opener) or has_left_body(c, opener):
             return tuple(found)
         if c.token.kind == "}":
             c.report(ExtraBracket(c.place(), c.advance().text))
@@ -68,7 +74,7 @@ def separated(c: Cursor, closing: str, read: Callable[[Cursor], S]) -> tuple[S, 
 
 def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     """One statement with its comments, or None after a mistake in it, which is then behind us."""
-    first = c.token
+    first, begin = c.token, c.index
     depth, free, known = c.depth, c.words_are_free, len(c.mistakes)
     gap = c.has_gap()
     before = c.comments_before(first.start)
@@ -79,7 +85,7 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     except Mistake as mistake:
         c.depth, c.words_are_free = depth, free
         report_mistake(c, mistake.diagnostic, known)
-        _skip(c, first)
+        _skip(c, begin)
         node = None
     mine, c.headers = c.headers, headers
     inside = c.comments_before(c.end)
@@ -91,25 +97,32 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
     return replace(node, comments=Comments((*before, *mine, *inside), after, node.comments.below, gap))
 
 
-def _skip(c: Cursor, first: Token) -> None:
+def _skip(c: Cursor, begin: int) -> None:
     """To the end of a statement that could not be read; mistakes in its body are found all the same."""
-    while c.token.kind not in ("line", ";", "}", "end"):
-        if c.take("{"):
-            _skip_body(c, first)
+    first = c.tokens[begin]
+    inside = sum(_NESTING.get(token.kind, 0) for token in c.tokens[begin : c.index])
+    while c.token.kind not in ("line", "}", "end") and (c.token.kind != ";" or inside > 0):
+        inside += _NESTING.get(c.token.kind, 0)
+        if c.token.kind == "{":
+            is_scan = any(token.text == "scan" for token in c.tokens[begin : c.index])
+            _skip_braces(c, has_statements=is_scan or first.text in _WITH_STATEMENTS)
         else:
             c.advance()
     if c.tokens[c.index - 1].kind == ":" or (first.text in _WITH_BODY and c.tokens[c.index - 1].kind != "}"):
         skip_indented(c, first)
 
 
-def _skip_body(c: Cursor, first: Token) -> None:
-    if first.text in ("data", "train", "group", "generate") or c.depth > 32:
-        depth = 1
-        while depth and c.token.kind != "end":
-            depth += {"{": 1, "}": -1}.get(c.advance().kind, 0)
+def _skip_braces(c: Cursor, *, has_statements: bool) -> None:
+    opener = c.advance()
+    if has_statements and c.depth < MAX_DEPTH // 2:
+        c.depth += 2
+        separated(c, opener, statement)
+        c.depth -= 2
+        c.take("}")
         return
-    separated(c, "}", statement)
-    c.take("}")
+    open_ = 1
+    while open_ and c.token.kind != "end":
+        open_ += {"{": 1, "}": -1}.get(c.advance().kind, 0)
 
 
 def statement(c: Cursor) -> Body:
@@ -163,7 +176,7 @@ def body(c: Cursor, word: str, *, result: bool = False) -> tuple[Body, ...]:
     """`{ statements }`; with `result` the last may be a bare value."""
     opener = open_brace(c, word)
     c.enter(2)
-    found = separated(c, "}", statement)
+    found = separated(c, opener, statement)
     c.depth -= 2
     found = one_by_one(close_brace(c, opener, found))
     check_results(c, found, f"in the body of `{word}`", last=result)
@@ -176,8 +189,10 @@ def open_brace(c: Cursor, word: str) -> Token:
         raise Mistake(ColonBody(c.place(), word))
     if c.token.kind == "=":
         raise Mistake(EqualsInCondition(c.place()))
-    instead = "`{` stands on the same line" if c.token.kind == "line" and c.following().kind == "{" else ""
-    opener = c.expect("{", "`{`", instead)
+    if c.token.kind == "line" and c.following().kind == "{":
+        c.report(Unexpected(c.place(), "`{`", c.describe(c.token), "`{` stands on the same line"))
+        c.advance()
+    opener = c.expect("{", "`{`")
     if comment := c.comment_on_line():
         c.headers.append(comment)
     return opener
@@ -186,7 +201,7 @@ def open_brace(c: Cursor, word: str) -> Token:
 def close_brace(c: Cursor, opener: Token, found: tuple[S, ...]) -> tuple[S, ...]:
     """Take `}`; comments on the lines before it go below the last statement."""
     below = c.comments_before(c.token.start)
-    if not c.take("}") and c.unclosed_at != c.index:
+    if (has_left_body(c, opener) or not c.take("}")) and c.unclosed_at != c.index:
         c.unclosed_at = c.index
         c.report(c.unclosed(opener, "}"))
     if not below:
