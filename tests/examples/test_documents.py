@@ -7,12 +7,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import axonc
 import pytest
+from axonc.spec.load import read
 from axonc.spec.source import Source
 from axonc.spec.write import convert
+from axonc.specification import check
 
 ROOT = Path(__file__).parents[2]
 DATA = ("cars/cars.csv", "iris/iris.csv", "digits/digits.npz", "text/surnames.csv")
@@ -38,6 +41,11 @@ def _blocks(text: str) -> Iterator[Block]:
     for found in BLOCK.finditer(text):
         line = text.count("\n", 0, found.start()) + 2
         yield Block(found[1], found[4], line, found[2] or "", float(found[3] or 0))
+
+
+def computes(block: Block) -> bool:
+    """Whether an example has inputs and something that is computed of them."""
+    return "input" in block.text and (" = " in block.text.split("input")[-1] or "layers:" in block.text)
 
 
 def label(block: Block) -> str:
@@ -89,3 +97,24 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
     (block,) = blocks("README.md", "python")
     exec(block.text, {})
     assert (folder / "iris.safetensors").exists()
+
+
+LANGUAGE = blocks("docs/language.md", "axon", "yaml")
+
+
+@pytest.mark.parametrize("block", LANGUAGE, ids=label)
+def test_an_example_of_the_language_is_read(block: Block) -> None:
+    read(Source(f"language.{block.language}", block.text))
+
+
+@pytest.mark.parametrize("pair", [p for p in pairwise(LANGUAGE) if p[1].language == "yaml"], ids=lambda p: label(p[1]))
+def test_the_two_notations_of_an_example_are_one_model(pair: tuple[Block, Block]) -> None:
+    first, second = (convert(Source(f"language.{b.language}", b.text), "axon") for b in pair)
+    assert first == second
+
+
+@pytest.mark.parametrize("block", [b for b in LANGUAGE if computes(b)], ids=label)
+def test_an_example_that_computes_is_free_of_mistakes(block: Block, folder: Path) -> None:
+    path = folder / f"example.{block.language}"
+    path.write_text(block.text, encoding="utf-8")
+    check(path)
