@@ -16,6 +16,7 @@ from .compiler.ir.graph import Input
 from .compiler.parameters import Range, layout
 from .compiler.phases import Phases
 from .compiler.trace.branches import check_unused_blocks
+from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
 from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
 from .compiler.training.settings import Training, check_training, training
@@ -154,6 +155,11 @@ def check_model(
     check_claims(specification.phases, known, specification.recipe.batch if specification.recipe else BATCH)
     check_training(model, traced["train"], t)
     _refuse(t, traced)
+    if traced["train"].losses:
+        _ = specification.phases.gradients  # what cannot be differentiated is a mistake too
+    if model.train is not None and not specification.phases.learns:
+        t.wrong(NothingLearned, traced["train"].losses[0].place.span)
+        _refuse(t, traced)
     return specification
 
 

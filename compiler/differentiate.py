@@ -35,7 +35,7 @@ def with_gradients(
     the forward nodes, and the gradient of each node of `wrt` with that node's type. Raises CompileError.
     """
     kept: dict[Node, tuple[Node, ...]] = {}
-    active = _dependents(graph, wrt)
+    active = dependents(graph, wrt)
 
     def record(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         if node not in active or type(node.op).record is Op.record:
@@ -58,7 +58,7 @@ def with_gradients(
     return new, [_gradient(b, new[n], flows) for n in wrt]
 
 
-def _dependents(graph: Graph, wrt: Sequence[Node]) -> set[Node]:
+def dependents(graph: Graph, wrt: Sequence[Node]) -> set[Node]:
     """The nodes whose value depends on one of `wrt` through floats."""
     found = set(wrt)
     for node in graph.nodes:

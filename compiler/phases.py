@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..spec.source import CompileError, Place
-from .differentiate import with_gradients
+from .differentiate import dependents, with_gradients
 from .ir import dims
 from .ir.dims import Size as Extent
 from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
@@ -17,6 +17,7 @@ from .ops.layout import Concat, Expand, Reshape
 from .ops.reduce import Mean, Sum
 from .ops.state import size_number
 from .parameters import Range, in_ranges
+from .passes.simplify import simplify
 from .passes.unused import drop_unused
 from .trace.errors import NoLoss
 from .trace.model import Traced
@@ -78,6 +79,14 @@ class Phases:
                 total = b.add(Add(), total, more)
         return drop_unused(b.graph({LOSS: total} | results, dict(traced.state_updates)))
 
+    @property
+    def learns(self) -> bool:
+        """Whether the loss depends on a weight that is trained."""
+        trained = {piece.name for r in self.trained for piece in r.pieces}
+        graph = self.forward
+        weights = [n for n in graph.inputs if isinstance(n.op, Input) and n.op.name in trained]
+        return graph.result(LOSS) in dependents(graph, weights)
+
     @cached_property
     def gradients(self) -> Graph:
         b, results, gradients, _ = self._backward()
@@ -95,6 +104,7 @@ class Phases:
 
     def _backward(self) -> tuple[Builder, dict[str, Node], dict[str, Node], dict[str, Node]]:
         """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
+        # Simplified before it is differentiated: so many gradients need no simplifying, transposed weights first.
         graph, parts = in_ranges(self.forward, self.ranges)
         wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
         b = Builder(self.training.place or Place(graph.nodes[0].place.span))

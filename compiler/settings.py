@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..spec import tree
 from ..spec.source import Span
@@ -18,6 +18,18 @@ from .trace.tracer import Tracer, is_unknown
 from .trace.values import describe
 
 T = TypeVar("T")
+
+# What a field of an optimizer or a schedule takes; the names of these types are the keys of the table.
+Positive: TypeAlias = float
+NotNegative: TypeAlias = float
+Share: TypeAlias = float
+FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "Positive": ("more than 0", lambda v: isinstance(v, int | float) and 0 < v < math.inf),
+    "NotNegative": ("at least 0", lambda v: isinstance(v, int | float) and 0 <= v < math.inf),
+    "Share": ("at least 0 and less than 1", lambda v: isinstance(v, int | float) and 0 <= v < 1),
+    "int": ("a whole number of at least 1", lambda v: isinstance(v, int) and v > 0),
+    "bool": ("true or false", lambda v: isinstance(v, bool)),
+}
 
 
 @dataclass(frozen=True)
@@ -115,14 +127,10 @@ class Reader:
         return kind(**given)
 
     def _fits(self, span: Span, word: str, name: str, kind: str, value: Any) -> bool:
-        accepted = {"float": "a number", "int": "a whole number", "bool": "true or false"}
-        well = {
-            "float": isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
-            "int": isinstance(value, int) and not isinstance(value, bool) and value > 0,
-            "bool": isinstance(value, bool),
-        }[kind]
+        expected, fits = FIELDS[kind]
+        well = fits(value) if kind == "bool" else not isinstance(value, bool) and fits(value)
         if not well:
-            self._wrong(span, f"{name}` of `{word}", accepted[kind], describe(value))
+            self._wrong(span, f"{name}` of `{word}", expected, describe(value))
         return well
 
     def _value(self, name: str, kind: Any, expected: str, default: Any) -> Any:

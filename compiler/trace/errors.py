@@ -219,6 +219,12 @@ class NoLoss(Diagnostic):
     help = "add a line such as `loss mse(y, target)`"
 
 
+class NothingLearned(Diagnostic):
+    code = "nothing-learned"
+    title = "there is nothing to train: no loss depends on a weight that is trained"
+    label = "whole numbers and truths carry no gradient"
+
+
 class NoData(Diagnostic):
     code = "unbound-input"
     title = "input `{name}` has no binding in `data`"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..ir.scalar import Value
+from ..settings import NotNegative, Positive, Share
 from .arithmetic import Formula
 
 
@@ -19,7 +20,7 @@ from .arithmetic import Formula
 class Optimizer:
     """What every optimizer is; `rate` is the learning rate before schedule and multipliers."""
 
-    rate: float
+    rate: Positive
     states: ClassVar[tuple[str, ...]] = ()
 
     def update(
@@ -39,7 +40,7 @@ class Sgd(Optimizer):
     """v ← momentum · v + g; θ ← θ - rate · v (Polyak 1964), or ahead by one step (Nesterov 1983; Sutskever et al.
     2013)."""
 
-    momentum: float = 0.0
+    momentum: Share = 0.0
     nesterov: bool = False
     states: ClassVar[tuple[str, ...]] = ("velocity",)
 
@@ -65,10 +66,10 @@ class Adam(Optimizer):
     m = (1 - beta1) · first, v = (1 - beta2) · second.
     """
 
-    rate: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    rate: Positive = 1e-3
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Positive = 1e-8
     states: ClassVar[tuple[str, ...]] = ("first", "second")
 
     def update(
@@ -87,7 +88,7 @@ class Adam(Optimizer):
 class Adamw(Adam):
     """Adam with weight decay apart from the gradient: θ shrinks by rate · weight_decay (Loshchilov & Hutter 2019)."""
 
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ..ir.scalar import Value
+from ..settings import NotNegative, Positive
 from .arithmetic import Formula
 
 
@@ -34,7 +35,7 @@ class Step(Schedule):
     """Times `gamma` after every `every` steps."""
 
     every: int
-    gamma: float = 0.1
+    gamma: Positive = 0.1
 
     def factor(self, f: Formula, step: Value, warmup: int) -> Value | float:
         return f.pow(self.gamma, f.apply("floor", (step - 1) / self.every))
@@ -44,7 +45,7 @@ class Step(Schedule):
 class Exponential(Schedule):
     """Times `gamma` after every step."""
 
-    gamma: float
+    gamma: Positive
 
     def factor(self, f: Formula, step: Value, warmup: int) -> Value | float:
         return f.pow(self.gamma, step - 1)
@@ -55,7 +56,7 @@ class Cosine(Schedule):
     """From 1 to `low` in `steps` steps along half a cosine (Loshchilov & Hutter 2017)."""
 
     steps: int
-    low: float = 0.0
+    low: NotNegative = 0.0
 
     def factor(self, f: Formula, step: Value, warmup: int) -> Value | float:
         share = f.min((step - 1) / self.steps, 1.0)
@@ -66,7 +67,7 @@ class Cosine(Schedule):
 class InverseSquareRoot(Schedule):
     """`scale` / √step, constant during the warm-up (Vaswani et al. 2017)."""
 
-    scale: float = 1.0
+    scale: Positive = 1.0
 
     def factor(self, f: Formula, step: Value, warmup: int) -> Value | float:
         return self.scale / f.sqrt(f.max(step, float(max(warmup, 1))))

@@ -67,7 +67,7 @@ def _clipped(b: Builder, training: Training, gradients: Mapping[str, Node]) -> M
     if training.clip_value:
         most, least = b.literal(training.clip_value, F32), b.literal(-training.clip_value, F32)
         gradients = {n: b.add(Max(), b.add(Min(), g, most), least) for n, g in gradients.items()}
-    if training.clip_norm:
+    if training.clip_norm and gradients:
         squares = [b.add(Sum((0,), False), b.add(Square(), g)) for g in gradients.values()]
         total = squares[0]
         for more in squares[1:]:

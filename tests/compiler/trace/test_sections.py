@@ -160,8 +160,10 @@ def test_groups_are_checked(group: str, code: str, column: int) -> None:
         ("optimizer adamm(1e-3)", "unknown-choice", 19),
         ("optimizer adam(rate = x)", "wrong-kind", 31),
         ("optimizer adam(beta3 = 0.1)", "unknown-argument", 24),
+        ("optimizer adam(beta2 = 1.5)", "wrong-kind", 32),
+        ("optimizer sgd(0.0)", "wrong-kind", 23),
         ("optimizer sgd", "missing-argument", 19),
-        ("optimizer sgd(1.0, 2, true, 4)", "too-many-arguments", 37),
+        ("optimizer sgd(1.0, 0.9, true, 4)", "too-many-arguments", 39),
         ("schedule cosinus(3)", "unknown-choice", 18),
         ("schedule cosine(1.5)", "wrong-kind", 25),
         ("epochs 0", "wrong-kind", 16),
@@ -221,3 +223,14 @@ def test_recursion_is_refused() -> None:
 
 def test_the_head_is_what_the_tests_stand_on() -> None:
     assert types("y = x", HEAD) == {"y": "f32[N, 4]"}
+
+
+def test_a_loss_that_no_weight_changes_is_an_error() -> None:
+    body = "y = argmax(x |> dense(3))\nloss mean(cast(y, f32))\ntrain { epochs 3 }"
+    assert mistakes(body) == [("nothing-learned", 2, 6)]
+
+
+def test_with_everything_frozen_there_is_nothing_to_train() -> None:
+    assert [m[0] for m in mistakes(STACK + 'group "**" { frozen true }\ntrain { epochs 3 }', CLASSES)] == [
+        "nothing-learned"
+    ]
