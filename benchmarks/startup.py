@@ -1,4 +1,4 @@
-"""How long `axonc check` takes with the start of the process, beside a bare interpreter and `import numpy`.
+"""How long whole processes take: `axonc check`, and loading and running a saved model, beside `import numpy`.
 
     python benchmarks/startup.py [SPEC...]
 
@@ -14,7 +14,20 @@ import tempfile
 import time
 from pathlib import Path
 
+import axonc
+
 RUNS = 15
+MODEL = """axonc 1
+model digits
+input image: f32[N, 8, 8]
+logits = image |> flatten |> dense(128, activation = relu) |> dense(10)
+"""
+LOAD = """
+import axonc.runtime
+from axonc.runtime.model import load
+import numpy
+load({path!r})({{"image": numpy.zeros((1, 8, 8), numpy.float32)}})
+"""
 BLOCK = """
 block part{i}(x) {{
   h = x |> dense(64) |> layer_norm |> gelu
@@ -49,14 +62,20 @@ def main() -> None:
         spec = Path(folder) / "sixty.axon"
         spec.write_text(spec_of_sixty_lines())
         lines = len(spec.read_text().splitlines())
+        model = Path(folder) / "model.safetensors"
+        axonc.compile(MODEL).save(model)
         commands = {
             "bare interpreter": ["-c", "pass"],
             "import numpy": ["-c", "import numpy"],
+            "load and run a saved model": ["-c", LOAD.format(path=str(model))],
             f"axonc check, {lines} lines": ["-m", "axonc", "check", str(spec)],
         }
         commands |= {f"axonc check {given}": ["-m", "axonc", "check", given] for given in sys.argv[1:]}
-        for name, times in measured(commands, Path(folder) / "compiled").items():
+        found = measured(commands, Path(folder) / "compiled")
+        for name, times in found.items():
             print(f"{1000 * statistics.median(times):7.0f} ms  (best {1000 * min(times):.0f})  {name}")
+        ratios = [a / b for a, b in zip(found["load and run a saved model"], found["import numpy"], strict=True)]
+        print(f"load and run / import numpy: {statistics.median(ratios):.2f}")
 
 
 def measured(commands: dict[str, list[str]], compiled: Path) -> dict[str, list[float]]:
