@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import Shape, Tensor
 from ..ops.convolution import Conv, ConvInput, Convolution, ConvWeight
 from ..schedule import layout
 from ..schedule.kernel import Window
+from . import depthwise
 from .numpy import Emitter
 from .windows import Sliding, framed
 
 Windows = tuple[Window, ...]
+LARGEST = 4 << 20  # bytes of windows side by side
 
 
 def conv(e: Emitter, op: Conv, writes: Windows, reads: Windows) -> None:
@@ -19,21 +23,28 @@ def conv(e: Emitter, op: Conv, writes: Windows, reads: Windows) -> None:
     ((out,), (x, w)) = writes, reads
     sliding = _sliding(op, w.shape[:-2])
     wide = framed(e, x, sliding.before, sliding.after, 0)
-    _products(e, op.groups, sliding, wide, contiguous(e, w), out)
+    if depthwise.is_depthwise(op, x.shape[-1]):
+        depthwise.products(e, sliding, wide, w, out)
+    else:
+        _products(e, op.groups, sliding, wide, contiguous(e, w), out)
 
 
 def conv_input(e: Emitter, op: ConvInput, writes: Windows, reads: Windows) -> None:
     """The result's cotangent, spread out by the stride, convolved with the weights turned round."""
     ((out,), (y, w)) = writes, reads
     kernel = w.shape[:-2]
-    if all(k == 1 for k in kernel):
+    own = depthwise.is_depthwise(op, out.shape[-1])
+    if all(k == 1 for k in kernel) and not own:
         _pointwise_input(e, op, out, y, w)
         return
     reach = tuple(gap * (k - 1) for gap, k in zip(op.dilation, kernel, strict=True))
     wide = spread(e, y, op, reach, out.shape[1:-1])
     turned = layout.flip(w, tuple(range(len(kernel))))
     sliding = Sliding(kernel, (1,) * len(kernel), op.dilation, ((0, 0),) * len(kernel))
-    _products(e, op.groups, sliding, wide, _exchanged(e, turned, op.groups), out)
+    if own:
+        depthwise.input_products(e, sliding, wide, turned, out)
+    else:
+        _products(e, op.groups, sliding, wide, _exchanged(e, turned, op.groups), out)
 
 
 def _pointwise_input(e: Emitter, op: ConvInput, out: Window, y: Window, w: Window) -> None:
@@ -90,43 +101,62 @@ def conv_weight(e: Emitter, op: ConvWeight, writes: Windows, reads: Windows) -> 
     ((out,), (x, y)) = writes, reads
     sliding = _sliding(op, op.kernel)
     wide = framed(e, x, sliding.before, sliding.after, 0)
-    y = contiguous(e, y)
-    columns, count = y.shape[-1] // op.groups, dims.product(y.shape[:-1])
+    if depthwise.is_depthwise(op, x.shape[-1]):
+        depthwise.weight_products(e, sliding, wide, y, out)
+        return
     for g in range(op.groups):
-        taps = sliding.columns(e, _channels(wide, op.groups, g), y.shape[1:-1])
-        flow = layout.reshape(y, (count, y.shape[-1]))
-        assert flow is not None
-        target = _weights(e, _channels(out, op.groups, g))
-        e.add("matmul", (target[0],), (layout.transpose(taps, (1, 0)), part(flow, 1, g * columns, columns)))
-        if target[1] is not None:
-            e.add("copy", (_channels(out, op.groups, g),), (target[1],))
+        target = _channels(out, op.groups, g)
+        first = True
+        for source, flow in _stretches(e, sliding, _channels(wide, op.groups, g), _channels(y, op.groups, g)):
+            taps = sliding.columns(e, source, flow.shape[1:-1])
+            total = target if first and flat_weights(target) is not None else e.scratch(target.type, "weights")
+            made, rows = flat_weights(total), _rows(flow) or _rows(e.copied(flow))
+            assert made is not None
+            assert rows is not None
+            e.add("matmul", (made,), (layout.transpose(taps, (1, 0)), rows))
+            if total is not target:
+                e.add("copy" if first else "add", (target,), (total,) if first else (target, total), replaces=(0,))
+            first = False
 
 
-def _weights(e: Emitter, w: Window) -> tuple[Window, Window | None]:
-    """Where a product may write weights: [kernel · channels, K], and if that is scratch, the scratch as `w` is."""
-    flat = layout.reshape(w, (dims.product(w.shape[:-1]), w.shape[-1]))
-    if flat is not None:
-        return flat, None
-    made = e.scratch(w.type)
-    flat = layout.reshape(made, (dims.product(w.shape[:-1]), w.shape[-1]))
-    assert flat is not None
-    return flat, made
+def flat_weights(w: Window) -> Window | None:
+    """Weights as [kernel · channels, K], where strides can say it."""
+    return layout.reshape(w, (dims.product(w.shape[:-1]), w.shape[-1]))
+
+
+def _rows(x: Window) -> Window | None:
+    """All pixels one after the other: [pixels, channels]."""
+    return layout.reshape(x, (dims.product(x.shape[:-1]), x.shape[-1]))
 
 
 def _products(e: Emitter, groups: int, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
     """Every window of each group of channels times the weights of the group."""
-    rows = dims.product(out.shape[:-1])
     for g in range(groups):
-        taps = sliding.columns(e, _channels(wide, groups, g), out.shape[1:-1])
         own = _channels(w, groups, g)
-        weights = layout.reshape(own, (dims.product(w.shape[:-1]), w.shape[-1] // groups))
-        if weights is None:
-            weights = layout.reshape(e.copied(own), (dims.product(w.shape[:-1]), w.shape[-1] // groups))
-        flat = layout.reshape(out, (rows, out.shape[-1]))
+        weights = flat_weights(own) or flat_weights(e.copied(own))
         assert weights is not None
-        assert flat is not None
-        columns = out.shape[-1] // groups
-        e.add("matmul", (part(flat, 1, g * columns, columns),), (taps, weights))
+        for source, target in _stretches(e, sliding, _channels(wide, groups, g), _channels(out, groups, g)):
+            taps = sliding.columns(e, source, target.shape[1:-1])
+            made = _rows(target)
+            if made is None:  # some rows of several samples: a product for each sample
+                images, pixels = target.shape[0], dims.product(target.shape[1:-1])
+                made = layout.reshape(target, (images, pixels, target.shape[-1]))
+                taps = layout.reshape(taps, (images, pixels, taps.shape[-1])) or e.copied(taps)
+            assert made is not None
+            e.add("matmul", (made,), (taps, weights))
+
+
+def _stretches(e: Emitter, sliding: Sliding, wide: Window, out: Window) -> Iterator[tuple[Window, Window]]:
+    """Framed data and results, a few rows at a time where all windows side by side would be too large."""
+    rows = out.shape[1]
+    line = e.bound(dims.product((out.shape[0], *out.shape[2:-1], *sliding.kernel, wide.shape[-1]))) * wide.dtype.bytes
+    if not isinstance(rows, int) or rows * line <= LARGEST:
+        yield wide, out
+        return
+    count = max(1, LARGEST // line)
+    for start in range(0, rows, count):
+        source = wide._replace(offset=wide.offset + start * sliding.stride[0] * wide.strides[1])
+        yield source, part(out, 1, start, min(count, rows - start))
 
 
 def _sliding(op: Convolution, kernel: Shape) -> Sliding:

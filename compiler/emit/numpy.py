@@ -7,6 +7,7 @@ from math import copysign
 from typing import Any, TypeAlias
 
 from ...runtime.plan import Attribute, Note
+from ..ir import dims
 from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.scalar import Expr
@@ -121,6 +122,13 @@ class Emitter:
 
     def _bounded(self, type: Tensor) -> Tensor:
         return type.substitute(self._bounds) if self._bounds else type
+
+    def bound(self, size: Size) -> int:
+        """The most that a size may be in one turn of the loops around; a batch without a loop counts as one sample."""
+        known = dims.substitute(size, self._bounds)
+        found = dims.substitute(known, dict.fromkeys(dims.names(known), 1))
+        assert isinstance(found, int)
+        return found
 
     def copied(self, x: Window, dtype: DType | None = None) -> Window:
         """x in row-major order, and in another type if given."""
