@@ -92,6 +92,10 @@ class Cursor:
         else:
             raise self.unexpected(f"`,` or `{closing}`")
 
+    def is_closed(self, closing: str) -> bool:
+        """Whether nothing more can stand inside of a bracket: it closes, or never will."""
+        return self.token.kind in (closing, "line", "end", "{", "}")
+
     def unclosed(self, opener: Token, closing: str) -> UnclosedBracket:
         return UnclosedBracket(self.place(opener), opener.text, closing, self.describe(self.token))
 

@@ -268,7 +268,8 @@ class _Composer:
     def _content_start(self, event: Any) -> int:
         start: int = event.start_mark.index
         if event.tag is not None:
-            raise Mistake(YamlTag(self._at(start, start + 1), event.tag))
+            found = self.source.text[start:].split(maxsplit=1)[0]
+            raise Mistake(YamlTag(self._at(start, start + len(found)), found))
         if event.anchor:
             match = _ANCHOR.match(self.source.text, start)
             return match.end() if match else start
@@ -302,22 +303,32 @@ class _Composer:
                 node.entries.append((key, value))
 
 
+_QUOTE = "an expression with such signs needs quotes"
+# What PyYAML's messages contain, what to say instead, and what to do.
+_PROBLEMS = (
+    ("mapping values are not allowed", "a second `:` on one line", _QUOTE),
+    ("comment or line break", "more text where the value has ended", _QUOTE),
+    ("expected ',' or ']'", "expected `,` or `]`", _QUOTE),
+    ("expected ',' or '}'", "expected `,` or `}`", _QUOTE),
+    ("end of stream", "a quote is never closed", ""),
+    ("expected ':'", "a key without its `:`", ""),
+    ("escape character", "this is no escape of YAML", "use single quotes, or a `|` block"),
+    ("expected key", "this does not fit the lines before it", f"indent it like its neighbours; {_QUOTE}"),
+    ("'-' indicator", "this does not fit the lines before it", f"indent it like its neighbours; {_QUOTE}"),
+    ("document start", "more text where the document has ended", _QUOTE),
+)
+
+
 def explain(problem: str, text: str, position: int) -> tuple[str, str]:
-    """What PyYAML calls the problem, and what to do where an expression without quotes is the likely cause."""
-    quote = "an expression with such signs needs quotes"
+    """What PyYAML calls the problem, in words of the field, and what to do about it."""
     line = text[text.rfind("\n", 0, position) + 1 :].split("\n", 1)[0]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "a tab cannot indent", "indent with spaces"
     if "cannot start any token" in problem:
-        found = text[position : position + 1]
-        return f"`{found}` cannot begin a value", quote
-    if "mapping values are not allowed" in problem:
-        return "a second `:` on one line", quote
-    if "expected ',' or" in problem:
-        closing = "}" if "}" in problem else "]"
-        return f"expected `,` or `{closing}`", quote
-    if "block" in problem:
-        return "this does not fit the lines before it", "indent it like its neighbours; " + quote
+        return f"`{text[position : position + 1]}` cannot begin a value", _QUOTE
+    for part, title, instead in _PROBLEMS:
+        if part in problem:
+            return title, instead
     return problem, ""
 
 

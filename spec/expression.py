@@ -196,6 +196,8 @@ def _word(c: Cursor) -> Name:
 def _parenthesis(c: Cursor) -> Expression:
     opener = c.advance()
     c.enter()
+    if c.token.kind in ("line", "end"):
+        c.close(opener, ")")
     value = pipe(c)
     c.depth -= 1
     c.close(opener, ")")
@@ -207,7 +209,7 @@ def _list(c: Cursor) -> ListOf:
     c.enter()
     items: list[Expression] = []
     tallest = 0
-    while c.token.kind != "]":
+    while not c.is_closed("]"):
         items.append(pipe(c))
         tallest = max(tallest, c.height)
         if not c.take(","):
@@ -224,7 +226,7 @@ def arguments(c: Cursor) -> tuple[Argument, ...]:
     c.enter()
     found: list[Argument] = []
     tallest = 0
-    while c.token.kind != ")":
+    while not c.is_closed(")"):
         found.append(_argument(c))
         tallest = max(tallest, c.height)
         if not c.take(","):
@@ -352,7 +354,7 @@ def type_(c: Cursor) -> Type:
     sizes: list[Expression] = []
     if opener := c.take("["):
         c.enter()
-        if c.token.kind != "]":
+        if not c.is_closed("]"):
             sizes.extend(values(c))
         c.depth -= 1
         c.close(opener, "]")
