@@ -55,6 +55,8 @@ class Finding:
         self.diagnostics: tuple[Diagnostic, ...] = ()
         try:
             specification = check(path, overrides=overrides)
+            if not is_library(specification):
+                _ = specification.phases.predict
             if specification.phases.traced["train"].losses:
                 _ = specification.phases.gradients  # what cannot be differentiated is a mistake too
         except CompileError as error:
@@ -102,8 +104,17 @@ def _about_data(specification: Specification) -> list[Diagnostic]:
     return [DataAtFault(place, problem.code, f"{problem.where}: {problem.problem}", problem.help)]
 
 
+def is_library(specification: Specification) -> bool:
+    """Whether a file only has blocks for others to include."""
+    model = specification.model
+    return bool(model.blocks) and not model.inputs and not model.body
+
+
 def summary(specification: Specification) -> str:
     """`digits, 8,970 parameters, image f32[N, 8, 8] -> logits f32[N, 10]`."""
+    if is_library(specification):
+        blocks = ", ".join(block.name.text for block in specification.model.blocks)
+        return f"a library of blocks: {blocks}"
     found = facts(specification)
     inputs, outputs = (", ".join(f"{n} {t}" for n, t in found[key].items()) for key in ("inputs", "outputs"))
     count = found["parameters"]
@@ -113,9 +124,12 @@ def summary(specification: Specification) -> str:
 
 
 def facts(specification: Specification) -> dict[str, Any]:
-    """Name, number of parameters (a text where a dimension is free), types of the inputs and outputs of predict."""
+    """Name, number of parameters (a text where a dimension is free), types of the inputs and outputs of predict; of
+    a library its blocks."""
     from ..compiler.ir.graph import Input
 
+    if is_library(specification):
+        return {"blocks": [block.name.text for block in specification.model.blocks]}
     graph = specification.phases.predict
     count = specification.parameter_count
     data = [n for n in graph.inputs if isinstance(n.op, Input) and n.op.role == "data"]

@@ -19,7 +19,7 @@ from .ops.state import size_number
 from .parameters import Range, in_ranges
 from .passes.simplify import simplify
 from .passes.unused import drop_unused
-from .trace.errors import NoLoss
+from .trace.errors import NoLoss, NoOutput
 from .trace.model import Traced
 from .training.settings import Training
 from .training.update import penalty, update_ranges
@@ -45,6 +45,8 @@ class Phases:
     @cached_property
     def predict(self) -> Graph:
         traced = self.traced["predict"]
+        if not traced.outputs:
+            raise CompileError((NoOutput(traced.b.place),))
         return _asking_only(drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.ranges)[0]))
 
     @cached_property

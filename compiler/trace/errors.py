@@ -219,6 +219,12 @@ class NoLoss(Diagnostic):
     help = "add a line such as `loss mse(y, target)`"
 
 
+class NoOutput(Diagnostic):
+    code = "no-output"
+    title = "there is nothing to compute: the spec has no value that could be its output"
+    help = "end it with a line such as `y = x |> dense(3)`; a file of blocks alone is for `include`"
+
+
 class NothingLearned(Diagnostic):
     code = "nothing-learned"
     title = "there is nothing to train: no loss depends on a weight that is trained"

@@ -40,6 +40,17 @@ def test_json_has_the_facts_of_what_is_well_and_the_places_of_what_is_not(axonc,
     assert (wrong["ok"], marked) == (False, "denze")
 
 
+def test_a_file_of_blocks_is_a_library_and_a_file_of_nothing_a_mistake(axonc, folder):
+    (folder / "blocks.axon").write_text("axonc 1\n\nblock twice(x) {\n  x |> dense(3) |> dense(3)\n}\n")
+    (folder / "empty.axon").write_text("axonc 1\n")
+    assert axonc("check", "blocks.axon") == (0, "blocks.axon: a library of blocks: twice\n", "")
+    assert json.loads(axonc("check", "blocks.axon", "--json").out)["specs"][0]["blocks"] == ["twice"]
+    for arguments in (["check", "empty.axon"], ["plan", "empty.axon"], ["plan", "blocks.axon"]):
+        ended = axonc(*arguments)
+        assert (ended.code, ended.out) == (1, "")
+        assert "error[no-output]" in ended.err
+
+
 def test_set_changes_a_constant_and_an_unknown_one_is_a_mistake(axonc, folder):
     assert "5,386 parameters" not in axonc("check", "digits.axon").out
     weights = 2 * (64 * 5 + 5) + 5 * 10 + 10

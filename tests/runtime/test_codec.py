@@ -11,8 +11,10 @@ from axonc.runtime.codec import NotAPlan, from_json, to_json
 from axonc.runtime.machine import BadPlan, Machine
 from axonc.runtime.plan import Affine, Buffer, Loop, Note, Plan, Port, Step, View
 
+ALL = Affine(0, (("N", 1),))
 
-def row(buffer: int, size: Any = Affine(0, (("N", 1),)), offset: Any = 0) -> View:
+
+def row(buffer: int, size: Any = ALL, offset: Any = 0) -> View:
     return View(buffer, offset, (size,), (1,))
 
 

@@ -11,6 +11,7 @@ from axonc.compiler.ir.verify import verify
 from axonc.compiler.passes.duplicates import merge_duplicates
 from axonc.compiler.passes.expand import expand_composites
 from axonc.compiler.passes.fold import fold
+from axonc.compiler.passes.products import absorb_into_products
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
 from axonc.compiler.passes.split_scan import split_scan
@@ -19,7 +20,7 @@ from axonc.compiler.passes.unused import drop_unused
 
 from ..graphs import assert_same_meaning
 
-STEPS = drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops
+STEPS = drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops, absorb_into_products
 PASSES: dict[str, Pass] = {step.__name__: step for step in STEPS}
 FILES = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 
