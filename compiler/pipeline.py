@@ -15,6 +15,7 @@ from .memory import lay_out
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
+from .passes.products import absorb_into_products
 from .passes.sequence import run
 from .passes.simplify import simplify
 from .passes.split_scan import split_scan
@@ -50,6 +51,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     merge_duplicates,
     simplify,
     fold,
+    absorb_into_products,
     split_scan,
     simplify,
     merge_duplicates,

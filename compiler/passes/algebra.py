@@ -129,7 +129,7 @@ def divide_by_number(b: Builder, node: Node) -> Node | None:
 
 
 def divide_by_smaller(b: Builder, node: Node) -> Node | None:
-    """x / v with fewer elements in v is x · (1 / v): few divisions and many products. In f16, 1 / v may be too large."""
+    """x / v with fewer elements in v is x · (1 / v): few divisions, many products. In f16, 1 / v may be too large."""
     x, v = node.inputs
     if x.shape != node.shape or v.shape in (node.shape, ()) or number(v) is not None or node.dtype is F16:
         return None

@@ -82,7 +82,8 @@ def test_a_mean_taken_away_leaves_a_sum_of_nothing_along_its_own_axes_only() -> 
     columns = b.add(Div(), b.add(Sum((0,)), x), b.literal(3.0, F64))
     rows = b.add(Div(), b.add(Sum((1,)), x), b.literal(3.0, F64))  # read along the wrong axis, as it may be here
     wrong = b.add(Div(), b.add(Sum((0,)), x), b.literal(2.0, F64))
-    results = {name: b.add(Sum((0,)), b.add(Sub(), x, m)) for name, m in (("own", columns), ("rows", rows), ("wrong", wrong))}
+    means = {"own": columns, "rows": rows, "wrong": wrong}
+    results = {name: b.add(Sum((0,)), b.add(Sub(), x, mean)) for name, mean in means.items()}
     after = assert_kept(b, **results)
     left = {name: not any(isinstance(n.op, Sum) for n in (node, *node.inputs)) for name, node in after.results}
     assert left == {"own": True, "rows": False, "wrong": False}
