@@ -14,7 +14,8 @@ import pkgutil
 import re
 import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import chdir
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,17 @@ from axonc.compiler.trace import initial, library, words
 from axonc.compiler.training.optimizers import OPTIMIZERS
 from axonc.compiler.training.schedules import SCHEDULES
 from axonc.runtime.data.functions import FUNCTIONS
-from axonc.spec.source import Diagnostic
+from axonc.spec.render import render
+from axonc.spec.source import CompileError, Diagnostic
+from axonc.specification import check
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 API = ("program", "saving", "training")
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+")
-SCREENS = ROOT / "tests" / "broken"
+TESTS = ROOT / "tests"
+BROKEN = sorted(path for path in (TESTS / "broken").glob("*.*") if path.suffix in (".axon", ".yaml"))
+SCREEN = re.compile(r"^(?:error|warning)\[([\w-]+)\]", re.MULTILINE)
 WARNING = "<!-- Written by docs/generate.py from the code. Change the code, then run it. -->"
 FAMILIES = {
     "basic": "Layers",
@@ -97,8 +102,9 @@ def _families() -> dict[str, list[tuple[str, str]]]:
     for name in words.names():
         word = words.find(name)
         assert word is not None
-        family = FAMILIES[word.build.__module__.rsplit(".", 1)[-1]]
-        found[family].append((f"{name}{_signature(word.signature)}", _first(word.build) or _of_operation(name)))
+        _family(found, word.build.__module__.rsplit(".", 1)[-1]).append(
+            (f"{name}{_signature(word.signature)}", _first(word.build) or _of_operation(name))
+        )
     for path in sorted(library.FOLDER.glob("*.axon")):
         comments = {name: comment for name, comment, _ in _blocks(path)}
         whole = next(iter(comments.values())) if next(iter(comments)) in PARTS else ""
@@ -107,8 +113,13 @@ def _families() -> dict[str, list[tuple[str, str]]]:
             assert block is not None
             if name not in PARTS and not name.endswith("_pass"):
                 text = " ".join(filter(None, (comment, formula))) or comments.get(f"{name}_pass") or whole
-                found[FAMILIES[path.stem]].append((f"{name}{_signature(block.signature)}", text))
-    return found
+                _family(found, path.stem).append((f"{name}{_signature(block.signature)}", text))
+    return {title: rows for title, rows in found.items() if rows}
+
+
+def _family(found: dict[str, list[tuple[str, str]]], module: str) -> list[tuple[str, str]]:
+    """The rows of the family that a file of the library belongs to; a new file is a family of its own."""
+    return found.setdefault(FAMILIES.get(module, module.capitalize()), [])
 
 
 def _of_operation(name: str) -> str:
@@ -218,7 +229,8 @@ def errors() -> str:
     ]
     screens = _screens()
     for code, group in groupby(kinds, key=lambda kind: kind.code):
-        lines += ["", f"### {code}", "", " Or: ".join(filter(None, map(_described, group)))]
+        described = " Or: ".join(filter(None, map(_described, group)))
+        lines += ["", f"### {code}", *(["", described] if described else [])]
         if code in screens:
             lines += ["", "```", screens[code], "```"]
     lines += ["", "## In data, arrays and files", ""]
@@ -254,14 +266,28 @@ def _template(text: str) -> str:
 
 
 def _screens() -> dict[str, str]:
-    """For each code the shortest screen of one mistake that the tests hold."""
+    """For each code the shortest screen of one mistake: of the golden files, else of the specs with mistakes."""
+    golden = [p.read_text(encoding="utf-8").strip("\n") for p in sorted(TESTS.rglob("golden/*.txt"))]
+    single = [text for text in golden if len(SCREEN.findall(text)) == 1 and SCREEN.match(text)]
+    return _shortest(screen for path in BROKEN for screen in _mistakes(path)) | _shortest(single)
+
+
+def _mistakes(path: Path) -> Iterator[str]:
+    """The screens of the mistakes in a spec, without the comments that announce them to a test."""
+    with chdir(path.parent):
+        try:
+            check(path.name)
+        except CompileError as error:
+            for diagnostic in error.diagnostics:
+                yield re.sub(r" *# error.*", "", render(diagnostic)).strip("\n")
+
+
+def _shortest(screens: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in sorted(SCREENS.rglob("*.txt")):
-        text = path.read_text(encoding="utf-8").strip("\n")
-        for screen in re.split(r"\n\n(?=error\[|warning\[)", text):
-            code = re.match(r"(?:error|warning)\[([\w-]+)\]", screen)
-            if code and len(screen) < len(found.get(code[1], screen + " ")):
-                found[code[1]] = screen
+    for screen in screens:
+        match = SCREEN.match(screen)
+        assert match is not None
+        found[match[1]] = min(found.get(match[1], screen), screen, key=lambda text: (len(text), text))
     return found
 
 
