@@ -13,7 +13,7 @@ from ..ir.rewrite import rewrite
 from ..ir.types import BOOL, I64, Tensor
 from .elementwise import Add, And, Eq, Gt, Mod, Sub, Where
 from .index import Iota
-from .layout import Expand
+from .layout import Concat, Expand
 from .state import size_number
 from .unary import Function
 
@@ -77,7 +77,7 @@ def _is_cheap(node: Node) -> bool:
     """Whether a node is computed again rather than kept: it moves elements, or does little with each. A node with
     several results cannot be kept."""
     simple = isinstance(node.op, Elementwise) and not isinstance(node.op, Function)
-    return simple or node.op.view or len(node.types) > 1
+    return simple or node.op.view or isinstance(node.op, Concat) or len(node.types) > 1
 
 
 def ancestors(

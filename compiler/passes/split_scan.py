@@ -10,7 +10,7 @@ Elementwise work stays in the loop unless a product needs it: there its operands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from ..ir.dims import Size
@@ -76,8 +76,9 @@ class Plan:
         self.steps: Size = 2  # a number that no size of a body is tied to: rules do not depend on it
         self.live = self._live()
         self.kind = self._kinds()
-        self.early = self._early()
+        self.able, self.early = self._early()
         self.totals = self._totals()
+        self.early |= self._needed_for((n for _, t in self.totals.values() for n in t.operands), self.able)
         self.stepped = [i for i, n in enumerate(self.carries) if n in self.live and i not in self.totals]
         self.late = self._late()
         self.crossing = self._crossing()
@@ -126,8 +127,9 @@ class Plan:
     def _can_lift(self, node: Node) -> bool:
         return len(node.types) == 1 and can_lift(node, [self.kind[n] >= Kind.SLICES for n in node.inputs], self.steps)
 
-    def _early(self) -> set[Node]:
-        """Products of slices, and what they need."""
+    def _early(self) -> tuple[set[Node], set[Node]]:
+        """What depends on slices and can be done for all steps at once; and the products among it, with what they
+        need."""
         able = set(self.slices)
         early: set[Node] = set()
         for node in self.op.body.nodes:
@@ -136,10 +138,15 @@ class Plan:
                 able.add(node)
                 if is_product(node):
                     early.add(node)
+        return able, self._needed_for(early, able)
+
+    def _needed_for(self, wanted: Iterable[Node], able: set[Node]) -> set[Node]:
+        """Those of the nodes wanted that can be done for all steps at once, and what of the body that takes."""
+        found = {n for n in wanted if n in able}
         for node in reversed(self.op.body.nodes):
-            if node in early:
-                early.update(n for n in node.inputs if self.kind[n] is Kind.SLICES and n not in self.slices)
-        return early
+            if node in found:
+                found.update(n for n in node.inputs if self.kind[n] is Kind.SLICES)
+        return found.difference(self.slices)
 
     def _totals(self) -> dict[int, tuple[bool, Total]]:
         """The carries that only add up: whether they subtract, and what the sum over all steps is."""
