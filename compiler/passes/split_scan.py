@@ -11,7 +11,6 @@ Elementwise work stays in the loop unless a product needs it: there its operands
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 
 from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Item, Node
@@ -21,18 +20,10 @@ from ..ops.layout import Expand
 from ..ops.scan import Scan, is_product, over_time, time_axis
 from ..ops.scan_gradient import ancestors
 from .accumulate import Total, total_of
+from .apart import Kind, apart, kinds
 from .lift import Operands, can_lift, lift
 from .sequence import everywhere
 from .unused import drop_unused
-
-
-class Kind(IntEnum):
-    """What a node of a body depends on."""
-
-    WRITTEN = 0  # nothing
-    CONSTANT = 1
-    SLICES = 2
-    CARRIES = 3
 
 
 @everywhere
@@ -54,7 +45,7 @@ def _once(graph: Graph) -> Graph:
 
     def rule(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         if isinstance(node.op, Scan):
-            plan = Plan(node.op, read[node])
+            plan = Plan(apart(node.op), read[node])
             if plan.changes:
                 found[node] = Outside(b, plan, inputs).results()
                 return inputs[0]
@@ -75,7 +66,7 @@ class Plan:
         self.ends = tuple(n for _, n in op.body.results)
         self.steps: Size = 2  # a number that no size of a body is tied to: rules do not depend on it
         self.live = self._live()
-        self.kind = self._kinds()
+        self.kind = kinds(op)
         self.able, self.early = self._early()
         self.totals = self._totals()
         self.early |= self._needed_for((n for _, t in self.totals.values() for n in t.operands), self.able)
@@ -114,15 +105,6 @@ class Plan:
                     live.update(node.inputs)
             ends = {self.ends[i] for i, n in enumerate(self.carries) if n in live}
         return live | {self.carries[i] for i in self.read if i < self.op.carries}
-
-    def _kinds(self) -> dict[Node, Kind]:
-        inputs = self.op.body.inputs
-        kind = dict.fromkeys(inputs, Kind.CONSTANT)
-        kind |= dict.fromkeys(self.slices, Kind.SLICES) | dict.fromkeys(self.carries, Kind.CARRIES)
-        for node in self.op.body.nodes:
-            if node not in kind:
-                kind[node] = max((kind[n] for n in node.inputs), default=Kind.WRITTEN)
-        return kind
 
     def _can_lift(self, node: Node) -> bool:
         return len(node.types) == 1 and can_lift(node, [self.kind[n] >= Kind.SLICES for n in node.inputs], self.steps)
