@@ -86,6 +86,7 @@ class Program:
         self._routes: dict[tuple[Any, ...], _Route] = {}
         self._steps = 0
         self._epoch = 1
+        self._scale = 1.0
         self.seen_sizes = dict(specification.sizes)
         self.data: Dataset | None = None
         self._begin()
@@ -259,13 +260,22 @@ class Program:
     def _controls(self) -> Mapping[str, Callable[[], Any]]:
         """Where the values of control inputs come from."""
         key = (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF)
-        return {"key": lambda: key, "step": lambda: self._steps, "epoch": lambda: self._epoch}
+        return {
+            "key": lambda: key,
+            "step": lambda: self._steps,
+            "epoch": lambda: self._epoch,
+            "scale": lambda: self._scale,
+        }
 
     # Training
 
     def begin_epoch(self, epoch: int) -> None:
         """Says which epoch begins, counted from 1."""
         self._epoch = epoch
+
+    def scale_rate(self, scale: float) -> None:
+        """Multiplies the learning rates of all further steps by `scale`, where the schedule is `plateau`."""
+        self._scale = scale
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """The weights and states by name: what a model file holds."""

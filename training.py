@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from .compiler.training import schedules
+from .compiler.training.settings import Training
 from .program import Program
 from .runtime.data.dataset import Dataset, load
 from .runtime.errors import InputError
 from .runtime.run import RunFolder
-from .runtime.trainer import History, Observer, Settings, Stop
+from .runtime.trainer import History, Observer, Plateau, Settings, Stop
 from .runtime.trainer import fit as run_training
 from .saving import metadata
 
@@ -25,9 +27,12 @@ def dataset(program: Program) -> Dataset:
     return load(recipe, program.specification.folder)
 
 
-def fit(program: Program, *, folder: MakeFolder | None = None, observer: Observer | None = None) -> History:
+def fit(
+    program: Program, *, folder: MakeFolder | None = None, observer: Observer | None = None, resume: bool = False
+) -> History:
     """Trains as the spec's `train` section says; `folder` makes the folder of the run, given the texts of its files.
 
+    With `resume` it opens that of an earlier run, which is gone on with: the result is that of a run never interrupted.
     Raises DataError, Diverged, and KeyboardInterrupt after the step under way was finished and written.
     """
     data = program.data = dataset(program)
@@ -37,15 +42,25 @@ def fit(program: Program, *, folder: MakeFolder | None = None, observer: Observe
         epochs=None if settings.steps else settings.epochs,
         steps=settings.steps or None,
         stop=Stop(settings.monitor, settings.patience) if settings.patience else None,
+        plateau=_plateau(settings),
         seed=program.seed,
     )
     try:
-        if run:
+        if run and not resume:
             _describe(program, run)
-        return run_training(program, data, wanted, run=run, observer=observer)
+        return run_training(program, data, wanted, run=run, observer=observer, resume=resume)
     finally:
         if run:
             run.close()
+
+
+def _plateau(settings: Training) -> Plateau | None:
+    """What the training loop is to watch where the schedule leaves that to it."""
+    match settings.schedule:
+        case schedules.Plateau(gamma, patience, low):
+            return Plateau(gamma, patience, low)
+        case _:
+            return None
 
 
 def _describe(program: Program, run: RunFolder) -> None:
@@ -56,6 +71,11 @@ def _describe(program: Program, run: RunFolder) -> None:
     assert specification.recipe is not None
     data = specification.folder / specification.recipe.source
     run.describe(write(specification.rendered), version=__version__, seed=program.seed, data=data)
+
+
+def folder_again(path: Path) -> MakeFolder:
+    """Opens the folder of an earlier run."""
+    return lambda texts: RunFolder.reopen(path, texts)
 
 
 def folder_at(out: Path | None, name: str) -> MakeFolder:

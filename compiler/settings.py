@@ -23,11 +23,16 @@ T = TypeVar("T")
 Positive: TypeAlias = float
 NotNegative: TypeAlias = float
 Share: TypeAlias = float
+Counts: TypeAlias = tuple[int, ...]
 FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Positive": ("more than 0", lambda v: isinstance(v, int | float) and 0 < v < math.inf),
     "NotNegative": ("at least 0", lambda v: isinstance(v, int | float) and 0 <= v < math.inf),
     "Share": ("at least 0 and less than 1", lambda v: isinstance(v, int | float) and 0 <= v < 1),
     "int": ("a whole number of at least 1", lambda v: isinstance(v, int) and v > 0),
+    "Counts": (
+        "a list of whole numbers of at least 1",
+        lambda v: isinstance(v, tuple) and bool(v) and all(type(n) is int and n > 0 for n in v),
+    ),
     "bool": ("true or false", lambda v: isinstance(v, bool)),
 }
 

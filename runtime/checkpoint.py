@@ -22,7 +22,8 @@ class Progress:
     """Where a training stands between two steps; with the trainable's arrays all that going on needs.
 
     `epoch`, from 1, is under way: `batches` of it are done, which had `samples` samples and `sums` of losses. The best
-    evaluation was in `best_epoch`, `since` evaluations ago.
+    evaluation was in `best_epoch`, `since` evaluations ago. Rates are multiplied by `scale`, and `waited` evaluations
+    since that was last made smaller, or since something got better.
     """
 
     epoch: int = 1
@@ -33,6 +34,8 @@ class Progress:
     best_value: float | None = None
     best_epoch: int | None = None
     since: int = 0
+    scale: float = 1.0
+    waited: int = 0
 
     def begin(self, epoch: int) -> None:
         """Turn to the first batch of `epoch`."""

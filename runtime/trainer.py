@@ -39,6 +39,9 @@ class Trainable(Protocol):
     def begin_epoch(self, epoch: int) -> None:
         """Called before the first batch of `epoch`, from 1."""
 
+    def scale_rate(self, scale: float) -> None:
+        """Multiplies the learning rates of all further steps by `scale`; called only where settings have a plateau."""
+
 
 class Batches(Protocol):
     """Where batches come from; a Dataset is one."""
@@ -76,6 +79,16 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Plateau:
+    """Multiply rates by `gamma`, down to `low`, when what Stop monitors, else the loss, has not got better for
+    `patience` evaluations."""
+
+    gamma: float = 0.1
+    patience: int = 10
+    low: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How long to train and what to watch: until `epochs` or `steps`, whichever comes first, or a stop.
 
@@ -87,6 +100,7 @@ class Settings:
     epochs: int | None = None
     steps: int | None = None
     stop: Stop | None = None
+    plateau: Plateau | None = None
     seed: int | None = None
     evaluate_every: int = 1
     log_every: int = 10
@@ -160,6 +174,8 @@ class _Training:
         arrays, metadata = self.run.load("last")
         self.trainable.restore(arrays)
         self.progress = Progress.from_texts(metadata)
+        if self.settings.plateau:
+            self.trainable.scale_rate(self.progress.scale)
         if self.progress.best_epoch is not None:
             self.best, _ = self.run.load("best")
         records = self.run.rewind(self.progress.step)
@@ -248,12 +264,21 @@ class _Training:
         best = math.inf if progress.best_value is None else sign * progress.best_value
         if not sign * value < best - (stop.minimum_change if best < math.inf else 0):
             progress.since += 1
+            progress.waited += 1
+            self._slow_down()
             return
-        progress.best_value, progress.best_epoch, progress.since = value, record.epoch, 0
+        progress.best_value, progress.best_epoch, progress.since, progress.waited = value, record.epoch, 0, 0
         if self.settings.stop or self.checkpoints:
             self.best = self.trainable.snapshot()
         if self.checkpoints and self.best:
             self.checkpoints.put("best", self.best, progress)
+
+    def _slow_down(self) -> None:
+        """Smaller rates where nothing got better for long enough."""
+        plateau, progress = self.settings.plateau, self.progress
+        if plateau and progress.waited >= plateau.patience and progress.scale > plateau.low:
+            progress.scale, progress.waited = max(progress.scale * plateau.gamma, plateau.low), 0
+            self.trainable.scale_rate(progress.scale)
 
     def _check_finite(self, name: str, loss: float) -> None:
         if not math.isfinite(loss):

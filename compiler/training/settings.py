@@ -13,7 +13,9 @@ from ..trace import errors
 from ..trace.model import Traced
 from ..trace.scope import Scope
 from ..trace.tracer import Tracer
-from .optimizers import OPTIMIZERS, Optimizer, Sgd
+from .descent import Sgd
+from .optimizer import Optimizer
+from .optimizers import OPTIMIZERS
 from .schedules import SCHEDULES, Constant, Schedule
 
 

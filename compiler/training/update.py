@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..ir import dims
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
+from ..ir.scalar import Value
 from ..ir.types import F32, I64, Tensor
 from ..ops.elementwise import Add, Cast, Div, Gt, Max, Min, Mul, Where
 from ..ops.layout import Concat, Reshape
@@ -14,7 +15,6 @@ from ..ops.state import Part
 from ..ops.unary import Abs, Sign, Sqrt, Square
 from ..parameters import Piece, Range
 from .arithmetic import Formula
-from .optimizers import decay_of
 from .schedules import rate_at
 from .settings import Training
 
@@ -37,29 +37,35 @@ def update_ranges(
     b: Builder, training: Training, ranges: tuple[Range, ...], gradients: Mapping[str, Node]
 ) -> dict[str, Node]:
     """The next value of each range and of what the optimizer remembers of it."""
-    f = Formula(b)
     step = b.add(Cast(F32), _control(b, STEP))
     gradients = _clipped(b, training, gradients)
+    f = Formula(b)
     rate = rate_at(f, training.schedule, training.optimizer.rate, f.value(step), training.warmup)
     updates: dict[str, Node] = {}
     for r in ranges:
-        theta = _named(b, r.name) or b.input(r.name, PARAMETER, r.type)
-        names = [f"{state}.{r.name}" for state in training.optimizer.remembered]
-        before = [b.input(name, STATE, r.type) for name in names]
-        own = rate * r.treatment.rate_multiplier if r.treatment.rate_multiplier != 1 else rate
-        own = own if not isinstance(own, int | float) else f.value(b.literal(own, F32))
-        value, after = training.optimizer.update(
-            f, f.value(theta), f.value(gradients[r.name]), f.values(*before), own, f.value(step)
-        )
-        decay = decay_of(training.optimizer) if r.treatment.weight_decay is None else r.treatment.weight_decay
-        if decay:
-            value = value - f.value(theta) * (own * decay)
-        new = [f.node(value), *map(f.node, after)]
-        new[0] = _within_norms(b, r, new[0])
-        if r.treatment.frozen_until:
-            new = _when_thawed(b, r, new, [theta, *before])
-        updates |= dict(zip((r.name, *names), new, strict=True))
+        updates |= _updates(b, training, r, gradients[r.name], rate, step)
     return updates
+
+
+def _updates(
+    b: Builder, training: Training, r: Range, gradient: Node, rate: Value | float, step: Node
+) -> dict[str, Node]:
+    """The next value of a range and of what is remembered of it."""
+    f = Formula(b, r.pieces)
+    theta = _named(b, r.name) or b.input(r.name, PARAMETER, r.type)
+    optimizer, decay = training.optimizer.decaying(r.treatment.weight_decay)
+    names = [f"{state}.{r.name}" for state in optimizer.remembered]
+    types = [Tensor(F32, ()) if state in optimizer.numbers else r.type for state in optimizer.remembered]
+    before = [b.input(name, STATE, type_) for name, type_ in zip(names, types, strict=True)]
+    own = rate * r.treatment.rate_multiplier if r.treatment.rate_multiplier != 1 else rate
+    own = own if not isinstance(own, int | float) else f.value(b.literal(own, F32))
+    value, after = optimizer.update(f, f.value(theta), f.value(gradient), f.values(*before), own, f.value(step))
+    if decay:
+        value = value - f.value(theta) * (own * decay)
+    new = [_within_norms(b, r, f.node(value)), *map(f.node, after)]
+    if r.treatment.frozen_until:
+        new = _when_thawed(b, r, new, [theta, *before])
+    return dict(zip((r.name, *names), new, strict=True))
 
 
 def _clipped(b: Builder, training: Training, gradients: Mapping[str, Node]) -> Mapping[str, Node]:
