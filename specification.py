@@ -135,9 +135,9 @@ def check_model(
     check_unused_blocks(t, set().union(*(p.tracer.used for p in traced.values())))
     if "predict" in traced:
         check_generate(model, traced["predict"])
+    parameters = {n: p for phase in traced.values() for n, p in phase.parameters.items()}
+    given_by_groups = grouped(asked, parameters, t, whole=not any(phase.reports for phase in traced.values()))
     _refuse(t, traced)
-    parameters = {n: p for phase in PHASES for n, p in traced[phase].parameters.items()}
-    given_by_groups = grouped(asked, parameters, t)
     specification = Specification(
         model,
         model.span.source,

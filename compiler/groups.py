@@ -56,14 +56,17 @@ def changes(groups: Iterable[tree.Group], t: Tracer, scope: Scope) -> tuple[Chan
     return tuple(_change(group, t, scope) for group in groups)
 
 
-def grouped(asked: Iterable[Change], parameters: Mapping[str, Variable], t: Tracer) -> Grouped:
-    """The changes applied to the weights that there are. Later groups win, key by key."""
+def grouped(asked: Iterable[Change], parameters: Mapping[str, Variable], t: Tracer, *, whole: bool) -> Grouped:
+    """The changes applied to the weights that there are. Later groups win, key by key.
+
+    Where mistakes hid some of the weights they are not `whole`, and a pattern may match nothing.
+    """
     treatments: dict[str, Treatment] = {}
     initials: dict[str, Initial] = {}
     origins: dict[str, Origin] = {}
     for change in asked:
         matched = [n for n in parameters if change.matches(n)]
-        if not matched:
+        if whole and not matched:
             _report_no_match(change, parameters, t)
         for name in matched:
             treatments[name] = replace(treatments.get(name, Treatment()), **change.treatment)

@@ -11,10 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from axonc.specification import check
 from axonc.spec.source import CompileError, Diagnostic
+from axonc.specification import check
 
-FILES = sorted(path for path in (Path(__file__).parent / "broken").iterdir() if path.suffix in (".axon", ".yaml"))
+FOLDER = Path(__file__).parent / "broken"
+FILES = sorted(p for f in (FOLDER, FOLDER / "meaning") for p in f.iterdir() if p.suffix in (".axon", ".yaml"))
 EXPECTATION = re.compile(r"# error(?: ([+-]\d+))?: ([\w@, -]+)")
 
 
@@ -37,7 +38,7 @@ def mistakes_of(path: Path) -> tuple[Diagnostic, ...]:
     return ()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_exactly_the_announced_mistakes_are_reported(path: Path) -> None:
     announced = expected(path.read_text(encoding="utf-8", errors="replace"))
     found = [(d.place.span.line, d.code, d.place.span.column) for d in mistakes_of(path)]

@@ -11,7 +11,7 @@ from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..ir.op import Op
 from ..ir.types import BOOL, F32
-from ..ops.elementwise import Cast, Max, Min, StopGradient
+from ..ops.elementwise import Cast, Max, Min, StopGradient, Xor
 from ..ops.elementwise import Where as WhereOp
 from ..trace import errors
 from ..trace.kinds import Element, Number, Operand, Tensor
@@ -43,6 +43,8 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
     "floor": math.floor,
     "ceil": math.ceil,
     "round": round,
+    "is_nan": math.isnan,
+    "is_finite": math.isfinite,
 }
 
 
@@ -50,7 +52,7 @@ def _declare(name: str, compute: Callable[[float], float]) -> None:
     def build(u: Use, x: Operand) -> Any:
         if isinstance(x, int | float):
             return _computed(u, name, compute, x)
-        return u.add(Op.words[name](), as_tensor(u.t, x, F32))
+        return u.add(Op.words[name](), x if isinstance(x, Node) else as_tensor(u.t, x, F32))
 
     build.__name__ = name
     word(build)
@@ -96,6 +98,19 @@ def clip(u: Use, x: Tensor, *, low: Number, high: Number) -> Any:
 @word
 def cast(u: Use, x: Tensor, *, to: Element) -> Any:
     return x if x.dtype is to else u.add(Cast(to), x)
+
+
+@word
+def atan2(u: Use, y: Operand, x: Operand) -> Any:
+    """The angle of the point (x, y) in (-π, π]."""
+    if is_known(y) and is_known(x):
+        return math.atan2(y, x)
+    return fold(u, "atan2", (y, x))
+
+
+@word
+def xor(u: Use, a: Tensor, b: Tensor) -> Any:
+    return u.add(Xor(), a, b)
 
 
 @word

@@ -10,7 +10,7 @@ from ..ops.elementwise import Add, Gt, Mul, Where
 from ..ops.index import Gather
 from ..trace import errors
 from ..trace.initial import GLOROT_UNIFORM, ZEROS
-from ..trace.kinds import Activation, Bias, Count, Layer, Number, Tensor
+from ..trace.kinds import Activation, Bias, Count, Layer, Number, Share, Tensor
 from ..trace.tracer import TRAIN, Initial
 from ..trace.use import Use
 from ..trace.values import describe
@@ -56,11 +56,9 @@ def embedding(u: Use, index: Tensor, *, entries: Count, width: Count) -> Any:
 
 
 @word
-def dropout(u: Use, x: Tensor, *, rate: Number) -> Any:
+def dropout(u: Use, x: Tensor, *, rate: Share) -> Any:
     """In training each element is 0 with probability `rate` and otherwise divided by what is left (inverted
     dropout, Srivastava et al. 2014); elsewhere the values themselves."""
-    if not 0 <= rate < 1:
-        u.wrong(errors.WrongKind, "rate", subject="`rate`", expected="at least 0 and less than 1", found=describe(rate))
     if u.phase != TRAIN or rate == 0:
         return x
     kept = bernoulli(u, x.shape, 1 - rate)

@@ -235,11 +235,10 @@ def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...
     """Kernel, stride and dilation, one number for each axis."""
     _needs_axes(u, x, spatial)
     found = []
-    for value in given:
+    for name, value in zip(("size" if "size" in u.bound else "kernel", "stride", "dilation"), given, strict=True):
         values = value if isinstance(value, tuple) else (value,) * spatial
         if len(values) != spatial or any(isinstance(v, Dim) for v in values):
             expected = f"one whole number, or one for each of {spatial} axes"
-            name = next((n for n in ("kernel", "size", "stride", "dilation") if n in u.bound), "")
             u.wrong(errors.WrongKind, name, subject="a window", expected=expected, found=describe(value))
         found.append(values)
     return tuple(found)

@@ -11,7 +11,7 @@ from ..ops.index import Gather
 from ..ops.normal import BinaryCrossEntropy, CrossEntropy, LogSoftmax
 from ..ops.reduce import Mean
 from ..trace import errors
-from ..trace.kinds import Number, Tensor, Whole
+from ..trace.kinds import Share, Tensor, Whole
 from ..trace.use import Use
 from ..trace.values import describe
 from ..trace.words import word
@@ -25,7 +25,7 @@ def cross_entropy(
     weights: Tensor | None = None,
     *,
     ignore: Whole | None = None,
-    smoothing: Number = 0.0,
+    smoothing: Share = 0.0,
 ) -> Any:
     """-log softmax(logits)[target], one value for each target; logits [..., classes], target [...] whole numbers.
 
@@ -41,9 +41,6 @@ def cross_entropy(
             found=describe(target),
             advice="for yes or no in one number use `binary_cross_entropy`",
         )
-    if not 0 <= smoothing < 1:
-        expected = "at least 0 and less than 1"
-        u.wrong(errors.WrongKind, "smoothing", subject="`smoothing`", expected=expected, found=describe(smoothing))
     safe = target
     if isinstance(ignore, int):
         counted = u.add(Ne(), target, u.literal(ignore, target.dtype))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ...spec import tree
@@ -46,9 +47,7 @@ def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = (
                 evaluate_if_plain(t, scope, argument.value)
             return t.wrong(errors.UnknownLayer, name.span, name=name.text, suggestion=suggestion)
     function = evaluate(t, scope, e.function)
-    arguments = tuple(
-        Argument(a.name.text if a.name else None, evaluate(t, scope, a.value), a.value.span) for a in e.arguments
-    )
+    arguments = tuple(_argument(a, evaluate(t, scope, a.value)) for a in e.arguments)
     if is_unknown(function) or any(is_unknown(a.value) for a in arguments):
         return MISSING
     if not isinstance(function, Instance | Chain):
@@ -162,8 +161,12 @@ def _arguments(t: Tracer, scope: Scope, e: tree.Call, signature: Signature, pipe
         value = _slot_value(t, scope, a.value, slot)
         if not a.name and not is_tensor_like(value) and free:
             free.pop(0)
-        found.append(Argument(a.name.text if a.name else None, value, a.value.span))
+        found.append(_argument(a, value))
     return tuple(found)
+
+
+def _argument(a: tree.Argument, value: Any) -> Argument:
+    return Argument(a.name.text, value, a.value.span, a.name.span) if a.name else Argument(None, value, a.value.span)
 
 
 def _next_with_word(free: list[Slot], e: tree.Expression) -> Slot | None:
@@ -209,7 +212,7 @@ def bind(
     for argument in arguments:
         if argument.name is not None:
             if argument.name in bound:
-                t.wrong(errors.RepeatedArgument, argument.span, word=word, name=argument.name)
+                t.wrong(errors.RepeatedArgument, argument.key or argument.span, word=word, name=argument.name)
                 return None
             if _named(signature, argument.name) is None and not isinstance(argument.value, Node):
                 unknown_argument(t, word, signature, argument)
@@ -233,7 +236,7 @@ def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argum
     suggestion = nearest(argument.name, known)
     t.wrong(
         errors.UnknownArgument,
-        argument.span,
+        argument.key or argument.span,
         word=word,
         name=argument.name,
         signature=str(signature),
@@ -312,7 +315,7 @@ def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[st
                     found=describe(value),
                 )
                 return None
-        result[name] = Argument(argument.name, value, argument.span)
+        result[name] = replace(argument, value=value)
     return result
 
 

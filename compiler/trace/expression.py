@@ -285,6 +285,7 @@ def _choice(t: Tracer, scope: Scope, e: tree.Choice) -> Any:
 
     condition = known_truth(t, scope, e.condition)
     if condition is None:
+        check_names(t, scope, (e.yes, e.no))
         return MISSING
     check_names(t, scope, e.no if condition else e.yes)
     return evaluate(t, scope, e.yes if condition else e.no)

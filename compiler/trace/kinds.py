@@ -18,12 +18,16 @@ Operand: TypeAlias = "Node | int | float | Dim"
 Count: TypeAlias = Size
 Whole: TypeAlias = Size
 Number: TypeAlias = "int | float"
+Share: TypeAlias = "int | float"
 Flag: TypeAlias = bool
 Bias: TypeAlias = "bool | Node"
 Layer: TypeAlias = "Instance | Chain"
 Activation: TypeAlias = "Instance | Chain | None"
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 Padding: TypeAlias = "str | int | tuple[Any, ...]"
+Widths: TypeAlias = "int | tuple[Any, ...]"
+Frame: TypeAlias = str
+Method: TypeAlias = str
 Extents: TypeAlias = "Size | tuple[Size, ...]"
 Sizes: TypeAlias = Size
 Position: TypeAlias = int
@@ -82,6 +86,12 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> Any:
+    if not 0 <= value < 1:
+        raise WrongValue
+    return value
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -102,6 +112,10 @@ def _is_padding(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_is_whole(v) or _is_pair(v) for v in value)
     return value in ("same", "valid") or _is_whole(value)
+
+
+def _is_widths(value: Any) -> bool:
+    return _is_padding(value) and not isinstance(value, str)
 
 
 def _is_pair(value: Any) -> bool:
@@ -133,6 +147,8 @@ def _element(value: Any) -> DType:
 
 
 PADDINGS = frozenset(("same", "valid"))
+FRAMES = frozenset(("constant", "reflect", "edge", "wrap"))
+METHODS = frozenset(("nearest", "linear", "bilinear"))
 KINDS = {
     "tensor": Kind("a tensor", is_tensor),
     "operand": Kind("a tensor or a number", _is_operand),
@@ -140,12 +156,16 @@ KINDS = {
     "whole": Kind("a whole number", is_size),
     "position": Kind("an axis: a whole number, from the end if negative", _is_whole),
     "number": Kind("a number", _is_number, _finite),
+    "share": Kind("at least 0 and less than 1", _is_number, _share),
     "flag": Kind("true or false", _is_flag),
     "bias": Kind("true, false or a tensor", _is_bias),
     "layer": Kind("a layer, such as `dense(64)`", _is_layer),
     "activation": Kind("an activation, such as `relu`", lambda v: v is None or _is_layer(v)),
     "axis": Kind("an axis, or a list of axes", _is_axis),
     "padding": Kind("same, valid, or a number or pair for each axis", _is_padding, _not_negative, PADDINGS),
+    "widths": Kind("a number, or a number or pair for each axis", _is_widths, _not_negative),
+    "frame": Kind("constant, reflect, edge or wrap", FRAMES.__contains__, words=FRAMES),
+    "method": Kind("nearest or linear", METHODS.__contains__, words=METHODS),
     "extents": Kind("a whole number of at least 1, or one for each axis", _is_extents, _at_least_one),
     "sizes": Kind("whole numbers", is_size),
     "element": Kind("an element type, such as f32", _is_element, _element, frozenset(WORDS)),

@@ -174,6 +174,7 @@ def _size(t: Tracer, scope: Scope, e: tree.Expression) -> Size | None:
 def _repeat(t: Tracer, scope: Scope, s: tree.Repeat) -> None:
     over = evaluate(t, scope, s.over)
     if is_unknown(over):
+        check_names(t, scope, s)
         for name in _assigned(s.body):
             scope.names[name] = MISSING
         return
@@ -214,6 +215,7 @@ def _bind_row(t: Tracer, scope: Scope, s: tree.Repeat, row: Any) -> None:
 def _if(t: Tracer, scope: Scope, s: tree.If) -> Any:
     condition = known_truth(t, scope, s.condition)
     if condition is None:
+        check_names(t, scope, (*s.then, *s.otherwise))
         for name in (*_assigned(s.then), *_assigned(s.otherwise)):
             scope.names[name] = MISSING
         return MISSING

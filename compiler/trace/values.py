@@ -80,11 +80,12 @@ Callee: TypeAlias = Word | BlockWord
 
 @dataclass(frozen=True)
 class Argument:
-    """A value given in a call, and where."""
+    """A value given in a call, and where; `key` is where its name stands."""
 
     name: str | None
     value: Any
     span: Span
+    key: Span | None = None
 
 
 @dataclass(eq=False)
