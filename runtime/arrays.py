@@ -290,10 +290,18 @@ def _take_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[C
     return (take,)
 
 
+def _add_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Adds values to zeros, each at its own position along an axis."""
+    (out,), (index, values) = writes, reads
+    at = list(np.indices(index.shape, sparse=True))
+    at[attributes["axis"]] = index
+    return partial(out.fill, 0), partial(np.add.at, out, tuple(at), values)
+
+
 def _random_bits(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """The words of a stream; the second write is scratch."""
-    (out, scratch), (key, step) = writes, reads
-    return (Philox(out, scratch, key, step, attributes["stream"]).fill,) if out.size else ()
+    """The words of one stream for each write but the last, which is scratch."""
+    *outs, scratch = writes
+    return (Philox(outs, attributes["streams"], scratch, *reads).fill,)
 
 
 def _slice_at(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
@@ -359,6 +367,7 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "take": _take,
     "take_along": _take_along,
     "scatter_add": _scatter_add,
+    "add_along": _add_along,
     "put": _put,
     "sort": _sort,
     "argsort": _argsort,
@@ -369,4 +378,4 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "scalars": scalars.bind,
 }
 
-ALLOCATING = frozenset(("argsort", "take_along", "scatter_add"))
+ALLOCATING = frozenset(("argsort", "take_along", "scatter_add", "add_along"))

@@ -12,19 +12,23 @@ from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
 from ..ops import index
 from ..ops import reduce as reductions
+from ..ops.along import AddAlong, Take, TakeAlong
 from ..ops.contract import Matmul
 from ..ops.convolution import Conv, ConvInput, ConvWeight
 from ..ops.index import AddAt, Gather, Iota, Pick, ScatterAdd
 from ..ops.layout import Concat, Pad, Reshape
+from ..ops.order import Argsort
 from ..ops.pool import AveragePool, AveragePoolInput, MaxPool, MaxPoolInput, MaxPoolPick
 from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
 from ..schedule import layout
+from ..schedule.code import Instruction
 from ..schedule.kernel import Window
 from . import convolution, pool
 from .numpy import Emitter, Rule
 
 Windows: TypeAlias = tuple[Window, ...]
+SHORT = 4096  # words for each sample, up to which draws are made together
 
 
 def number(e: Emitter, op: Literal, writes: Windows, reads: Windows) -> None:
@@ -203,6 +207,35 @@ def scatter_add(e: Emitter, op: ScatterAdd, writes: Windows, reads: Windows) -> 
     e.add("scatter_add", writes, (index_of(e, rows, op.rows), values))
 
 
+def take(e: Emitter, op: Take, writes: Windows, reads: Windows) -> None:
+    x, index_ = reads
+    axis = op.axis % len(x.shape)
+    x = x if layout.is_contiguous(x) else e.copied(x)
+    e.add("take", writes, (x, index_of(e, index_, x.shape[axis])), axis=axis)
+
+
+def take_along(e: Emitter, op: TakeAlong, writes: Windows, reads: Windows) -> None:
+    x, index_ = reads
+    axis = op.axis % len(x.shape)
+    e.add("take_along", writes, (x, index_of(e, index_, x.shape[axis])), axis=axis)
+
+
+def add_along(e: Emitter, op: AddAlong, writes: Windows, reads: Windows) -> None:
+    index_, values = reads
+    e.add("add_along", writes, (index_of(e, index_, op.size), values), axis=op.axis % len(values.shape))
+
+
+def argsort(e: Emitter, op: Argsort, writes: Windows, reads: Windows) -> None:
+    """Descending, with equal elements in their order: from the end on, read backwards, and counted from the end."""
+    (out,), (x,) = writes, reads
+    axis = op.axis % len(x.shape)
+    if not op.descending:
+        e.add("argsort", (out,), (x,), axis=axis)
+        return
+    e.add("argsort", (layout.flip(out, (axis,)),), (layout.flip(x, (axis,)),), axis=axis)
+    e.add("sub", (out,), (x.shape[axis] - 1, out), replaces=(1,))
+
+
 def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
     (out,), (x, chosen) = writes, reads
     x = x if layout.is_contiguous(x) else e.copied(x)
@@ -249,11 +282,26 @@ def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
 
 
 def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> None:
-    key, step = reads
-    blocks = dims.ceil_divide(writes[0].type.size, WORDS)
-    chunk = min(blocks, CHUNK) if isinstance(blocks, int) else CHUNK
-    scratch = e.scratch(Tensor(I64, (SCRATCH * max(chunk, 1),)))
-    e.add("random_bits", (writes[0], scratch), (key, step), stream=stream_number(op.stream))
+    """Short draws of the same step are one instruction, where the first of them stands: most of their time is the
+    start of calls."""
+    outs, streams = writes, (stream_number(op.stream),)
+    short = e.bound(writes[0].type.size) <= SHORT and all(r.buffer.home == "input" for r in reads)
+    draw = (e.scope, *reads)
+    before = e.draws.get(draw) if short else None
+    if before is not None:
+        line = e.lines[before]
+        assert isinstance(line, Instruction)
+        outs = (*line.writes[:-1], *outs)
+        streams = (*dict(line.attributes)["streams"], *streams)  # type: ignore[misc]
+    blocks = [dims.ceil_divide(w.type.size, WORDS) for w in outs]
+    most = sum(n if isinstance(n, int) else CHUNK for n in blocks)
+    scratch = e.scratch(Tensor(I64, (SCRATCH * min(max(most, 1), CHUNK),)))
+    if before is None:
+        if short:
+            e.draws[draw] = len(e.lines)
+        e.add("random_bits", (*outs, scratch), reads, streams=streams)
+    else:
+        e.lines[before] = line._replace(writes=(*outs, scratch), attributes=(("streams", streams),))
 
 
 def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> None:
@@ -290,6 +338,10 @@ RULES: dict[type[Op], Rule] = {
     reductions.Cumsum: cumsum,
     Gather: gather,
     ScatterAdd: scatter_add,
+    Take: take,
+    TakeAlong: take_along,
+    AddAlong: add_along,
+    Argsort: argsort,
     Pick: pick,
     AddAt: add_at,
     index.Window: slice_at,

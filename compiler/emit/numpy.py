@@ -42,11 +42,12 @@ class Emitter:
         self._bounds: dict[str, Size] = {}  # the most that the length of each loop around may be
         self.place = ""
         self._made: dict[tuple[object, ...], Window] = {}
+        self.draws: dict[tuple[object, ...], int] = {}  # lines that draw, by scope, key and step
         self._known: dict[tuple[object, ...], Window] = {}
-        self._scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
+        self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
 
     def item(self, item: Item) -> None:
-        self.lines, self._scope = self.phases[item.phase], item.phase
+        self.lines, self.scope = self.phases[item.phase], item.phase
         if isinstance(item, Repeat):
             self._repeat(item)
         else:
@@ -72,16 +73,16 @@ class Emitter:
             self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self._note))
 
     def _repeat(self, item: Repeat) -> None:
-        outer, self.lines, scope = self.lines, [], self._scope
+        outer, self.lines, scope = self.lines, [], self.scope
         self._loops += 1
-        self._scope = -self._loops
+        self.scope = -self._loops
         bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
         for inner in item.body:
             if isinstance(inner, Repeat):
                 self._repeat(inner)
             else:
                 self.call(inner)
-        body, self.lines, self._scope, self._bounds = tuple(self.lines), outer, scope, bounds
+        body, self.lines, self.scope, self._bounds = tuple(self.lines), outer, scope, bounds
         self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
 
     def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
@@ -111,10 +112,10 @@ class Emitter:
 
     def known(self, key: tuple[object, ...]) -> Window | None:
         """What was computed before in these same lines, and is never overwritten."""
-        return self._known.get((self._scope, *key))
+        return self._known.get((self.scope, *key))
 
     def remember(self, key: tuple[object, ...], window: Window) -> None:
-        self._known[self._scope, *key] = window
+        self._known[self.scope, *key] = window
 
     def scratch(self, type: Tensor, name: str = "scratch") -> Window:
         """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""
