@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -63,27 +62,9 @@ def _show(name: str, part: str, count: int, values: dict[str, float]) -> None:
 
 def _program(run: Path, data: Path | None) -> Program:
     """The program of a run with its best weights."""
-    from ..program import Program
     from ..runtime import archive
-    from ..runtime.errors import FileError
-    from ..runtime.run import FACTS, SPEC
-    from ..specification import check
-    from .saved import preparation, weights_file
+    from .saved import program_of, weights_file
 
-    if not (run / SPEC).exists() or not (run / FACTS).exists():
-        raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
-    weights = weights_file(run)
-    facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
-    folder = data or _home(facts, preparation(weights).recipe.source)
-    specification = check(run / SPEC, folder=folder)
-    if specification.problem is not None:
-        raise specification.problem
-    program = Program(specification, seed=facts["seed"])
-    program.restore(archive.read(weights)[0])
+    program = program_of(run, data)
+    program.restore(archive.read(weights_file(run))[0])
     return program
-
-
-def _home(facts: dict[str, Any], source: str) -> Path:
-    """The folder of the spec that was trained: where its data file lies, less the path that the spec gives it."""
-    file = Path(facts["data"]["file"])
-    return file.parents[len(Path(source).parts) - 1]

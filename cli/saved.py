@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..runtime import archive
 from ..runtime.data.recipe import Recipe, from_json
 from ..runtime.errors import FileError
+from ..runtime.run import FACTS, SPEC
+
+if TYPE_CHECKING:
+    from ..program import Program
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 
@@ -45,3 +49,23 @@ def preparation(weights: Path) -> Preparation:
         return Preparation(from_json(found["recipe"]), found["learned"])
     except (ValueError, KeyError, TypeError) as fault:
         raise FileError("bad-model", f"is damaged: {fault}", path=weights) from None
+
+
+def program_of(run: Path, data: Path | None = None) -> Program:
+    """What was trained into a run's folder, with first weights; `data` is where the data file lies now, if moved."""
+    from ..program import Program
+    from ..specification import check
+
+    if not (run / SPEC).exists() or not (run / FACTS).exists():
+        raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
+    facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
+    specification = check(run / SPEC, folder=data or _home(run, facts))
+    if specification.problem is not None:
+        raise specification.problem
+    return Program(specification, seed=facts["seed"])
+
+
+def _home(run: Path, facts: dict[str, Any]) -> Path:
+    """The folder of the spec that was trained: where its data file lies, less the path that the spec gives it."""
+    source = preparation(weights_file(run)).recipe.source
+    return Path(facts["data"]["file"]).parents[len(Path(source).parts) - 1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -23,9 +22,9 @@ def is_colourful(stream: TextIO) -> bool:
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def width(stream: TextIO | None = None) -> int:
-    """How many columns a line may take."""
-    return shutil.get_terminal_size().columns if is_terminal(stream or sys.stdout) else PIPE_WIDTH
+def width() -> int:
+    """How many columns a line may take: those of the terminal, or of COLUMNS where there is none."""
+    return shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
 
 
 def painted(text: str, style: str, *, colour: bool) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         "axonc train digits.axon",
         "axonc train digits.axon --set hidden=128 --seed 3 --out runs/wide",
         "axonc train digits.axon --quiet --json",
+        "axonc train runs/digits-1 --resume",
     )
 )
 @click.argument("spec")
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), help="Of first weights, dropout and the order of samples.")
 @click.option("--out", type=click.Path(), help="A new folder for the run; default: the next free one in runs/.")
 @click.option("--backend", type=click.Choice(("numpy",)), default="numpy", show_default=True)
+@click.option("--resume", is_flag=True, help="SPEC is the folder of a run that ended early: go on with it.")
 @click.option("--quiet", is_flag=True, help="No progress, only how it ended.")
 @machine_option
 def command(
@@ -38,6 +40,7 @@ def command(
     seed: int | None,
     out: str | None,
     backend: str,
+    resume: bool,
     quiet: bool,
     machine: bool,
 ) -> None:
@@ -47,27 +50,44 @@ def command(
     Ctrl-C ends the training after the step under way; what was reached is in the folder. Two runs with the same spec,
     data and seed on the same machine give the same weights.
     """
-    from ..program import Program
-    from ..specification import check
-    from ..training import fit, folder_at
+    from ..training import fit
 
-    specification = check(spec, overrides=overrides)
-    if specification.problem is not None:
-        raise specification.problem
-    program = Program(specification, seed=seed)
-    folder = _Folder(folder_at(Path(out) if out else None, specification.name))
+    if resume and (overrides or seed is not None or out):
+        raise click.UsageError("a run goes on as it began: --resume goes without --set, --seed and --out")
+    program, folder = _again(Path(spec)) if resume else _new(spec, overrides, seed, out)
     progress = _observer(program, shown=not quiet and not machine)
     if not quiet and not machine:
-        _announce(specification, program)
+        _announce(program.specification, program)
     try:
         with progress:
-            history = fit(program, folder=folder, observer=progress)
+            history = fit(program, folder=folder, observer=progress, resume=resume)
     except KeyboardInterrupt:
         if folder.path is not None:
             click.echo(f"what was reached is in {folder.path}", err=True)
         raise
     assert folder.path is not None
     (_print_json if machine else _conclude)(program, history, folder.path)
+
+
+def _new(spec: str, overrides: dict[str, str], seed: int | None, out: str | None) -> tuple[Program, _Folder]:
+    """The program of a spec, and a new folder."""
+    from ..program import Program
+    from ..specification import check
+    from ..training import folder_at
+
+    specification = check(spec, overrides=overrides)
+    if specification.problem is not None:
+        raise specification.problem
+    program = Program(specification, seed=seed)
+    return program, _Folder(folder_at(Path(out) if out else None, specification.name))
+
+
+def _again(run: Path) -> tuple[Program, _Folder]:
+    """The program of a run, and its folder."""
+    from ..training import folder_again
+    from .saved import program_of
+
+    return program_of(run), _Folder(folder_again(run))
 
 
 class _Folder:

@@ -312,7 +312,14 @@ def _groups(steps: Sequence[Step], schedule: Schedule) -> tuple[Group, ...]:
             inside = [n.place for n in calls[step.number - 1].kernel.meaning.nodes]
             home = next((homes[p] for p in (step.place, *inside) if p in homes), step.place)
             backward.setdefault(home, []).append(step)
-    return tuple(Group(p, tuple(forward.get(p, ())), tuple(found)) for p, found in backward.items())
+    found = [Group(p, tuple(forward.get(p, ())), tuple(steps)) for p, steps in backward.items()]
+    return tuple(sorted(found, key=_middle))
+
+
+def _middle(group: Group) -> float:
+    """When most of a group's forward steps run: a sum that starts with 0 may do so long before the others."""
+    numbers = sorted(s.number for s in group.forward)
+    return numbers[len(numbers) // 2] if numbers else float("inf")
 
 
 def _bytes(window: Window) -> Size:

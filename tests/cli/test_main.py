@@ -12,6 +12,7 @@ import pytest
 from axonc import __version__
 from axonc.cli.failure import INTERNAL, report_internal
 from axonc.cli.main import COMMANDS, help_of
+from axonc.runtime.archive import read
 
 
 def test_the_version_is_that_of_the_package(axonc):
@@ -88,6 +89,29 @@ def test_a_reader_that_goes_away_is_no_error(folder):
     ended = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert len(ended.stdout.splitlines()) == 1
     assert ended.stderr == ""
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(axonc, folder):
+    text = (folder / "flowers.axon").read_text().replace("epochs 12", "epochs 1500")
+    (folder / "flowers.axon").write_text(text)
+    command = [sys.executable, "-m", "axonc", "train", "flowers.axon", "--out", "run", "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (folder / "run" / "metrics.jsonl").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=50)
+    assert process.returncode == 130
+    resumed, whole = (
+        axonc("train", *arguments, "--quiet") for arguments in (["run", "--resume"], ["flowers.axon", "--out", "whole"])
+    )
+    assert resumed.out.splitlines()[:-1] == whole.out.splitlines()[:-1]
+    found, wanted = (read(folder / name / "last.safetensors")[0] for name in ("run", "whole"))
+    assert {name: array.tobytes() for name, array in found.items()} == {n: a.tobytes() for n, a in wanted.items()}
+
+
+def test_a_run_goes_on_as_it_began(axonc, folder):
+    assert axonc("train", "run", "--resume", "--seed", "3").code == 2
+    assert axonc("train", "nowhere", "--resume").code == 3
 
 
 def test_ctrl_c_in_training_is_code_130_and_says_where_the_run_is(folder):

@@ -239,7 +239,8 @@ def test_the_page_has_every_step_and_every_line_of_the_spec(axonc, folder):
     assert {f"L0-{n}" for n in range(1, lines + 1)} <= set(page.ids)
 
 
-def test_output_goes_to_a_file_that_is_replaced_whole(axonc, folder):
+def test_output_goes_to_a_file_that_is_replaced_whole(axonc, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     assert axonc("plan", "digits.axon", "--output", "plan.txt") == (0, "", "")
     assert (folder / "plan.txt").read_text() == axonc("plan", "digits.axon").out
     ended = axonc("plan", "digits.axon", "--output", "no/such/folder.txt")
