@@ -44,8 +44,11 @@ def test_all_passes_together_keep_the_meaning(graph: Graph) -> None:
 @settings(deadline=None)
 @given(graph=graphs())
 def test_a_pass_that_has_nothing_left_to_do_gives_back_the_graph(step: Pass, graph: Graph) -> None:
-    once = step(step(step(graph)))
-    assert step(once) is once
+    for _ in graph.nodes:
+        before, graph = graph, step(graph)
+        if graph is before:
+            return
+    raise AssertionError("the pass goes on for ever")
 
 
 @settings(deadline=None)
