@@ -25,12 +25,12 @@ Call = Callable[[], object]
 
 
 class Segment(NamedTuple):
-    """Blocks of one stream that are computed together with others: `count` of them from `first` on."""
+    """Blocks of one stream that are computed together with others: `blocks` of them from `first` on."""
 
     words: Array
     stream: int
     first: int
-    count: int
+    blocks: int
 
 
 class Philox:
@@ -46,7 +46,7 @@ class Philox:
         self.counter = np.zeros(2, np.uint64)
         self.keys = np.zeros((ROUNDS, 2), np.uint64)
         segments = [Segment(o.reshape(-1), s, 0, -(-o.size // WORDS)) for o, s in zip(outs, streams, strict=True)]
-        self.numbers = np.arange(min(CHUNK, max((s.count for s in segments), default=0)), dtype=np.uint64)
+        self.numbers = np.arange(min(CHUNK, max((s.blocks for s in segments), default=0)), dtype=np.uint64)
         self.calls = tuple(call for chunk in chunks(segments) for call in self._chunk(chunk))
 
     def fill(self) -> None:
@@ -59,20 +59,20 @@ class Philox:
             call()
 
     def _chunk(self, segments: Sequence[Segment]) -> Iterator[Call]:
-        total = sum(s.count for s in segments)
+        total = sum(s.blocks for s in segments)
         a, b, c, d, p, q = self.scratch[: SCRATCH * total].reshape(SCRATCH, total)
         yield partial(np.copyto, b, self.counter[0:1].reshape(()))
         yield partial(np.copyto, c, self.counter[1:2].reshape(()))
         places = list(_places(segments))
         for segment, place in places:
-            numbers = self.numbers[: segment.count]
+            numbers = self.numbers[: segment.blocks]
             yield partial(np.add, numbers, np.array(segment.first, np.uint64), a[place])
             yield partial(d[place].fill, segment.stream)
         for r in range(ROUNDS):
             yield from self._round(r, a, b, c, d, p, q)
         for segment, place in places:
             for i, word in enumerate((a, b, c, d)):
-                out = segment.words[segment.first * WORDS + i : (segment.first + segment.count) * WORDS : WORDS]
+                out = segment.words[segment.first * WORDS + i : (segment.first + segment.blocks) * WORDS : WORDS]
                 yield partial(np.copyto, out, word[place].view(np.uint32)[::2][: out.size])
 
     def _round(self, r: int, a: Array, b: Array, c: Array, d: Array, p: Array, q: Array) -> Iterator[Call]:
@@ -88,16 +88,16 @@ class Philox:
 
 def chunks(segments: Sequence[Segment]) -> Iterator[tuple[Segment, ...]]:
     """All streams at once where they are short, else each by itself, some blocks at a time."""
-    if sum(s.count for s in segments) <= CHUNK:
-        yield tuple(s for s in segments if s.count)
+    if sum(s.blocks for s in segments) <= CHUNK:
+        yield tuple(s for s in segments if s.blocks)
         return
     for s in segments:
-        for first in range(0, s.count, CHUNK):
-            yield (s._replace(first=first, count=min(CHUNK, s.count - first)),)
+        for first in range(0, s.blocks, CHUNK):
+            yield (s._replace(first=first, blocks=min(CHUNK, s.blocks - first)),)
 
 
 def _places(segments: Sequence[Segment]) -> Iterator[tuple[Segment, slice]]:
     start = 0
     for segment in segments:
-        yield segment, slice(start, start + segment.count)
-        start += segment.count
+        yield segment, slice(start, start + segment.blocks)
+        start += segment.blocks

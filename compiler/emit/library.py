@@ -284,24 +284,27 @@ def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
 def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> None:
     """Short draws of the same step are one instruction, where the first of them stands: most of their time is the
     start of calls."""
-    outs, streams = writes, (stream_number(op.stream),)
     short = e.bound(writes[0].type.size) <= SHORT and all(r.buffer.home == "input" for r in reads)
     draw = (e.scope, *reads)
     before = e.draws.get(draw) if short else None
-    if before is not None:
-        line = e.lines[before]
-        assert isinstance(line, Instruction)
-        outs = (*line.writes[:-1], *outs)
-        streams = (*dict(line.attributes)["streams"], *streams)  # type: ignore[misc]
-    blocks = [dims.ceil_divide(w.type.size, WORDS) for w in outs]
-    most = sum(n if isinstance(n, int) else CHUNK for n in blocks)
-    scratch = e.scratch(Tensor(I64, (SCRATCH * min(max(most, 1), CHUNK),)))
     if before is None:
         if short:
             e.draws[draw] = len(e.lines)
-        e.add("random_bits", (*outs, scratch), reads, streams=streams)
-    else:
-        e.lines[before] = line._replace(writes=(*outs, scratch), attributes=(("streams", streams),))
+        e.add("random_bits", (*writes, words_scratch(e, writes)), reads, streams=(stream_number(op.stream),))
+        return
+    line = e.lines[before]
+    assert isinstance(line, Instruction)
+    outs = (*line.writes[:-1], *writes)
+    streams = dict(line.attributes)["streams"]
+    assert isinstance(streams, tuple)
+    together = (("streams", (*streams, stream_number(op.stream))),)
+    e.lines[before] = line._replace(writes=(*outs, words_scratch(e, outs)), attributes=together)
+
+
+def words_scratch(e: Emitter, outs: Windows) -> Window:
+    blocks = [dims.ceil_divide(w.type.size, WORDS) for w in outs]
+    most = sum(n if isinstance(n, int) else CHUNK for n in blocks)
+    return e.scratch(Tensor(I64, (SCRATCH * min(max(most, 1), CHUNK),)))
 
 
 def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> None:
