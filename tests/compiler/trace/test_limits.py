@@ -14,9 +14,7 @@ BOMBS = {
     "layers": "repeat 1_000_000 { x = x |> dense(4) |> relu }",
     "a list that doubles": "l = [1, 2]\nrepeat 60 { l = l + l }",
     "a list that nests": "l = [1, 2]\nrepeat 60 { l = [l, l] }",
-    "blocks that call blocks twice": "".join(
-        f"block b{i}(x) {{ b{i - 1}(b{i - 1}(x)) }}\n" for i in range(40, 0, -1)
-    )
+    "blocks that call blocks twice": "".join(f"block b{i}(x) {{ b{i - 1}(b{i - 1}(x)) }}\n" for i in range(40, 0, -1))
     + "block b0(x) { x }\ny = b40(x)",
     "floor divisions in floor divisions": "h = size(x, 0)\nrepeat 5000 { h = (h + 1) // 2 }",
 }
@@ -38,7 +36,8 @@ def test_numbers_that_do_not_fit_are_refused(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "number"), [("u8", "256"), ("u8", "-1"), ("i8", "128"), ("i32", "2 ** 31"), ("f32", "1e39"), ("i64", "1.5")]
+    ("dtype", "number"),
+    [("u8", "256"), ("u8", "-1"), ("i8", "128"), ("i32", "2 ** 31"), ("f32", "1e39"), ("i64", "1.5")],
 )
 def test_numbers_that_their_tensor_cannot_hold_are_refused(dtype: str, number: str) -> None:
     assert len(mistakes(f"y = cast(x, {dtype}) + {number}")) == 1
