@@ -21,7 +21,7 @@ from .compiler.trace.tracer import Variable
 from .runtime.errors import InputError
 from .runtime.machine import Binding, Machine
 from .runtime.metrics import Accumulation, Collected, Mean
-from .runtime.model import check_array
+from .runtime.model import AVERAGE, check_array
 from .specification import Specification, check
 
 if TYPE_CHECKING:
@@ -96,13 +96,33 @@ class Program:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Every weight by name. The arrays are the weights themselves: writing to them changes the model."""
+        return self._weights(self.specification.ranges)
+
+    @property
+    def averages(self) -> dict[str, np.ndarray]:
+        """The average of each weight over the steps so far, which evaluate and predict use; empty without `average`."""
+        return self._weights(tuple(averaged for _, averaged in self._averaged))
+
+    def _weights(self, ranges: tuple[Range, ...]) -> dict[str, np.ndarray]:
         found = {}
-        for r in self.specification.ranges:
+        for r in ranges:
             for piece in r.pieces:
                 offset, shape = whole(piece.offset), tuple(map(whole, piece.shape))
                 flat = self._memory[r.name][offset : offset + int(np.prod(shape))]
                 found[piece.name] = flat.reshape(shape)
         return found
+
+    @cached_property
+    def _averaged(self) -> tuple[tuple[Range, Range], ...]:
+        """The ranges whose weights are averaged, and where."""
+        specification = self.specification
+        pairs = zip(specification.ranges, specification.phases.used, strict=True)
+        return tuple((r, used) for r, used in pairs if used.name != r.name)
+
+    def _begin_averages(self) -> None:
+        """Before the first step the average is the weights themselves, whoever wrote them."""
+        for r, used in self._averaged:
+            np.copyto(self._memory.setdefault(used.name, np.empty_like(self._memory[r.name])), self._memory[r.name])
 
     @property
     def states(self) -> dict[str, np.ndarray]:
@@ -123,6 +143,7 @@ class Program:
             self._memory[r.name] = _first_range(r, self.specification, self.seed)
         for name, state in self.specification.states.items():
             self._memory[name] = _first(name, state, self.specification, self.seed).reshape(-1)
+        self._begin_averages()
 
     # Phases
 
@@ -212,10 +233,13 @@ class Program:
         return count
 
     def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> _Ready:
+        if not self._steps:
+            self._begin_averages()
         wanted = graph.named_inputs(DATA, TARGET)
         key = (phase, *(arrays[name].shape[1:] for name in wanted))
         known = self._ready.get(key)
         if known is not None and known.rows >= rows:
+            known.machine.forget()  # weights may have been written since
             return known
         sizes: dict[str, int] = {}
         for name, n in wanted.items():
@@ -278,8 +302,8 @@ class Program:
         self._scale = scale
 
     def model_arrays(self) -> dict[str, np.ndarray]:
-        """The weights and states by name: what a model file holds."""
-        return self.parameters | self.states
+        """The weights, states and averages by name: what a model file holds."""
+        return self.parameters | self.states | {f"{AVERAGE}{n}": a for n, a in self.averages.items()}
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Copies of all weights, states and optimizer states by name, and how many steps were taken."""

@@ -9,6 +9,7 @@ from typing import Any
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import DATA, Graph
+from .compiler.parameters import Piece
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
 from .program import Program, whole
@@ -17,7 +18,7 @@ from .runtime.codec import to_json
 from .runtime.data import recipe as recipes
 from .runtime.data.dataset import Dataset
 from .runtime.errors import InputError
-from .runtime.model import FORMAT
+from .runtime.model import AVERAGE, FORMAT
 
 
 def save(program: Program, path: Path) -> None:
@@ -40,8 +41,8 @@ def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, A
     """What a reader must know besides the plan."""
     specification = program.specification
     ranges = [
-        [r.name, str(r.dtype), whole(r.total), [[p.name, whole(p.offset), [*map(whole, p.shape)]] for p in r.pieces]]
-        for r in specification.ranges
+        [used.name, str(r.dtype), whole(r.total), [_piece(p, AVERAGE if used != r else "") for p in r.pieces]]
+        for r, used in zip(specification.ranges, specification.phases.used, strict=True)
     ]
     inputs = [
         [name, str(n.dtype), [dims.substitute(s, sizes) for s in n.shape[1:]]]
@@ -55,6 +56,10 @@ def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, A
         "states": list(specification.states),
         "independent": independent(graph),
     }
+
+
+def _piece(piece: Piece, prefix: str) -> list[Any]:
+    return [prefix + piece.name, whole(piece.offset), [*map(whole, piece.shape)]]
 
 
 def _sizes(graph: Graph, data: Dataset | None, program: Program) -> dict[str, int]:

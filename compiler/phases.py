@@ -17,12 +17,11 @@ from .ops.layout import Concat, Expand, Reshape
 from .ops.reduce import Mean, Sum
 from .ops.state import size_number
 from .parameters import Range, in_ranges
-from .passes.simplify import simplify
 from .passes.unused import drop_unused
 from .trace.errors import NoLoss, NoOutput
 from .trace.model import Traced
 from .training.settings import Training
-from .training.update import penalty, update_ranges
+from .training.update import averaged, penalty, update_ranges
 
 LOSS = "loss"
 
@@ -47,7 +46,7 @@ class Phases:
         traced = self.traced["predict"]
         if not traced.outputs:
             raise CompileError((NoOutput(traced.b.place),))
-        return _asking_only(drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.ranges)[0]))
+        return _asking_only(drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.used)[0]))
 
     @cached_property
     def evaluate(self) -> Graph:
@@ -62,7 +61,7 @@ class Phases:
         for metric in traced.metrics:
             if metric.kind != "mean":
                 results |= {f"{metric.name}.{i}": n for i, n in enumerate(metric.nodes)}
-        return drop_unused(in_ranges(b.graph(results), self.ranges)[0])
+        return drop_unused(in_ranges(b.graph(results), self.used)[0])
 
     @cached_property
     def forward(self) -> Graph:
@@ -104,9 +103,15 @@ class Phases:
     def trained(self) -> tuple[Range, ...]:
         return tuple(r for r in self.ranges if not r.treatment.frozen)
 
+    @property
+    def used(self) -> tuple[Range, ...]:
+        """The ranges that evaluate and predict read: averages of those that are trained, where training makes them."""
+        if not self.training.average:
+            return self.ranges
+        return tuple(r if r.treatment.frozen else averaged(r) for r in self.ranges)
+
     def _backward(self) -> tuple[Builder, dict[str, Node], dict[str, Node], dict[str, Node]]:
         """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
-        # Simplified before it is differentiated: so many gradients need no simplifying, transposed weights first.
         graph, parts = in_ranges(self.forward, self.ranges)
         wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
         b = Builder(self.training.place or Place(graph.nodes[0].place.span))

@@ -17,6 +17,7 @@ from .machine import Machine, dtype_name
 from .plan import Plan
 
 FORMAT = "1"
+AVERAGE = "average/"  # stands before the name of a weight where the file holds its average besides
 
 
 def load(path: str | Path) -> Model:
@@ -83,7 +84,9 @@ class Model:
         found = {}
         for name, _, _, pieces in self.facts["ranges"]:
             for piece, offset, shape in pieces:
-                found[piece] = self._memory[name][offset : offset + int(np.prod(shape))].reshape(shape)
+                found[piece.removeprefix(AVERAGE)] = self._memory[name][offset : offset + int(np.prod(shape))].reshape(
+                    shape
+                )
         return found
 
     def clone(self) -> Model:

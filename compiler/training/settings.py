@@ -22,7 +22,9 @@ from .schedules import SCHEDULES, Constant, Schedule
 @dataclass(frozen=True)
 class Training:
     """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
-    `patience` of 0 never stops early. `place` is where the spec chooses the optimizer, or where it begins."""
+    `patience` of 0 never stops early. `average` is the share of the old average of the weights that a step keeps, 1 for
+    the mean of all steps, 0 for none; evaluate and predict use the average. `place` is where the spec chooses the
+    optimizer, or where it begins."""
 
     optimizer: Optimizer = Sgd(0.01)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
@@ -31,6 +33,7 @@ class Training:
     steps: int = 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
+    average: float = 0.0
     monitor: str = "loss"
     patience: int = 0
     seed: int = 0
@@ -53,6 +56,7 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
         steps=reader.whole("steps", 0, least=1) if reader.expression("steps") else 0,
         clip_norm=clip.number("norm", 0.0, least=0.0) if clip else 0.0,
         clip_value=clip.number("value", 0.0, least=0.0) if clip else 0.0,
+        average=_average(reader),
         monitor=stop.word("monitor", "loss") if stop else "loss",
         patience=stop.whole("patience", 0, least=1) if stop else 0,
         seed=reader.whole("seed", 0),
@@ -62,10 +66,18 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
 
 def _unsupported(reader: Reader) -> None:
     """Settings of the language that this version does not carry out are refused, never ignored."""
-    for name in ("average", "precision"):
-        value: Any = reader.expression(name)
-        if value is not None:
-            reader.t.wrong(errors.NotYet, value.span, what=f"`{name}`")
+    value: Any = reader.expression("precision")
+    if value is not None:
+        reader.t.wrong(errors.NotYet, value.span, what="`precision`")
+
+
+def _average(reader: Reader) -> float:
+    """`average 0.999`, or `average mean`."""
+    match reader.expression("average"):
+        case tree.Name(text="mean"):
+            return 1.0
+        case _:
+            return reader.number("average", 0.0, least=0.0, most=1.0)
 
 
 def check_training(model: tree.Model, traced: Traced, t: Tracer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..ir import dims
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
@@ -65,7 +66,23 @@ def _updates(
     new = [_within_norms(b, r, f.node(value)), *map(f.node, after)]
     if r.treatment.frozen_until:
         new = _when_thawed(b, r, new, [theta, *before])
-    return dict(zip((r.name, *names), new, strict=True))
+    updates = dict(zip((r.name, *names), new, strict=True))
+    if training.average:
+        mean = averaged(r)
+        past = b.input(mean.name, STATE, mean.type)
+        updates[mean.name] = _average(f, training.average, past, new[0], step)
+    return updates
+
+
+def averaged(r: Range) -> Range:
+    """Where the averages of the weights of a range stand."""
+    return replace(r, name=f"average.{r.name}")
+
+
+def _average(f: Formula, kept: float, before: Node, new: Node, step: Node) -> Node:
+    """The next average of weights: their plain mean at first, then forgetting by `kept` (Polyak & Juditsky 1992)."""
+    share = f.max(1 / f.value(step), 1 - kept)
+    return f.node(f.value(before) + (f.value(new) - f.value(before)) * share)
 
 
 def _clipped(b: Builder, training: Training, gradients: Mapping[str, Node]) -> Mapping[str, Node]:

@@ -169,7 +169,7 @@ def test_groups_are_checked(group: str, code: str, column: int) -> None:
         ("epochs 0", "wrong-kind", 16),
         ("clip { norm -1 }", "wrong-kind", 21),
         ("stop { monitor f1; patience 3 }", "unknown-choice", 24),
-        ("average 0.99", "not-supported", 17),
+        ("average 1.5", "wrong-kind", 17),
         ("precision f16", "not-supported", 19),
     ],
 )
