@@ -54,6 +54,11 @@ FAMILIES = {
     "reduction": "Along axes",
     "shape": "Shapes",
     "metrics": "Metrics",
+    "rearrangement": "Shapes",
+    "rearrangements": "Shapes",
+    "resizing": "Resizing",
+    "sorting": "Order and positions",
+    "merging": "Arithmetic of tensors",
     "number": "Numbers, dimensions and lists",
 }
 PARTS = {"chosen", "heads_apart"}  # blocks of the library that others are made of

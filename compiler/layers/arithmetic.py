@@ -103,7 +103,7 @@ def cast(u: Use, x: Tensor, *, to: Element) -> Any:
 @word
 def atan2(u: Use, y: Operand, x: Operand) -> Any:
     """The angle of the point (x, y) in (-π, π]."""
-    if is_known(y) and is_known(x):
+    if isinstance(y, int | float) and isinstance(x, int | float):
         return math.atan2(y, x)
     return fold(u, "atan2", (y, x))
 

@@ -11,7 +11,7 @@ from ..ir.types import BOOL, F32, I64
 from ..ops import reduce
 from ..ops.elementwise import Cast, Div, Mul, Where
 from ..trace import errors
-from ..trace.kinds import Axis, Flag, Operand, Position, Tensor
+from ..trace.kinds import Axis, Flag, Operand, Position, Tensor, Whole
 from ..trace.use import Use
 from ..trace.values import describe
 from ..trace.words import word
@@ -86,9 +86,11 @@ def prod(u: Use, x: Tensor, *, axis: Axis = None, keep: Flag = False) -> Any:
 
 
 @word
-def var(u: Use, x: Tensor, *, axis: Axis = None, keep: Flag = False) -> Any:
-    """The variance, divided by the number of elements."""
-    return _reduced(u, reduce.Var, x, axis, keep)
+def var(u: Use, x: Tensor, *, axis: Axis = None, keep: Flag = False, correction: Whole = 0) -> Any:
+    """The variance: the sum of squared distances divided by the number of elements less `correction`."""
+    if not isinstance(correction, int):
+        u.wrong(errors.NotKnown, "correction", subject="`correction`", found=describe(correction))
+    return u.add(reduce.Var(axes_of(u, x, axis), keep, correction), x)
 
 
 @word
@@ -117,8 +119,8 @@ def argmin(u: Use, x: Tensor, *, axis: Position = -1, keep: Flag = False) -> Any
 
 
 @word
-def cumsum(u: Use, x: Tensor, *, axis: Position = -1) -> Any:
-    return u.add(reduce.Cumsum(axis), x)
+def cumsum(u: Use, x: Tensor, *, axis: Position = -1, reverse: Flag = False) -> Any:
+    return u.add(reduce.Cumsum(axis, reverse), x)
 
 
 @word

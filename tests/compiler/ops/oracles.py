@@ -14,10 +14,10 @@ Oracle = Callable[..., np.ndarray]
 OPSET = 21
 
 
-def run(kind: str, *arrays: np.ndarray, **attributes: Any) -> np.ndarray:
-    """The result of a model of one ONNX operator."""
-    names = [f"x{i}" for i in range(len(arrays))]
-    given = {n: np.asarray(a) for n, a in zip(names, arrays, strict=True)}
+def run(kind: str, *arrays: np.ndarray | None, **attributes: Any) -> np.ndarray:
+    """The result of a model of one ONNX operator; None for an input that is left out."""
+    names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
+    given = {n: np.asarray(a) for n, a in zip(names, arrays, strict=True) if a is not None}
     infos = [
         helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()
     ]
@@ -234,6 +234,25 @@ def written(op: Any, x: np.ndarray, value: np.ndarray, position: np.ndarray) -> 
     return np.moveaxis(run("ScatterND", rows, at, np.moveaxis(value, op.axis, 0)), 0, op.axis)
 
 
+def ordered(op: Any, x: np.ndarray) -> np.ndarray:
+    """Python's own sort, which is stable in both directions."""
+
+    def positions(row: np.ndarray) -> list[int]:
+        values = row.tolist()
+        return sorted(range(len(values)), key=values.__getitem__, reverse=op.descending)
+
+    rows = np.moveaxis(x, op.axis, -1)
+    lines = [positions(row) for row in rows.reshape(-1, rows.shape[-1])] if x.size else []
+    return np.moveaxis(np.array(lines, np.int64).reshape(rows.shape), -1, op.axis)
+
+
+def added_along(op: Any, index: np.ndarray, values: np.ndarray) -> np.ndarray:
+    shape = list(values.shape)
+    shape[op.axis] = op.size
+    zeros = np.zeros(shape, values.dtype)
+    return run("ScatterElements", zeros, index, values, axis=op.axis, reduction="add") if values.size else zeros
+
+
 def chosen_loss(op: Any, logits: np.ndarray, target: np.ndarray) -> np.ndarray:
     if logits.ndim == 1:
         return run("SoftmaxCrossEntropyLoss", logits[None], target[None], reduction="none")[0]
@@ -327,6 +346,10 @@ ORACLES: dict[str, Oracle] = {
     "average_pool": pooled("AveragePool"),
     "scatter_add": added,
     "pick": picked,
+    "take": lambda op, x, index: run("Gather", x, index, axis=op.axis),
+    "take_along": lambda op, x, index: run("GatherElements", x, index, axis=op.axis),
+    "add_along": added_along,
+    "argsort": ordered,
     "place": placed,
     "add_at": added_at,
     "one_hot": hot,

@@ -335,6 +335,44 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         Sample(W["scatter_add"](3), (np.asarray(1), single(2))),
         Sample(W["scatter_add"](3), (whole(0), real(0, 2))),
     ),
+    "take": (
+        *(Sample(W["take"](axis), (real(2, 4, 3), np.array([2, 0, 1, 0]))) for axis in (1, -1)),
+        Sample(W["take"](0), (real(5), whole(0))),
+        Sample(W["take"](0), (whole(5, 2), whole(3, low=0, high=5, dtype=np.int32))),
+        Sample(W["take"](1), (single(2, 6)[:, ::2], np.array([1, 1, 2]))),
+        Sample(W["take"](1), (real(0, 3), np.array([2]))),
+    ),
+    "take_along": (
+        *(Sample(W["take_along"](axis), (real(3, 4), whole(3, 4, low=0, high=3))) for axis in (0, 1)),
+        Sample(W["take_along"](1), (real(2, 3, 4), whole(2, 5, 4, low=0, high=3))),
+        Sample(W["take_along"](-1), (single(2, 3), whole(2, 1, low=0, high=3, dtype=np.int32))),
+        Sample(W["take_along"](0), (real(5), whole(0))),
+        Sample(W["take_along"](1), (turned(4, 3), whole(4, 2, low=0, high=3))),
+        Sample(W["take_along"](0), (whole(3, 2), whole(1, 2, low=0, high=3))),
+    ),
+    "add_along": (
+        *(Sample(W["add_along"](axis, 4), (whole(3, 4, low=0, high=4), real(3, 4))) for axis in (0, -1)),
+        Sample(W["add_along"](1, 2), (whole(2, 5, 4, low=0, high=2), real(2, 5, 4))),
+        Sample(W["add_along"](0, 3), (whole(0), real(0))),
+        Sample(W["add_along"](1, 3), (whole(2, 1, low=0, high=3, dtype=np.int32), single(2, 1))),
+    ),
+    "argsort": tuple(
+        Sample(W["argsort"](axis, descending), (x,))
+        for x in (
+            real(2, 3, 4),
+            single(5),
+            turned(3, 4),
+            real(0, 3),
+            real(1, 1),
+            whole(4, 6, low=0, high=3),
+            whole(4, 6, low=0, high=3).astype(np.float64),
+            whole(3, low=0, high=250, dtype=np.uint8),
+            np.array([np.iinfo(np.int64).min, 0, np.iinfo(np.int64).max]),
+            np.array([0.0, np.inf, -np.inf, -0.0]),
+        )
+        for axis in (0, -1)
+        for descending in (False, True)
+    ),
     "pick": (
         Sample(W["pick"](), (real(2, 3, 4), CLASSES)),
         Sample(W["pick"](), (real(4), np.asarray(3))),
