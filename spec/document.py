@@ -26,6 +26,7 @@ MAX_DEPTH = 64
 
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]+\s+)")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
+_BLANK = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t]*")
 _WORDS = {"scalar": "a text or a number", "list": "a list", "map": "a mapping of keys"}
 
 
@@ -143,11 +144,14 @@ class Document:
         return Comments((*alone, *shared), after)
 
     def take_below(self, end: int, column: int) -> tuple[str, ...]:
-        """The comment lines after `end` that are indented at least to `column`."""
+        """The comment lines below the line of `end` that are indented at least to `column`."""
+        end = self.source.text.find("\n", end)
+        if end < 0:
+            return ()
         at = bisect_left(self.remarks, end, key=lambda remark: remark.start)
         stop = at
         while stop < len(self.remarks) and self.remarks[stop].alone and self.remarks[stop].column >= column:
-            if self.source.text[end : self.remarks[stop].start].strip():
+            if not _BLANK.fullmatch(self.source.text, end, self.remarks[stop].start):
                 break
             end = self.source.text.find("\n", self.remarks[stop].start)
             stop += 1
@@ -256,6 +260,7 @@ class _Composer:
         node.text = event.value
         node.style = event.style or ""
         if node.style in ("|", ">"):
+            node.end = node.start + len(self.source.text[node.start : node.end].rstrip())
             header = self.source.text.find("\n", node.start, node.end)
             self.document.scalars.append((header if header >= 0 else node.end, node.end))
         else:
@@ -312,9 +317,9 @@ _PROBLEMS = (
     ("expected ',' or '}'", "expected `,` or `}`", _QUOTE),
     ("end of stream", "a quote is never closed", ""),
     ("expected ':'", "a key without its `:`", ""),
-    ("escape character", "this is no escape of YAML", "use single quotes, or a `|` block"),
-    ("expected key", "this does not fit the lines before it", f"indent it like its neighbours; {_QUOTE}"),
-    ("'-' indicator", "this does not fit the lines before it", f"indent it like its neighbours; {_QUOTE}"),
+    ("escape character", "the escape is unknown", "use single quotes, or a `|` block"),
+    ("expected key", "the line does not fit those before it", f"indent it like its neighbours; {_QUOTE}"),
+    ("'-' indicator", "the line does not fit those before it", f"indent it like its neighbours; {_QUOTE}"),
     ("document start", "more text where the document has ended", _QUOTE),
 )
 

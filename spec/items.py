@@ -83,13 +83,13 @@ class Items:
         self.first_use: Span | None = None
         self.gap = False
 
-    def read(self, node: Node) -> None:
-        """Every item of a list, going on after a mistake."""
+    def read(self, node: Node, *, is_body: bool = True) -> None:
+        """Every item of a list, going on after a mistake; the comments below the last belong to a body."""
         for item in node.items:
             self.gap = not node.in_flow and self.d.has_gap(item.start)
             before = self.d.take_before(item.start)
             attempt(self.d, self._item, item, before)
-        if node.items and not node.in_flow:
+        if node.items and is_body and not node.in_flow:
             below = self.d.take_below(node.items[-1].end, self.d.column(node.start))
             self._note(Comments((), "", below))
 

@@ -38,7 +38,9 @@ class Tokens(NamedTuple):
 FOREIGN = ("===", "!==", "&&", "||", "->", "=>", "<>", ":=", "**=", "//=", "+=", "-=", "*=", "/=", "@=", "%=")
 
 # What YAML cannot hold, or takes for a line end where the language sees none.
-UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile(
+    "\r(?!\n)|[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t]+)"
@@ -66,7 +68,8 @@ def tokenise(source: Source, start: int = 0, end: int | None = None) -> Tokens:
         if match is None:
             match = _WRONG.match(text, position, end)
             assert match is not None
-            tokens.append(Token("wrong", match[0].rstrip(), position, position + len(match[0].rstrip() or match[0])))
+            found = match[0].rstrip() or match[0]
+            tokens.append(Token("wrong", found, position, position + len(found)))
         elif (kind := match.lastgroup) == "comment":
             comments.append(Comment(_comment_text(match[0]), position))
         elif kind != "space":

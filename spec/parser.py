@@ -9,6 +9,7 @@ from .errors import DuplicateSection, ReservedName, SettingSign, UnknownVersion
 from .expression import name, new_name, number, pipe, text, type_
 from .names import check_definitions
 from .record import replace
+from .sections import data_of
 from .source import Diagnostic, Source, Span
 from .statements import (
     S,
@@ -129,14 +130,11 @@ def _data(c: Cursor) -> Data:
     source = text(c) if c.token.kind == "text" else None
     if c.token.kind in ("name", "number"):
         raise c.unexpected("a file name in quotes, or `{`", 'write `data "digits.npz" { ... }`')
-    brace = c.token.start
     opener = open_brace(c, "data")
     free, c.words_are_free = c.words_are_free, True
     items = close_brace(c, opener, separated(c, opener, _bind_or_setting))
     c.words_are_free = free
-    bindings = tuple(sorted((item for item in items if isinstance(item, Binding)), key=lambda item: item.target))
-    others = tuple(item for item in items if isinstance(item, Setting))
-    return Data(c.span(start), source, bindings, Settings(c.span(brace), others))
+    return data_of(c.span(start), source, items, Comments())
 
 
 def _bind_or_setting(c: Cursor) -> Binding | Setting:

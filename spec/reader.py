@@ -54,6 +54,7 @@ def parse(source: Source, *, library: bool = False) -> tuple[Model, list[Diagnos
     root = d.root
     if root is not None:
         attempt(d, reader.read, root)
+    reader.comments = replace(reader.comments, below=d.take_before(len(source.text) + 1))
     model = reader.model()
     check_definitions(model, d.mistakes)
     return model, sorted(d.mistakes, key=lambda mistake: mistake.place.span.start)
@@ -84,8 +85,6 @@ class _Reader:
             attempt(self.d, self._section, key, value)
             around = self.d.take_around(0, value.end)
             self._note(known, Comments((*before, *around.before), around.after))
-        below = self.d.take_before(len(self.d.source.text) + 1)
-        self.comments = replace(self.comments, below=below)
 
     def model(self) -> Model:
         def every(kind: type[S]) -> tuple[S, ...]:
@@ -160,7 +159,7 @@ class _Reader:
         if value.kind != "list":
             raise expected(self.d, value, "`layers`", "a list of layers", "write `- dense: 64`, one layer an item")
         items = Items(self.d, self.first_input)
-        items.read(value)
+        items.read(value, is_body=False)
         self.found.extend(items.end_named())
 
 

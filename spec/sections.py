@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from .record import Record
+from .record import Record, replace
 from .section_errors import DuplicateSetting, MisplacedBraces, MissingBraces, UnknownSetting, WrongSetting
-from .source import Diagnostic, Place
+from .source import Diagnostic, Place, Span
 from .suggest import nearest
-from .tree import Binding, Data, Expression, ListOf, Model, Name, Number, Setting, Settings, Text
+from .tree import Binding, Comments, Data, Expression, ListOf, Model, Name, Number, Setting, Settings, Text
 
 NUMBER = "a number"
 COUNT = "a whole number"
@@ -60,6 +60,18 @@ GENERATE: dict[str, Takes] = {
     "beam": COUNT,
 }
 SECTIONS = {"data": DATA, "train": TRAIN, "group": GROUP, "generate": GENERATE}
+
+
+def data_of(span: Span, source: Text | None, items: Sequence[Binding | Setting], comments: Comments) -> Data:
+    """The data section of what stands in it: inputs before targets, and settings behind both."""
+    below = tuple(text for item in items for text in item.comments.below)
+    bare = [replace(item, comments=replace(item.comments, below=())) for item in items]
+    ordered = sorted(bare, key=lambda item: 2 if isinstance(item, Setting) else item.target)
+    if ordered:
+        ordered[-1] = replace(ordered[-1], comments=replace(ordered[-1].comments, below=below))
+    bindings = tuple(item for item in ordered if isinstance(item, Binding))
+    settings = tuple(item for item in ordered if isinstance(item, Setting))
+    return Data(span, source, bindings, Settings(span, settings), comments=comments)
 
 
 class Checked(Record):

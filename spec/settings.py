@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .cursor import Mistake
-from .document import Document, Node
-from .entries import across, commented, each, entries
+from .document import Document, Node, joined
+from .entries import S, across, commented, each, entries
 from .record import replace
 from .scalars import attempt, expression, name, text
-from .sections import DATA, GENERATE, GROUP, TEXTS, TRAIN, VALUE, Takes, unknown
+from .sections import DATA, GENERATE, GROUP, TEXTS, TRAIN, VALUE, Takes, data_of, unknown
 from .tree import Binding, Comments, Data, Generate, Group, Name, Setting, Settings, Text, Train
 from .yaml_errors import MissingKey
 
@@ -21,20 +21,34 @@ def data(d: Document, node: Node) -> Iterator[Data]:
     source: Text | None = None
     bindings: list[Binding] = []
     others: list[Setting] = []
+    lead: tuple[str, ...] = ()
     for key, value, before in entries(d, node, "data"):
-        if key.text == "source":
+        if key.text in ("inputs", "targets"):
+            found = attempt(d, _bindings, d, value, target=key.text == "targets") or ()
+            bindings.extend(_led(found, before))
+            lead += () if found else before
+        elif key.text == "source":
             source = attempt(d, text, d, value, "`source`")
-        elif key.text in ("inputs", "targets"):
-            found = attempt(d, _bindings, d, value, target=key.text == "targets")
-            bindings.extend(found or ())
+            lead += before
         else:
             others.extend(_setting(d, key, value, before, _DATA, "`data`"))
-            continue
-        if before and bindings:
-            first = bindings[0]
-            bindings[0] = replace(first, comments=replace(first.comments, before=before + first.comments.before))
-    ordered = tuple(sorted(bindings, key=lambda binding: binding.target))
-    yield Data(d.span(node), source, ordered, Settings(d.span(node), tuple(others)))
+    items: tuple[Binding | Setting, ...] = (*sorted(bindings, key=lambda binding: binding.target), *others)
+    yield data_of(d.span(node), source, _with_below(d, node, items), Comments(lead))
+
+
+def _led(found: tuple[S, ...], before: tuple[str, ...]) -> tuple[S, ...]:
+    """Statements with more comments before the first."""
+    if not found or not before:
+        return found
+    return (replace(found[0], comments=joined(Comments(before), found[0].comments)), *found[1:])
+
+
+def _with_below(d: Document, node: Node, found: tuple[S, ...]) -> tuple[S, ...]:
+    """Statements with the comments that stand below the last, at the end of the mapping they are in."""
+    if not found or node.in_flow:
+        return found
+    below = d.take_below(node.entries[-1][1].end, d.column(node.start))
+    return (*found[:-1], replace(found[-1], comments=joined(found[-1].comments, Comments((), "", below))))
 
 
 def _bindings(d: Document, node: Node, *, target: bool) -> tuple[Binding, ...]:
@@ -60,8 +74,11 @@ def groups(d: Document, node: Node) -> Iterator[Group]:
 
 def generate(d: Document, node: Node) -> Iterator[Generate]:
     others: list[Setting] = []
+    lead: tuple[str, ...] = ()
     for key, value, before in entries(d, node, "generate"):
-        if key.text not in ("input", "from"):
+        if key.text in ("input", "from"):
+            lead += before
+        else:
             others.extend(_setting(d, key, value, before, _GENERATE, "`generate`"))
     for needed in ("input", "from"):
         if node.get(needed) is None:
@@ -70,16 +87,17 @@ def generate(d: Document, node: Node) -> Iterator[Generate]:
     assert grown
     assert origin
     label = name(d, grown, "an input", new=False)
-    yield Generate(d.span(node), label, expression(d, origin), Settings(d.span(node), tuple(others)))
+    settings = Settings(d.span(node), _with_below(d, node, tuple(others)))
+    yield Generate(d.span(node), label, expression(d, origin), settings, comments=Comments(lead))
 
 
 def _settings(d: Document, node: Node, keys: dict[str, Takes], where: str) -> Settings:
-    found = [
+    found = tuple(
         setting
         for key, value, before in entries(d, node, where.strip("`"))
         for setting in _setting(d, key, value, before, keys, where)
-    ]
-    return Settings(d.span(node), tuple(found))
+    )
+    return Settings(d.span(node), _with_below(d, node, found))
 
 
 def _setting(
@@ -108,4 +126,4 @@ def _texts(d: Document, node: Node) -> Settings:
     def read(key: Node, value: Node) -> Setting:
         return Setting(across(d, key, value), text(d, key, "a pattern"), expression(d, value))
 
-    return Settings(d.span(node), tuple(each(d, node, "rename", read)))
+    return Settings(d.span(node), _with_below(d, node, tuple(each(d, node, "rename", read))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, assert_never
 
+from .record import replace
 from .tree import (
     Assert,
     Assign,
@@ -247,7 +248,9 @@ def _body(body: Sequence[Body], indent: str) -> list[str]:
     for node in _joined(body):
         if node.comments.gap and lines:
             lines.append("")
-        lines += _statement(node, indent)
+        bare = replace(node, comments=replace(node.comments, below=())) if node.comments.below else node
+        lines += _statement(bare, indent)
+        lines += [indent + comment_line(text) for text in node.comments.below]
     return lines
 
 

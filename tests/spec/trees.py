@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
+from axonc.spec.record import replace
 from axonc.spec.source import Source, Span
 from axonc.spec.tree import (
     Argument,
@@ -161,10 +162,19 @@ class Trees:
 
     # Statements
 
-    def body(self, depth: int, *, result: bool = False, losses: bool = True) -> tuple[Body, ...]:
+    def body(self, depth: int, *, result: bool = False, losses: bool = True, is_top: bool = False) -> tuple[Body, ...]:
         makers = [self._assign, self._assign, self._assign, self._declare, self._repeat, self._if]
         found = self.several(lambda: self.random.choice(makers + losses * [self._loss, self._assert])(depth), 4)
-        return (*found, self.node(Result, self._values(depth))) if result else found
+        if result:
+            found = (*found, self.node(Result, self._values(depth)))
+        return found if is_top else self._with_below(found)
+
+    def _with_below(self, found: tuple[Body, ...]) -> tuple[Body, ...]:
+        """Sometimes with a comment below the last statement, where a body ends behind it."""
+        if not found or self.random.random() < 0.7:
+            return found
+        below = (self.random.choice(REMARKS),)
+        return (*found[:-1], replace(found[-1], comments=replace(found[-1].comments, below=below)))
 
     def _values(self, depth: int) -> tuple[Expression, ...] | Scan:
         if depth and self.random.random() < 0.2:
@@ -260,7 +270,7 @@ class Trees:
             data=self.maybe(self.data),
             inputs=self.distinct(lambda: self.node(Input, self.name(), self.type()), by_name),
             blocks=self.distinct(self.block, by_name),
-            body=self.body(2, losses=False),
+            body=self.body(2, losses=False, is_top=True),
             outputs=self.distinct(output, by_name),
             losses=self.several(lambda: self.named(Loss), 2),
             metrics=self.several(lambda: self.named(Metric), 2),
