@@ -250,6 +250,28 @@ def _put(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ..
     return (partial(out.reshape(-1).put, index, values, "clip"),)
 
 
+def _argsort(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    (out,), (x,) = writes, reads
+    axis = attributes["axis"]
+
+    def argsort() -> None:
+        np.copyto(out, np.argsort(x, axis, stable=True))
+
+    return (argsort,)
+
+
+def _take_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """Elements at positions along an axis, one for each element of the index."""
+    (out,), (x, index) = writes, reads
+    at = list(np.indices(index.shape, sparse=True))
+    at[attributes["axis"]] = index
+
+    def take() -> None:
+        np.copyto(out, x[tuple(at)])
+
+    return (take,)
+
+
 def _add_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     """Adds values to zeros, each at its own position along an axis."""
     (out,), (index, values) = writes, reads
@@ -325,6 +347,8 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "check_range": _check_range,
     "take": _take,
     "scatter_add": _scatter_add,
+    "argsort": _argsort,
+    "take_along": _take_along,
     "add_along": _add_along,
     "put": _put,
     "random_bits": _random_bits,
@@ -334,4 +358,4 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "scalars": scalars.bind,
 }
 
-ALLOCATING = frozenset(("scatter_add", "add_along"))
+ALLOCATING = frozenset(("argsort", "take_along", "scatter_add", "add_along"))
