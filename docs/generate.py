@@ -41,6 +41,7 @@ WARNING = "<!-- Written by docs/generate.py from the code. Change the code, then
 FAMILIES = {
     "basic": "Layers",
     "convolution": "Convolutions and pools",
+    "pooling": "Convolutions and pools",
     "normalisation": "Normalisation",
     "recurrent": "Recurrent layers",
     "attention": "Attention",

@@ -1,20 +1,16 @@
-"""Convolutions and pools, channels last."""
+"""Convolutions, channels last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ..ir.dims import Dim, Size, ceil_divide
 from ..ir.graph import Node
-from ..ir.op import Op
 from ..ops.convolution import Conv, ConvInput
 from ..ops.layout import Transpose
-from ..ops.pool import AveragePool, MaxPool
 from ..trace import errors
 from ..trace.initial import HE_NORMAL
-from ..trace.kinds import Activation, Bias, Count, Extents, Flag, Padding, Tensor
+from ..trace.kinds import Activation, Bias, Count, Extents, Padding, Tensor
 from ..trace.use import Use
 from ..trace.values import describe
 from ..trace.words import word
@@ -112,15 +108,36 @@ def separable_conv2d(
 ) -> Any:
     """Each channel with `multiplier` kernels of its own, weight `depthwise`; then all channels at each position, weight
     [1, 1, in * multiplier, filters] (Chollet 2017)."""
-    kernels, strides, dilations = _extents(u, x, 2, kernel, stride, dilation)
+    kernels, strides, dilations = extents(u, x, 2, kernel, stride, dilation)
     channels = x.shape[-1]
     wide = channels * multiplier
     apart = u.weight("depthwise", (*kernels, 1, wide), HE_NORMAL)
-    pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
-    y = u.add(Conv(strides, pairs, dilations, _groups(u, channels, channels, wide)), x, apart)
+    around = pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
+    y = u.add(Conv(strides, around, dilations, _groups(u, channels, channels, wide)), x, apart)
     together = u.weight("weight", (1, 1, wide, filters), HE_NORMAL)
     y = u.add(Conv((1, 1), ((0, 0), (0, 0)), (1, 1), 1), y, together)
     return u.activate(activation, add_bias(u, y, filters, bias))
+
+
+@word
+def conv1d_transpose(
+    u: Use,
+    x: Tensor,
+    *,
+    filters: Count,
+    kernel: Extents,
+    stride: Extents = 1,
+    padding: Padding = "same",
+    output_padding: Padding = 0,
+    dilation: Extents = 1,
+    groups: Count = 1,
+    bias: Bias = True,
+    activation: Activation = None,
+) -> Any:
+    """The transpose of conv1d by its data: sizes are multiplied by the stride (padding same); weight
+    [kernel, in, filters / groups]."""
+    window = (kernel, stride, dilation)
+    return _transposed(u, x, 1, filters, window, padding, output_padding, groups, bias, activation)
 
 
 @word
@@ -133,40 +150,36 @@ def conv2d_transpose(
     stride: Extents = 1,
     padding: Padding = "same",
     output_padding: Padding = 0,
+    dilation: Extents = 1,
+    groups: Count = 1,
     bias: Bias = True,
     activation: Activation = None,
 ) -> Any:
     """The transpose of conv2d by its data: sizes are multiplied by the stride (padding same); weight
-    [kernel, kernel, in, filters]."""
-    window = _extents(u, x, 2, kernel, stride, 1)
-    kernels, strides, dilations = window
-    extra = output_padding if isinstance(output_padding, tuple) else (output_padding, output_padding)
-    if padding == "same":
-        results = tuple(n * s for n, s in zip(x.shape[1:-1], strides, strict=True))
-        pairs = _pairs(u, padding, results, kernels, strides, dilations)
-    else:
-        pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
-        rows = zip(x.shape[1:-1], kernels, strides, pairs, extra, strict=False)
-        results = tuple((n - 1) * s + k - low - high + more for n, k, s, (low, high), more in rows)
-    weight = u.weight("weight", (*kernels, x.shape[-1], filters), HE_NORMAL)
-    turned = u.add(Transpose((0, 1, 3, 2)), weight)
-    y = u.add(ConvInput(strides, pairs, dilations, 1, results), x, turned)
-    return u.activate(activation, add_bias(u, y, filters, bias))
+    [kernel, kernel, in, filters / groups]."""
+    window = (kernel, stride, dilation)
+    return _transposed(u, x, 2, filters, window, padding, output_padding, groups, bias, activation)
 
 
 @word
-def max_pool2d(
-    u: Use, x: Tensor, *, size: Extents, stride: Extents | None = None, padding: Padding = "valid", ceil: Flag = False
+def conv3d_transpose(
+    u: Use,
+    x: Tensor,
+    *,
+    filters: Count,
+    kernel: Extents,
+    stride: Extents = 1,
+    padding: Padding = "same",
+    output_padding: Padding = 0,
+    dilation: Extents = 1,
+    groups: Count = 1,
+    bias: Bias = True,
+    activation: Activation = None,
 ) -> Any:
-    return _pool(u, x, size, stride, padding, ceil, MaxPool)
-
-
-@word
-def average_pool2d(
-    u: Use, x: Tensor, *, size: Extents, stride: Extents | None = None, padding: Padding = "valid", ceil: Flag = False
-) -> Any:
-    """The mean of each window; padding is not counted."""
-    return _pool(u, x, size, stride, padding, ceil, partial(AveragePool, count_padding=False))
+    """The transpose of conv3d by its data: sizes are multiplied by the stride (padding same); weight
+    [kernel, kernel, kernel, in, filters / groups]."""
+    window = (kernel, stride, dilation)
+    return _transposed(u, x, 3, filters, window, padding, output_padding, groups, bias, activation)
 
 
 def _conv(
@@ -180,13 +193,55 @@ def _conv(
     bias: Bias,
     activation: Activation,
 ) -> Any:
-    kernels, strides, dilations = _extents(u, x, rank, *window)
+    kernels, strides, dilations = extents(u, x, rank, *window)
     channels = x.shape[-1]
     whole = _groups(u, groups, channels, filters)
-    pairs = _pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
+    around = pairs(u, padding, x.shape[1:-1], kernels, strides, dilations)
     weight = u.weight("weight", (*kernels, channels // whole, filters), HE_NORMAL)
-    y = u.add(Conv(strides, pairs, dilations, whole), x, weight)
+    y = u.add(Conv(strides, around, dilations, whole), x, weight)
     return u.activate(activation, add_bias(u, y, filters, bias))
+
+
+def _transposed(
+    u: Use,
+    x: Node,
+    rank: int,
+    filters: Size,
+    window: tuple[Any, Any, Any],
+    padding: Any,
+    output_padding: Any,
+    groups: Size,
+    bias: Bias,
+    activation: Activation,
+) -> Any:
+    kernels, strides, dilations = extents(u, x, rank, *window)
+    whole = _groups(u, groups, x.shape[-1], filters)
+    sizes = x.shape[1:-1]
+    extra = _each(u, output_padding, rank)
+    if padding == "same":
+        if any(extra):
+            expected = "0 where the padding is `same`, which says the size of the result"
+            found = describe(output_padding)
+            u.wrong(errors.WrongKind, "output_padding", subject="`output_padding`", expected=expected, found=found)
+        results = tuple(n * s for n, s in zip(sizes, strides, strict=True))
+        around = pairs(u, padding, results, kernels, strides, dilations)
+    else:
+        around = pairs(u, padding, sizes, kernels, strides, dilations)
+        rows = zip(sizes, kernels, strides, dilations, around, extra, strict=True)
+        results = tuple((n - 1) * s + d * (k - 1) + 1 - low - high + more for n, k, s, d, (low, high), more in rows)
+    weight = u.weight("weight", (*kernels, x.shape[-1], filters // whole), HE_NORMAL)
+    turned = u.add(Transpose((*range(rank), rank + 1, rank)), weight)
+    y = u.add(ConvInput(strides, around, dilations, whole, results), x, turned)
+    return u.activate(activation, add_bias(u, y, filters, bias))
+
+
+def _each(u: Use, value: Any, rank: int) -> tuple[int, ...]:
+    """The output padding of each axis."""
+    values: tuple[Any, ...] = value if isinstance(value, tuple) else (value,) * rank
+    if len(values) != rank or not all(isinstance(v, int) for v in values):
+        expected, found = f"one whole number, or one for each of {rank} axes", describe(value)
+        u.wrong(errors.WrongKind, "output_padding", subject="`output_padding`", expected=expected, found=found)
+    return values
 
 
 def _groups(u: Use, groups: Size, channels: Size, filters: Size) -> int:
@@ -198,25 +253,6 @@ def _groups(u: Use, groups: Size, channels: Size, filters: Size) -> int:
         if isinstance(total, int) and total % groups:
             u.wrong(errors.BadIndex, "groups", problem=f"{total} {what} are no {groups} equal groups")
     return groups
-
-
-def _pool(u: Use, x: Node, size: Any, stride: Any, padding: Any, ceil: bool, make: Callable[..., Op]) -> Any:
-    window = _extents(u, x, 2, size, size if stride is None else stride, 1)
-    sizes, strides, ones = window
-    pairs = _pairs(u, padding, x.shape[1:-1], sizes, strides, ones)
-    if ceil:
-        pairs = tuple(map(_up, x.shape[1:-1], sizes, strides, pairs))
-    return u.add(make(sizes, strides, pairs), x)
-
-
-def _up(n: Size, k: int, s: int, pair: tuple[int, Size]) -> tuple[int, Size]:
-    """Padding after, so that the last window that begins inside is kept."""
-    low, high = pair
-    windows = ceil_divide(n + low + high - k, s) + 1
-    if isinstance(n, int) and isinstance(windows, int) and (windows - 1) * s >= n + low:
-        windows -= 1
-    after = (windows - 1) * s + k - n - low
-    return low, max(after, 0) if isinstance(after, int) else after
 
 
 def _needs_axes(u: Use, x: Node, spatial: int) -> None:
@@ -231,7 +267,7 @@ def _needs_axes(u: Use, x: Node, spatial: int) -> None:
         )
 
 
-def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...], ...]:
+def extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...], ...]:
     """Kernel, stride and dilation, one number for each axis."""
     _needs_axes(u, x, spatial)
     found = []
@@ -244,13 +280,13 @@ def _extents(u: Use, x: Node, spatial: int, *given: Any) -> tuple[tuple[Any, ...
     return tuple(found)
 
 
-def _pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilations: Any) -> Pairs:
+def pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilations: Any) -> Pairs:
     """(before, after) for each axis. `same`: the result has ceil(size / stride), the odd one after."""
     if padding == "valid":
         return ((0, 0),) * len(kernels)
     if padding == "same":
-        pairs = [_same(*row) for row in zip(sizes, kernels, strides, dilations, strict=True)]
-        if any(p is None for p in pairs):
+        found = [_same(*row) for row in zip(sizes, kernels, strides, dilations, strict=True)]
+        if any(p is None for p in found):
             u.wrong(
                 errors.NotKnown,
                 "padding",
@@ -258,7 +294,7 @@ def _pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilatio
                 found=f"open: the sizes {sizes} are free",
                 advice="write the size as a multiple in the input's type, such as `2 * H`",
             )
-        return tuple(p for p in pairs if p is not None)
+        return tuple(p for p in found if p is not None)
     values = padding if isinstance(padding, tuple) else (padding,) * len(kernels)
     if len(values) != len(kernels):
         expected = f"one number or pair for each of {len(kernels)} axes"
