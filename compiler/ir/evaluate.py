@@ -16,7 +16,9 @@ def evaluate(graph: Graph, inputs: Mapping[str, Any], xp: Any = None) -> dict[st
     Names of sizes are read off the arrays. Raises CompileError where a guard breaks.
     """
     if xp is None:
-        import numpy as xp  # checking a spec reads shapes here and evaluates nothing
+        import numpy as np  # checking a spec reads shapes here and evaluates nothing
+
+        xp = np
     sizes = read_sizes(graph, {name: tuple(map(int, xp.shape(a))) for name, a in inputs.items()})
     bound = bind(graph, sizes) if sizes else graph
     values: dict[Node, Any] = {}

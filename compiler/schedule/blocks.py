@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..ir import dims
+from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Node
 from ..ir.rewrite import again
-from ..ir.dims import Size
 from ..ir.scalar import Expr
 from ..ir.types import Tensor
 from .kernel import Call, Item, Kernel, Nest, Number, Operand, Repeat, Schedule, Window
