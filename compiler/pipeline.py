@@ -34,13 +34,13 @@ Watch: TypeAlias = Callable[[str, Any, float], None]
 class Target:
     """What a backend has: its name, and sizes in bytes.
 
-    Sweeps are to stay within `l2`; arithmetic on arrays of more than `large` goes by rows of about `block`. Measured
-    with an L2 of 1 MB and an L3 of 32 MB: sweeps like some of the L3 too, and blocks cost more than they give below
-    4 MB.
+    What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
+    of about `block`. Measured with an L2 of 1 MB and an L3 of 32 MB: shorter sweeps lose more to their calls than
+    they gain, and blocks cost more than they give below 4 MB.
     """
 
     name: Literal["numpy"] = "numpy"
-    l2: int = 2 << 20
+    sweep: int = 4 << 20
     block: int = 256 << 10
     large: int = 4 << 20
 
@@ -61,7 +61,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:
     """The passes over a schedule for a target and at most `rows` samples."""
-    return Sweep(target.l2, rows), Blocks(target.block, target.large, rows)
+    return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 
 class Stages(NamedTuple):

@@ -40,15 +40,15 @@ def forward_products(found: Explanation, sign: str) -> int:
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])
-@pytest.mark.parametrize("l2", [1 << 14, 1 << 30])
-def test_convolutions_cost_what_they_cost_in_one_go_or_in_stretches(rows, l2):
-    found = explained(CONVOLUTIONS, rows, l2=l2)
+@pytest.mark.parametrize("sweep", [1 << 14, 1 << 30])
+def test_convolutions_cost_what_they_cost_in_one_go_or_in_stretches(rows, sweep):
+    found = explained(CONVOLUTIONS, rows, sweep=sweep)
     wanted = 2 * rows * (12 * 12 * 9 * 2 * 4 + 6 * 6 * 9 * 4 * 8)
     assert forward_products(found, "*") == wanted
 
 
 def test_small_caches_make_loops_that_cover_every_sample_with_a_shorter_last_turn():
-    found = explained(CONVOLUTIONS, 1000, l2=1 << 16)
+    found = explained(CONVOLUTIONS, 1000, sweep=1 << 16)
     turns = {s.turns for s in found.steps if s.loop}
     assert turns
     assert max(turns) > 1

@@ -43,7 +43,7 @@ def test_a_plan_of_a_gradient_gives_what_the_definition_gives(graph: Graph) -> N
 @MANY
 @given(graphs(most=30))
 def test_a_plan_that_goes_by_blocks_gives_what_the_definition_gives(graph: Graph) -> None:
-    assert_compiled_right(graph, Target(l2=64, block=16, large=1))
+    assert_compiled_right(graph, Target(sweep=64, block=16, large=1))
 
 
 def assert_compiled_right(graph: Graph, target: Target = NUMPY) -> None:

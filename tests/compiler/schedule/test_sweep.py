@@ -27,7 +27,7 @@ from ..graphs import NOWHERE
 
 N = dims.name("N")
 ROWS = 7
-SMALL = Target(l2=45_000, block=64, large=1)
+SMALL = Target(sweep=45_000, block=64, large=1)
 WEIGHTS = {"w1": (3, 3, 2, 4), "b1": (4,), "w2": (3, 3, 4, 3), "b2": (3,), "w3": (12, 2)}
 
 
@@ -68,14 +68,14 @@ def test_a_swept_network_gives_what_the_definition_gives(graph: Graph) -> None:
 
 def test_what_only_a_sweep_needs_is_as_small_as_its_stretch() -> None:
     graph = gradient_graph(network(), "loss", ["x", *WEIGHTS])
-    whole, swept = (compile_graph(graph, rows=64, target=t).arena for t in (Target(l2=1 << 40), SMALL))
+    whole, swept = (compile_graph(graph, rows=64, target=t).arena for t in (Target(sweep=1 << 40), SMALL))
     assert swept < whole / 2
 
 
 def test_no_sweep_crosses_what_needs_the_whole_batch() -> None:
     from axonc.compiler.passes.expand import expand_composites
 
-    schedule = Sweep(SMALL.l2, ROWS)(group(expand_composites(network())))
+    schedule = Sweep(SMALL.sweep, ROWS)(group(expand_composites(network())))
     inside = [c for item in schedule.items if isinstance(item, Repeat) for c in item.body]
     assert inside
     assert not any("mean" in str(c.kernel.meaning.nodes[-1].op) for c in inside)
