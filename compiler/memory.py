@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..runtime import plan as runtime
-from .ir import dims
 from .ir.dims import Dim, Size
-from .schedule.code import Block, Code, Instruction, Line
+from .schedule.code import Block, Code, Line
 from .schedule.destination import number
 from .schedule.kernel import Buffer, Window
 from .schedule.life import Lives
@@ -130,6 +129,3 @@ def affine(size: Size) -> runtime.Extent:
             case _:
                 raise NotAffine(size)
     return runtime.Affine(constant, tuple(terms))
-
-
-__all__ = ["Instruction", "NotAffine", "Slot", "affine", "assign", "dims", "lay_out"]

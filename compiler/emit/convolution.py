@@ -185,6 +185,7 @@ def _exchanged(e: Emitter, w: Window, groups: int) -> Window:
 
 
 def contiguous(e: Emitter, x: Window) -> Window:
+    """x in row-major order, copied if it is not."""
     return x if layout.is_contiguous(x) else e.copied(x)
 
 

@@ -16,6 +16,7 @@ from .windows import Sliding
 
 
 def is_depthwise(op: Convolution, channels: Size) -> bool:
+    """Whether each of so many input channels is a group of its own."""
     return op.groups > 1 and op.groups == channels
 
 

@@ -32,18 +32,22 @@ SHORT = 4096  # words for each sample, up to which draws are made together
 
 
 def number(e: Emitter, op: Literal, writes: Windows, reads: Windows) -> None:
+    """A literal in memory."""
     e.add("fill", writes, (), value=op.value)
 
 
 def size(e: Emitter, op: SizeNumber, writes: Windows, reads: Windows) -> None:
+    """A size as a number."""
     e.add("copy", writes, (op.dim,))
 
 
 def iota(e: Emitter, op: Iota, writes: Windows, reads: Windows) -> None:
+    """0, 1, 2 …"""
     e.add("iota", writes, ())
 
 
 def copy(e: Emitter, op: Reshape, writes: Windows, reads: Windows) -> None:
+    """A reshape of what strides cannot say."""
     out = layout.reshape(writes[0], reads[0].shape)
     assert out is not None
     e.add("copy", (out,), reads, replaces=(0,))
@@ -66,6 +70,7 @@ def stretch(x: Window, axis: int, start: Size, size: Size) -> Window:
 
 
 def pad(e: Emitter, op: Pad, writes: Windows, reads: Windows) -> None:
+    """x inside what surrounds it."""
     ((out,), (x,)) = writes, reads
     between = op.between or (0,) * len(x.shape)
     e.add("fill", (out,), (), value=op.value)
@@ -93,6 +98,7 @@ def matmul(e: Emitter, op: Matmul, writes: Windows, reads: Windows) -> None:
 
 
 def swapped(x: Window) -> Window:
+    """The last two axes exchanged."""
     rank = len(x.shape)
     return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
 
@@ -105,6 +111,7 @@ def for_product(e: Emitter, x: Window) -> Window:
 
 
 def is_matrix(x: Window) -> bool:
+    """Whether the last two axes lie as a product takes them."""
     (m, n), (row, column) = x.shape[-2:], x.strides[-2:]
     return (column == 1 and (row != 0 or m == 1) and row != 1) or (row == 1 and column not in (0, 1)) or m == n == 1
 
@@ -159,6 +166,8 @@ def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bo
 
 
 def reduce(instruction: str) -> Rule:
+    """The rule of a reduction by one instruction; over no axes it is a copy."""
+
     def rule(e: Emitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
         (x,) = reads
         along = op.along(len(x.shape))
@@ -185,6 +194,7 @@ def position(instruction: str) -> Rule:
 
 
 def cumsum(e: Emitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -> None:
+    """Running sums, over reversed windows from the end."""
     (out,), (x,) = writes, reads
     if op.reverse:
         out, x = layout.flip(out, (op.axis,)), layout.flip(x, (op.axis,))
@@ -302,12 +312,14 @@ def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> 
 
 
 def words_scratch(e: Emitter, outs: Windows) -> Window:
+    """Scratch for draws that are made together."""
     blocks = [dims.ceil_divide(w.type.size, WORDS) for w in outs]
     most = sum(n if isinstance(n, int) else CHUNK for n in blocks)
     return e.scratch(Tensor(I64, (SCRATCH * min(max(most, 1), CHUNK),)))
 
 
 def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> None:
+    """A stretch that begins at a position; one outside is refused."""
     x, start = reads
     axis = op.axis % len(x.shape)
     e.add("check_range", (), (start, x.shape[axis] - op.size + 1), where=e.place)

@@ -14,6 +14,7 @@ Windows = tuple[Window, ...]
 
 
 def max_pool(e: Emitter, op: MaxPool, writes: Windows, reads: Windows) -> None:
+    """The greatest of all positions in the window."""
     ((out,), (x,)) = writes, reads
     sliding = _sliding(op)
     first, *others = sliding.taps(framed(e, x, sliding.before, sliding.after, -np.inf), out.shape[1:-1])
@@ -43,6 +44,7 @@ def max_pool_input(e: Emitter, op: MaxPoolInput, writes: Windows, reads: Windows
 
 
 def max_pool_pick(e: Emitter, op: MaxPoolPick, writes: Windows, reads: Windows) -> None:
+    """What another tensor has where each window has its first maximum."""
     ((out,), (x, y, t)) = writes, reads
     sliding, found = _sliding(op), y.shape[1:-1]
     wide = framed(e, x, sliding.before, sliding.after, -np.inf)
@@ -77,6 +79,7 @@ class _Chosen:
 
 
 def average_pool(e: Emitter, op: AveragePool, writes: Windows, reads: Windows) -> None:
+    """The sum over all positions in the window, times the share of one."""
     ((out,), (x,)) = writes, reads
     sliding = _sliding(op)
     first, *others = sliding.taps(framed(e, x, sliding.before, sliding.after, 0.0), out.shape[1:-1])
@@ -87,6 +90,7 @@ def average_pool(e: Emitter, op: AveragePool, writes: Windows, reads: Windows) -
 
 
 def average_pool_input(e: Emitter, op: AveragePoolInput, writes: Windows, reads: Windows) -> None:
+    """Each element of the cotangent, by its share, to all positions of its window."""
     ((out,), (g,)) = writes, reads
     sliding, found = _sliding(op), g.shape[1:-1]
     scaled = e.scratch(g.type)

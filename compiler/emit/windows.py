@@ -83,6 +83,7 @@ def framed(e: Emitter, x: Window, before: tuple[Size, ...], after: tuple[Size, .
 
 
 def framed_shape(shape: Shape, before: tuple[Size, ...], after: tuple[Size, ...]) -> Shape:
+    """The shape of data [N, spatial..., C] with a frame round its spatial axes."""
     space = (n + low + high for n, low, high in zip(shape[1:-1], before, after, strict=True))
     return (shape[0], *space, shape[-1])
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from ...spec.source import Place
 from ..ir import dims
-from ..ir.dims import Size
 from ..ir.graph import DATA, Builder, Graph, Input, Item, Literal, Node
 from ..ir.op import Elementwise
 from ..ir.scalar import Expr, Expressions, Value
@@ -250,6 +249,7 @@ class Lowering:
 
 
 def time_symbol(depth: int) -> str:
+    """The symbol of the step of a loop inside `depth` others."""
     return f"t{depth}" if depth else "t"
 
 
@@ -307,7 +307,3 @@ def _constant_below(node: Node) -> Literal | None:
     while node.op.view and node.inputs:
         node = node.inputs[0]
     return node.op if isinstance(node.op, Literal) else None
-
-
-def size_of(window: Window) -> Size:
-    return window.type.size

@@ -162,6 +162,7 @@ def contiguous(buffer: Buffer, shape: Shape, offset: Size = 0) -> Window:
 
 
 def row_major(shape: Shape) -> tuple[Size, ...]:
+    """The strides of a shape that lies in row-major order without gaps."""
     strides: list[Size] = []
     step: Size = 1
     for size in reversed(shape):

@@ -27,6 +27,7 @@ def view(op: Op, x: Window, shape: Shape) -> Window | None:
 
 
 def transpose(x: Window, order: tuple[int, ...]) -> Window:
+    """Axis `order[i]` becomes axis i."""
     return x._replace(shape=tuple(x.shape[i] for i in order), strides=tuple(x.strides[i] for i in order))
 
 
@@ -38,6 +39,7 @@ def expand(x: Window, shape: Shape) -> Window:
 
 
 def cut(x: Window, starts: tuple[Size, ...], steps: tuple[int, ...], shape: Shape) -> Window:
+    """Every `steps[i]`-th element of axis i from `starts[i]` on, as many as `shape` says."""
     offset = x.offset
     for start, stride in zip(starts, x.strides, strict=True):
         offset = offset + start * stride
@@ -45,6 +47,7 @@ def cut(x: Window, starts: tuple[Size, ...], steps: tuple[int, ...], shape: Shap
 
 
 def flip(x: Window, positions: tuple[int, ...]) -> Window:
+    """The elements along axes in reverse order."""
     turned = {p % len(x.shape) for p in positions}
     starts = tuple(n - 1 if i in turned else 0 for i, n in enumerate(x.shape))
     return cut(x, starts, tuple(-1 if i in turned else 1 for i in range(len(x.shape))), x.shape)

@@ -36,6 +36,8 @@ def alive(start: int, end: int, last_write: int) -> Life:
 
 
 class Access(NamedTuple):
+    """One use of a buffer: where, through which window, and inside which blocks, outermost first."""
+
     position: int
     window: Window
     write: bool
