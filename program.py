@@ -13,7 +13,7 @@ import numpy as np
 from .compiler.initialise import values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, numpy_name
+from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node, numpy_name
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
@@ -244,6 +244,7 @@ class Program:
         sizes: dict[str, int] = {}
         for name, n in wanted.items():
             sizes |= read_shape(n.shape[1:], arrays[name].shape[1:])
+        _check_sizes(wanted, arrays, sizes)
         self.seen_sizes |= sizes
         plan = compile_graph(graph, rows=rows, sizes=sizes)
         ready = _Ready(Machine(plan, self._memory), rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
@@ -339,6 +340,16 @@ class Program:
         from .saving import save
 
         save(self, Path(path))
+
+
+def _check_sizes(wanted: Mapping[str, Node], arrays: Arrays, sizes: Mapping[str, int]) -> None:
+    """Refuses arrays whose sizes no numbers of the spec's dimensions explain. Raises InputError."""
+    for name, node in wanted.items():
+        shape = tuple(dims.substitute(s, sizes) for s in node.shape[1:])
+        if shape != arrays[name].shape[1:]:
+            found = ", ".join(f"{n} = {number}" for n, number in sizes.items())
+            problem = f"input `{name}` must be {node.type}, found an array of shape {list(arrays[name].shape)}"
+            raise InputError("wrong-shape", problem, f"with {found}, taken from the inputs, this does not fit")
 
 
 def _mean(found: Mapping[str, np.ndarray], name: str) -> Mean:

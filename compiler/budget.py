@@ -8,7 +8,7 @@ from .ir import dims
 from .ir.dims import Size
 from .ir.rewrite import bind
 from .parameters import Range
-from .phases import Phases, batch_of
+from .phases import COUNT, Phases
 from .trace.claims import budgets_of, check_budget
 
 BYTES = {"bool": 1, "u8": 1, "i8": 1, "f16": 2, "bf16": 2, "i32": 4, "u32": 4, "f32": 4, "i64": 8, "f64": 8}
@@ -43,8 +43,7 @@ def parameter_count(ranges: tuple[Range, ...]) -> Size:
 
 def forward_flops(phases: Phases, sizes: Mapping[str, int]) -> Size:
     """Floating-point operations of one prediction for one sample; a multiplication and an addition are two."""
-    numbers = dict.fromkeys(dims.names(batch_of(phases.traced["predict"])), 1) | dict(sizes)
-    graph = bind(phases.predict, numbers) if numbers else phases.predict
+    graph = bind(phases.predict, dict(sizes) | {COUNT: 1})
     total: Size = 0
     for node in graph.nodes:
         total = total + node.op.flops(*(t for n in node.inputs for t in n.types))
@@ -60,7 +59,7 @@ def training_memory(phases: Phases, sizes: Mapping[str, int], rows: int) -> int 
 
     graph = phases.train if phases.traced["train"].losses else phases.predict
     free = {d for n in graph.nodes for t in n.types for s in t.shape for d in dims.names(s)}
-    if free - set(sizes) - dims.names(batch_of(phases.traced["predict"])):
+    if free - set(sizes) - {COUNT}:
         return None
     plan = compile_graph(graph, rows=rows, sizes=sizes)
     return plan.arena + sum(b.size * BYTES[b.dtype] for b in plan.buffers if b.home == "named")

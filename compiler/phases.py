@@ -11,6 +11,7 @@ from .differentiate import dependents, with_gradients
 from .ir import dims
 from .ir.dims import Size as Extent
 from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
+from .ir.rewrite import bind
 from .ir.types import F32
 from .ops.elementwise import Add, Cast, Mul
 from .ops.layout import Concat, Expand, Reshape
@@ -24,6 +25,7 @@ from .training.settings import Training
 from .training.update import averaged, penalty, update_ranges
 
 LOSS = "loss"
+COUNT = "N"  # what graphs call the batch
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Phases:
         traced = self.traced["predict"]
         if not traced.outputs:
             raise CompileError((NoOutput(traced.b.place),))
-        return _asking_only(drop_unused(in_ranges(traced.b.graph(dict(traced.outputs)), self.used)[0]))
+        return _asking_only(drop_unused(in_ranges(_closed(traced, dict(traced.outputs)), self.used)[0]))
 
     @cached_property
     def evaluate(self) -> Graph:
@@ -61,7 +63,7 @@ class Phases:
         for metric in traced.metrics:
             if metric.kind != "mean":
                 results |= {f"{metric.name}.{i}": n for i, n in enumerate(metric.nodes)}
-        return drop_unused(in_ranges(b.graph(results), self.used)[0])
+        return drop_unused(in_ranges(_closed(traced, results), self.used)[0])
 
     @cached_property
     def forward(self) -> Graph:
@@ -78,7 +80,7 @@ class Phases:
             total, *rest = results.values()
             for more in rest:
                 total = b.add(Add(), total, more)
-        return drop_unused(b.graph({LOSS: total} | results, dict(traced.state_updates)))
+        return drop_unused(_closed(traced, {LOSS: total} | results, dict(traced.state_updates)))
 
     @property
     def learns(self) -> bool:
@@ -169,6 +171,15 @@ def _summed(b: Builder, node: Node, batch: Extent) -> tuple[Node, Node]:
         count = size_number(b, batch, F32)
         return b.add(Mul(), value, count), count
     return b.add(Sum(tuple(range(value.tensor.rank)), False), value), size_number(b, value.tensor.size, F32)
+
+
+def _closed(traced: Traced, results: Mapping[str, Node], updates: Mapping[str, Node] | None = None) -> Graph:
+    """The graph of a phase, in which the batch is called N whatever the spec calls it."""
+    graph = traced.b.graph(results, updates or {})
+    batch = str(batch_of(traced))
+    if batch == COUNT or not dims.names(batch_of(traced)):
+        return graph
+    return bind(graph, {batch: dims.name(COUNT), COUNT: dims.name(f"{COUNT}_")})
 
 
 def batch_of(traced: Traced) -> Extent:

@@ -84,7 +84,7 @@ def bind(graph: Graph, values: Mapping[str, Size]) -> Graph:
     for guard in graph.guards:
         left, right = size(guard.left), size(guard.right)
         answer = dims.same(left, right)
-        if answer is False:
+        if answer is False and guard.place not in {d.place for d in b.reports}:
             b.report(SizesDiffer(guard.place, guard.left, guard.right, left, right))
         elif answer is None:
             b.guard(left, right, guard.place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import axonc
 import numpy as np
 import pytest
 from axonc.compiler.ir.evaluate import evaluate
@@ -187,3 +188,26 @@ def test_independent_mistakes_are_reported_together_and_no_consequences() -> Non
         ("wrong-kind", 10, 37),
         ("wrong-setting", 11, 28),
     ]
+
+
+@pytest.mark.parametrize("names", ["N, T", "B, T", "B, N"])
+def test_a_batch_of_any_name_runs(names: str) -> None:
+    program = axonc.compile(f"axonc 1\ninput x: f32[{names}]\nweight w: f32[] = ones\ny = 2 * x * w\nloss mean(y)\n")
+    x = np.ones((5, 3), np.float32)
+    np.testing.assert_array_equal(program.predict({"x": x})["y"], 2 * x)
+    assert program.loss_and_gradients({"x": x})[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shapes"),
+    [
+        ("input x: f32[N, 2 * H]", {"x": (3, 5)}),
+        ("input x: f32[N, T]\ninput z: f32[N, T]", {"x": (3, 5), "z": (3, 4)}),
+        ("input x: f32[N, T, T]", {"x": (3, 5, 4)}),
+    ],
+)
+def test_arrays_that_no_sizes_explain_are_refused(inputs: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    total = " + ".join(f"sum({n})" for n in shapes)
+    program = axonc.compile(f"axonc 1\n{inputs}\ny = {total}\n")
+    with pytest.raises(axonc.InputError, match="found an array of shape"):
+        program.predict({n: np.ones(s, np.float32) for n, s in shapes.items()})

@@ -1,0 +1,23 @@
+"""What a spec calls its own things never changes what a word of the language means."""
+
+from __future__ import annotations
+
+from axonc.specification import check
+
+SPEC = """
+model hidden({constants})
+input x: f32[N, 8, 4]
+{blocks}
+y = x |> self_attention(2) |> gru(3) |> softplus
+loss mean(y)
+"""
+
+
+def test_constants_and_blocks_of_a_spec_are_unknown_inside_the_words_it_uses() -> None:
+    plain = check(SPEC.format(constants="", blocks="").replace("()", ""))
+    blocks = "block split(x; n) { [x, x, x] }\nblock heads_apart(x; heads) { split(x, heads)[0] }"
+    named = check(
+        SPEC.format(constants="size = 8, log = 3, max = 2, dense = 1, q = 5", blocks=blocks + "\nz = heads_apart(x, 2)")
+    )
+    assert {n: p.type for n, p in named.parameters.items()} == {n: p.type for n, p in plain.parameters.items()}
+    assert str(named.phases.predict.results) == str(plain.phases.predict.results)
