@@ -16,7 +16,8 @@ import axonc
 import numpy as np
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SPECS = sorted(path for path in EXAMPLES.rglob("*") if path.suffix in (".axon", ".yaml"))
+WITH_DATA = [folder for folder in EXAMPLES.iterdir() if folder.is_dir() and folder.name != "zoo"]
+SPECS = sorted(path for folder in WITH_DATA for path in folder.iterdir() if path.suffix in (".axon", ".yaml"))
 
 
 def main() -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Matrices are small and cores shared: two BLAS threads that wait for each other cost more than they give. NumPy reads
+# this when it is imported, which is after this file.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Machines are shared, so no single example has a time limit.
 settings.register_profile("ordinary", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=2000)
