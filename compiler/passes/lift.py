@@ -55,6 +55,7 @@ def can_lift(node: Node, timed: Sequence[bool], steps: Size) -> bool:
 
 
 def elementwise(b: Builder, node: Node, x: Operands) -> Node | None:
+    """Arithmetic on elements, with each operand beside the time of the others."""
     rank = len(node.shape)
     return b.add(node.op, *(x.aligned(b, k, rank) for k in range(len(x.nodes))))
 
@@ -71,6 +72,7 @@ def matmul(b: Builder, node: Node, x: Operands) -> Node | None:
 
 
 def reduction(b: Builder, node: Node, x: Operands) -> Node | None:
+    """The same axes of each step; time goes back to its place where the first axis went."""
     assert isinstance(node.op, Reduction)
     rank = x.rank(0)
     if not rank:
@@ -99,10 +101,12 @@ def transpose(b: Builder, node: Node, x: Operands) -> Node | None:
 
 
 def expand(b: Builder, node: Node, x: Operands) -> Node | None:
+    """A stretch of each step."""
     return b.add(Expand(over_time(node.tensor, x.steps).shape), x.aligned(b, 0, len(node.shape)))
 
 
 def slice_(b: Builder, node: Node, x: Operands) -> Node | None:
+    """A slice of each step, at all of time."""
     op = node.op
     assert isinstance(op, Slice)
     if not node.shape:
@@ -111,6 +115,7 @@ def slice_(b: Builder, node: Node, x: Operands) -> Node | None:
 
 
 def pad(b: Builder, node: Node, x: Operands) -> Node | None:
+    """A padding of each step, none of time."""
     op = node.op
     assert isinstance(op, Pad)
     if not node.shape:
@@ -120,6 +125,7 @@ def pad(b: Builder, node: Node, x: Operands) -> Node | None:
 
 
 def concat(b: Builder, node: Node, x: Operands) -> Node | None:
+    """Parts that all differ from step to step, joined at each."""
     assert isinstance(node.op, Concat)
     if not all(x.timed):
         return None

@@ -46,6 +46,7 @@ def within(graph: Graph, step: Pass) -> Graph:
 
 
 def has_body(op: Op) -> bool:
+    """Whether a field of the operation is a graph."""
     for value in op.__dict__.values():  # noqa: SIM110 - asked of every node, and a generator takes three times as long
         if isinstance(value, Graph):
             return True
