@@ -250,10 +250,15 @@ def _place_for(signature: Signature, bound: dict[str, Argument], named: set[str]
         s for s in (*signature.inputs, *signature.settings) if s.many or (s.name not in bound and s.name not in named)
     ]
     tensor = is_tensor_like(value)
-    inputs = [s for s in free if s in signature.inputs and (tensor or _takes_numbers(s))]
+    inputs = [s for s in free if s in signature.inputs and (tensor or _takes_numbers(s) or _may_be_none(s, value))]
     settings = [s for s in free if s in signature.settings]
     fitting = [*inputs, *(s for s in settings if _fits(s, value))]
     return next(iter(fitting or ([] if tensor else settings)), None)
+
+
+def _may_be_none(slot: Slot, value: Any) -> bool:
+    """Whether the value is `none` and the input may lack one."""
+    return value is None and (slot.kind == "block_input" or slot.default is None)
 
 
 def _takes_numbers(slot: Slot) -> bool:
