@@ -31,7 +31,9 @@ def _fits(x: Expr) -> bool:
     """Floats throughout; integers only to be made floats of, truths only to choose by."""
     if x.word == "load":
         return True
-    floats = all(o.dtype.is_float for o in x.operands[-2:]) or x.word == "cast"
+    if x.word == "cast":
+        return x.dtype.is_float
+    floats = all(o.dtype.is_float for o in x.operands[-2:])
     return (x.word == "const" or x.word in SCALAR_WORDS) and floats and (x.dtype.is_float or x.dtype.value == "bool")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from axonc.compiler.differentiate import gradient_graph
 from axonc.compiler.ir.evaluate import evaluate
-from axonc.compiler.ir.graph import Graph, Input
-from axonc.compiler.ir.types import F64
+from axonc.compiler.ir.graph import DATA, Builder, Graph, Input
+from axonc.compiler.ir.types import BOOL, F32, F64, Tensor
 from axonc.compiler.memory import NotAffine
+from axonc.compiler.ops.elementwise import Cast
+from axonc.compiler.ops.unary import Neg
 from axonc.compiler.pipeline import Target, compile_graph
 from axonc.runtime.machine import Machine
 from hypothesis import HealthCheck, assume, given, settings
 
-from .graphs import MOST, TOLERANCE, arrays, graphs
+from .graphs import MOST, NOWHERE, TOLERANCE, arrays, graphs
 
 ROWS = 4
 NUMPY = Target()
@@ -44,6 +46,13 @@ def test_a_plan_of_a_gradient_gives_what_the_definition_gives(graph: Graph) -> N
 @given(graphs(most=30))
 def test_a_plan_that_goes_by_blocks_gives_what_the_definition_gives(graph: Graph) -> None:
     assert_compiled_right(graph, Target(sweep=64, block=16, large=1))
+
+
+def test_a_number_made_a_truth_and_a_number_again_is_0_or_1() -> None:
+    b = Builder(NOWHERE)
+    x = b.input("x", DATA, Tensor(F32, ()))
+    plan = compile_graph(b.graph({"y": b.add(Neg(), b.add(Cast(F32), b.add(Cast(BOOL), x)))}))
+    assert Machine(plan).run({"x": -0.875})["y"] == -1
 
 
 def assert_compiled_right(graph: Graph, target: Target = NUMPY) -> None:
