@@ -143,7 +143,17 @@ class Program:
             self._memory[r.name] = _first_range(r, self.specification, self.seed)
         for name, state in self.specification.states.items():
             self._memory[name] = _first(name, state, self.specification, self.seed).reshape(-1)
+        if self.specification.origins:
+            self._take_pretrained()
         self._begin_averages()
+
+    def _take_pretrained(self) -> None:
+        """The weights that groups of the spec take from files."""
+        from .pretrained import pretrained
+
+        arrays = self.parameters | self.states
+        for name, array in pretrained(self.specification).items():
+            np.copyto(arrays[name], array, casting="same_kind")
 
     # Phases
 
@@ -309,7 +319,7 @@ class Program:
     def snapshot(self) -> dict[str, np.ndarray]:
         """Copies of all weights, states and optimizer states by name, and how many steps were taken."""
         arrays = {n: a.copy() for n, a in self.model_arrays().items()}
-        arrays |= {f"optimizer/{n}": self._memory[n].copy() for n in self._remembered()}
+        arrays |= {f"optimizer/{n}": self._memory[n].copy() for n in self._remembered() if n in self._memory}
         return arrays | {"optimizer/steps": np.array([self._steps], np.int64)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -317,9 +327,12 @@ class Program:
         self._steps = int(arrays["optimizer/steps"][0])
         for name, array in self.model_arrays().items():
             np.copyto(array, arrays[name])
-        for name in self._remembered():
-            self._memory.setdefault(name, arrays[f"optimizer/{name}"].copy())
-            np.copyto(self._memory[name], arrays[f"optimizer/{name}"])
+        for name in self._remembered():  # made by the first step, of zeros
+            kept = arrays.get(f"optimizer/{name}")
+            if kept is not None:
+                np.copyto(self._memory.setdefault(name, kept.copy()), kept)
+            elif name in self._memory:
+                self._memory[name].fill(0)
         for ready in self._ready.values():
             ready.machine.forget()
 

@@ -136,7 +136,8 @@ def check_model(
     if "predict" in traced:
         check_generate(model, traced["predict"])
     parameters = {n: p for phase in traced.values() for n, p in phase.parameters.items()}
-    given_by_groups = grouped(asked, parameters, t, whole=not any(phase.reports for phase in traced.values()))
+    states = {n: s for phase in traced.values() for n, s in phase.states.items()}
+    given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
     _refuse(t, traced)
     specification = Specification(
         model,
@@ -144,7 +145,7 @@ def check_model(
         folder,
         Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings),
         parameters,
-        {n: s for phase in PHASES for n, s in traced[phase].states.items()},
+        states,
         {n: p.initial for n, p in parameters.items()} | dict(given_by_groups.initials),
         given_by_groups.origins,
         wanted(replace(raw, seed=settings.seed), traced) if raw else None,

@@ -30,7 +30,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Grouped:
-    """What groups give: for each weight its treatment, and where they say so its initialiser and its origin."""
+    """What groups give: for each weight its treatment, and where they say so its initialiser and its origin, which
+    states have too."""
 
     treatments: Mapping[str, Treatment]
     initials: Mapping[str, Initial]
@@ -56,7 +57,9 @@ def changes(groups: Iterable[tree.Group], t: Tracer, scope: Scope) -> tuple[Chan
     return tuple(_change(group, t, scope) for group in groups)
 
 
-def grouped(asked: Iterable[Change], parameters: Mapping[str, Variable], t: Tracer, *, whole: bool) -> Grouped:
+def grouped(
+    asked: Iterable[Change], parameters: Mapping[str, Variable], states: Iterable[str], t: Tracer, *, whole: bool
+) -> Grouped:
     """The changes applied to the weights that there are. Later groups win, key by key.
 
     Where mistakes hid some of the weights they are not `whole`, and a pattern may match nothing.
@@ -72,9 +75,10 @@ def grouped(asked: Iterable[Change], parameters: Mapping[str, Variable], t: Trac
             treatments[name] = replace(treatments.get(name, Treatment()), **change.treatment)
             if change.initial is not None:
                 initials[name] = change.initial
-            if change.origin is not None:
-                place = Place(change.origin.span)
-                origins[name] = Origin(change.origin.value, _theirs(change.renames, name), place)
+        if change.origin is not None:
+            names = (*matched, *(n for n in states if change.matches(n)))
+            place = Place(change.origin.span)
+            origins |= {n: Origin(change.origin.value, _theirs(change.renames, n), place) for n in names}
     return Grouped(treatments, initials, origins)
 
 
