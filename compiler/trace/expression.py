@@ -60,13 +60,18 @@ def evaluate(t: Tracer, scope: Scope, e: tree.Expression) -> Any:
 
 
 def lookup(t: Tracer, scope: Scope, name: str) -> Any:
-    """What a name stands for: the body's own names, the constants, the blocks, the built-in words. None if nothing."""
+    """What a name stands for: the body's own names, the constants, the blocks, the built-in words. None if nothing.
+
+    Blocks of the standard library know no constants and blocks of the spec.
+    """
     if name in scope.names:
         return scope.names[name]
     if name in _PLAIN:
         return _PLAIN[name]
     if name in PHASE_WORDS:
         return t.phase == PHASE_WORDS[name]
+    if scope.in_library:
+        return built_in(name)
     if name in t.constants:
         return t.constants[name]
     return t.blocks.get(name) or built_in(name)

@@ -9,7 +9,7 @@ from typing import Any
 from ...spec import tree
 from ...spec.source import Span
 from . import naming
-from .values import Argument, Instance
+from .values import Argument, BlockWord, Instance
 
 
 @dataclass
@@ -27,6 +27,11 @@ class Scope:
     layer: Instance | None = None
     given: Mapping[str, Argument] = field(default_factory=dict)
     states: dict[str, tuple[str, Span]] = field(default_factory=dict)
+
+    @property
+    def in_library(self) -> bool:
+        """Whether this is the body of a block of the standard library."""
+        return self.layer is not None and isinstance(self.layer.callee, BlockWord) and self.layer.callee.library
 
     def label_path(self, name: tree.Name) -> str:
         """The path of the instance that this occurrence of a word makes."""

@@ -93,3 +93,12 @@ def test_states_of_an_optimizer_are_part_of_a_snapshot() -> None:
         followed(resumed, gs[STEPS // 2 :])
         for name, array in whole.parameters.items():
             np.testing.assert_array_equal(array, resumed.parameters[name], err_msg=optimizer)
+
+
+def test_a_snapshot_before_the_first_step_takes_training_back_to_its_beginning() -> None:
+    program, gs = fed("optimizer adam(0.01)"), gradients()
+    beginning = program.snapshot()
+    _, path = followed(program, gs)
+    program.restore(beginning)
+    _, again = followed(program, gs)
+    np.testing.assert_array_equal(again[-1]["row"], path[-1]["row"])
