@@ -55,6 +55,9 @@ FAMILIES = {
     "reduction": "Along axes",
     "shape": "Shapes",
     "metrics": "Metrics",
+    "positions": "Attention",
+    "transformer": "Attention",
+    "image": "Layers for images",
     "rearrangement": "Shapes",
     "rearrangements": "Shapes",
     "resizing": "Resizing",
@@ -62,7 +65,7 @@ FAMILIES = {
     "merging": "Arithmetic of tensors",
     "number": "Numbers, dimensions and lists",
 }
-PARTS = {"chosen", "heads_apart"}  # blocks of the library that others are made of
+PARTS = {"chosen", "heads_apart", "seen_only"}  # blocks of the library that others are made of
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.graph import Node
+from ..ir.types import Shape
 from ..ops.contract import Matmul
 from ..ops.elementwise import Add, Gt, Mul, Where
 from ..ops.index import Gather
@@ -59,9 +60,22 @@ def embedding(u: Use, index: Tensor, *, entries: Count, width: Count) -> Any:
 def dropout(u: Use, x: Tensor, *, rate: Share) -> Any:
     """In training each element is 0 with probability `rate` and otherwise divided by what is left (inverted
     dropout, Srivastava et al. 2014); elsewhere the values themselves."""
+    return _dropped(u, x, x.shape, rate)
+
+
+@word
+def channel_dropout(u: Use, x: Tensor, *, rate: Share) -> Any:
+    """Dropout of whole channels: those of a sample [N, …, C] are 0 at every position, or at none (Tompson et al.
+    2015)."""
+    needs_axes(u, x, 2)
+    return _dropped(u, x, (x.shape[0], *(1,) * (x.tensor.rank - 2), x.shape[-1]), rate)
+
+
+def _dropped(u: Use, x: Node, shape: Shape, rate: float) -> Node:
+    """x with zeros where draws of that shape, stretched over it, fall below the rate."""
     if u.phase != TRAIN or rate == 0:
         return x
-    kept = bernoulli(u, x.shape, 1 - rate)
+    kept = bernoulli(u, shape, 1 - rate)
     scaled = u.add(Mul(), x, u.literal(1 / (1 - rate), x.dtype))
     return u.add(Where(), kept, scaled, u.literal(0, x.dtype))
 
