@@ -1,18 +1,15 @@
-"""Calls: arguments to their places, instances, and the use of words and blocks."""
+"""Calls and pipes: instances are made, and words and blocks used."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ...spec import tree
 from ...spec.source import Span
 from ...spec.suggest import nearest
-from ..ir.graph import Node
-from ..ir.types import F32
 from . import errors
-from .kinds import KINDS, WrongValue
-from .numbers import as_tensor
+from .arguments import bind, slot_named, takes_numbers, unknown_argument
+from .kinds import KINDS
 from .scope import Scope
 from .tracer import Lost, Tracer, is_unknown
 from .use import Use, use_block
@@ -27,7 +24,6 @@ from .values import (
     Slot,
     Word,
     describe,
-    is_number,
     is_tensor_like,
 )
 
@@ -157,7 +153,7 @@ def _arguments(t: Tracer, scope: Scope, e: tree.Call, signature: Signature, pipe
     free = [s for s in signature.settings if s.name not in taken]
     found = []
     for a in e.arguments:
-        slot = _named(signature, a.name.text) if a.name else _next_with_word(free, a.value)
+        slot = slot_named(signature, a.name.text) if a.name else _next_with_word(free, a.value)
         value = _slot_value(t, scope, a.value, slot)
         if not a.name and not is_tensor_like(value) and free:
             free.pop(0)
@@ -173,10 +169,6 @@ def _next_with_word(free: list[Slot], e: tree.Expression) -> Slot | None:
     return free[0] if free and isinstance(e, tree.Name) and e.text in KINDS[free[0].kind].words else None
 
 
-def _named(signature: Signature, name: str) -> Slot | None:
-    return next((s for s in (*signature.inputs, *signature.settings) if s.name == name), None)
-
-
 def _slot_value(t: Tracer, scope: Scope, e: tree.Expression, slot: Slot | None) -> Any:
     from .expression import evaluate
 
@@ -189,139 +181,13 @@ def _has_input(signature: Signature, arguments: tuple[Argument, ...]) -> bool:
     """Whether anything among the arguments is an input: only then is the word used at once."""
     names = {s.name for s in signature.inputs}
     first = next((s for s in signature.inputs if s.required and not s.many), None)
-    takes_numbers = first is None or _takes_numbers(first)
-    return any(a.name in names or (a.name is None and (takes_numbers or is_tensor_like(a.value))) for a in arguments)
+    numbers = first is None or takes_numbers(first)
+    return any(a.name in names or (a.name is None and (numbers or is_tensor_like(a.value))) for a in arguments)
 
 
 def _check_settings(t: Tracer, layer: Instance) -> bool:
     """Whether the settings of an instance are well, before it is used."""
     return bind(t, layer.callee, layer.arguments, layer.span, inputs=False) is not None
-
-
-def bind(
-    t: Tracer, callee: Callee, arguments: tuple[Argument, ...], span: Span, *, inputs: bool = True
-) -> dict[str, Argument] | None:
-    """Each argument at its place: positional ones at the first free place that takes their kind.
-
-    Names that are no place are kept if they give a tensor: weights may be given from outside. None where a mistake
-    was reported.
-    """
-    signature, word = callee.signature, callee.name
-    bound: dict[str, Argument] = {}
-    named = {a.name for a in arguments if a.name}
-    for argument in arguments:
-        if argument.name is not None:
-            if argument.name in bound:
-                t.wrong(errors.RepeatedArgument, argument.key or argument.span, word=word, name=argument.name)
-                return None
-            if _named(signature, argument.name) is None and not isinstance(argument.value, Node):
-                unknown_argument(t, word, signature, argument)
-                return None
-            bound[argument.name] = argument
-            continue
-        slot = _place_for(signature, bound, named, argument.value)
-        if slot is None:
-            found = describe(argument.value)
-            t.wrong(errors.TooManyArguments, argument.span, word=word, found=found, signature=str(signature))
-            return None
-        _put(bound, slot, argument)
-    if not _complete(t, callee, bound, span, inputs):
-        return None
-    return _converted(t, callee, bound)
-
-
-def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argument) -> None:
-    assert argument.name is not None
-    known = [s.name for s in (*signature.inputs, *signature.settings)]
-    suggestion = nearest(argument.name, known)
-    t.wrong(
-        errors.UnknownArgument,
-        argument.key or argument.span,
-        word=word,
-        name=argument.name,
-        signature=str(signature),
-        suggestion=suggestion,
-    )
-
-
-def _place_for(signature: Signature, bound: dict[str, Argument], named: set[str], value: Any) -> Slot | None:
-    """The first free place that takes the value's kind; where none does, the first that is free, which will say so."""
-    free = [
-        s for s in (*signature.inputs, *signature.settings) if s.many or (s.name not in bound and s.name not in named)
-    ]
-    tensor = is_tensor_like(value)
-    inputs = [s for s in free if s in signature.inputs and (tensor or _takes_numbers(s) or _may_be_none(s, value))]
-    settings = [s for s in free if s in signature.settings]
-    fitting = [*inputs, *(s for s in settings if _fits(s, value))]
-    return next(iter(fitting or ([] if tensor else settings)), None)
-
-
-def _may_be_none(slot: Slot, value: Any) -> bool:
-    """Whether the value is `none` and the input may lack one."""
-    return value is None and (slot.kind == "block_input" or slot.default is None)
-
-
-def _takes_numbers(slot: Slot) -> bool:
-    return slot.kind != "block_input" and KINDS[slot.kind].takes_numbers
-
-
-def _fits(slot: Slot, value: Any) -> bool:
-    """Whether a setting takes a value of this sort; settings of blocks take everything but tensors."""
-    if slot.kind == "block_setting":
-        return not is_tensor_like(value)
-    return (value is None and slot.default is None) or KINDS[slot.kind].fits(value)
-
-
-def _put(bound: dict[str, Argument], slot: Slot, argument: Argument) -> None:
-    if not slot.many:
-        bound[slot.name] = argument
-        return
-    before = bound[slot.name].value if slot.name in bound else ()
-    more = argument.value if isinstance(argument.value, tuple) else (argument.value,)
-    bound[slot.name] = Argument(None, (*before, *more), argument.span)
-
-
-def _complete(t: Tracer, callee: Callee, bound: dict[str, Argument], span: Span, inputs: bool) -> bool:
-    slots = (*(callee.signature.inputs if inputs else ()), *callee.signature.settings)
-    missing = next((s for s in slots if (s.required or s.many) and _is_empty(s, bound)), None)
-    if missing is not None:
-        t.wrong(errors.MissingArgument, span, word=callee.name, name=missing.name, signature=str(callee.signature))
-    return missing is None
-
-
-EMPTY = ("sizes", "position")  # what may be an empty list: the shape of a scalar, no axes
-
-
-def _is_empty(slot: Slot, bound: dict[str, Argument]) -> bool:
-    """Whether nothing was given. Sizes and axes may be an empty list: a scalar's shape."""
-    if slot.name not in bound:
-        return not (slot.many and slot.kind in EMPTY)
-    return slot.many and slot.kind not in EMPTY and bound[slot.name].value == ()
-
-
-def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[str, Argument] | None:
-    """Every value as its slot's kind takes it; a number given to an input by name is a constant tensor."""
-    result = {}
-    for name, argument in bound.items():
-        slot = _named(callee.signature, name)
-        value = argument.value
-        if slot is not None and not (value is None and slot.default is None):
-            kind = KINDS[slot.kind]
-            if slot.kind in ("tensor", "block_input") and argument.name and is_number(value):
-                value = as_tensor(t, value, F32)
-            try:
-                value = tuple(map(kind.accept, value)) if slot.many else kind.accept(value)
-            except WrongValue:
-                t.wrong(
-                    errors.WrongKind,
-                    argument.span,
-                    subject=f"`{name}` of `{callee.name}`",
-                    expected=kind.expected,
-                    found=describe(value),
-                )
-                return None
-        result[name] = replace(argument, value=value)
-    return result
 
 
 def _use(t: Tracer, layer: Instance, bound: dict[str, Argument]) -> Any:

@@ -9,6 +9,7 @@ from ..ir.graph import Builder, Node
 from ..ir.op import Op
 from ..ir.types import F32, DType, Shape, Tensor
 from . import errors, numbers
+from .arguments import unknown_argument
 from .naming import join, labels
 from .scope import Scope
 from .tracer import Initial, Lost, Tracer, is_unknown
@@ -150,8 +151,6 @@ def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argumen
     value = run_body(t, scope, block.body)
     unknown = next((n for n in bound if n not in scope.names and n not in layer.weights), None)
     if unknown is not None and not is_unknown(value):
-        from .calls import unknown_argument
-
         unknown_argument(t, callee.name, callee.signature, bound[unknown])
         return MISSING
     return value

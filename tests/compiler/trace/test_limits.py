@@ -22,10 +22,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_expansions_end(bomb: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     found = diagnostics(bomb)
     assert [d.code for d in found] == ["too-large"]
-    assert time.perf_counter() - began < 5  # a second on a machine of its own
+    assert time.process_time() - began < 3  # a second on a machine of its own
 
 
 @pytest.mark.parametrize(
