@@ -43,12 +43,14 @@ def command(run: str, part: str | None, data: str | None, machine: bool) -> None
     for batch in found.batches(chosen):
         totals.add(program.evaluate_batch(batch))
     values = totals.finish()
+    tables = {"tables": found_tables} if (found_tables := totals.tables()) else {}
     count = found.parts[chosen].count
     name = program.specification.name
     if machine:
-        print_json(finite({"ok": True, "name": name, "part": chosen, "samples": count, "metrics": values}))
+        print_json(finite({"ok": True, "name": name, "part": chosen, "samples": count, "metrics": values, **tables}))
         return
     _show(name, chosen, count, values)
+    _show_tables(totals.tables())
 
 
 def _show(name: str, part: str, count: int, values: dict[str, float]) -> None:
@@ -58,6 +60,16 @@ def _show(name: str, part: str, count: int, values: dict[str, float]) -> None:
     click.echo(escape(f"{name}: {count:,} samples of the {part} part"))
     for line in table(("", ""), [(metric, f"{value:.6g}") for metric, value in values.items()])[1:]:
         click.echo(line)
+
+
+def _show_tables(tables: dict[str, list[list[int]]]) -> None:
+    from .screen import table
+
+    for name, rows in tables.items():
+        click.echo(f"{name}: a row for each class, a column for what it was called")
+        headings = ("", *map(str, range(len(rows))))
+        for line in table(headings, [(str(i), *map(str, row)) for i, row in enumerate(rows)]):
+            click.echo(line)
 
 
 def _program(run: Path, data: Path | None) -> Program:

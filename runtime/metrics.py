@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .confusion import COUNTED, TABLE, confusion, together
+
 
 @dataclass(frozen=True, slots=True)
 class Mean:
@@ -34,6 +36,7 @@ class Totals:
     def __init__(self) -> None:
         self._means: dict[str, Mean] = {}
         self._collected: dict[str, list[Collected]] = {}
+        self._counted: dict[str, tuple[str, np.ndarray]] = {}
 
     def add(self, batch: Mapping[str, Accumulation]) -> None:
         """Take in one batch; arrays are copied, the caller may overwrite them."""
@@ -42,6 +45,10 @@ class Totals:
                 case Mean(total, count):
                     old = self._means.get(name, Mean(0.0, 0.0))
                     self._means[name] = Mean(old.total + total, old.count + count)
+                case Collected(kind, (predictions, targets)) if kind == TABLE or kind in COUNTED:
+                    table = confusion(predictions, targets)
+                    old_table = self._counted[name][1] if name in self._counted else table[:0, :0]
+                    self._counted[name] = kind, together(old_table, table)
                 case Collected(kind, (predictions, targets)):
                     kept = Collected(kind, (predictions.copy(), targets.copy()))
                     self._collected.setdefault(name, []).append(kept)
@@ -52,7 +59,12 @@ class Totals:
         for name, batches in self._collected.items():
             predictions, targets = (np.concatenate([batch.arrays[i] for batch in batches]) for i in (0, 1))
             values[name] = WHOLE[batches[0].kind](predictions, targets)
+        values |= {name: COUNTED[kind](table) for name, (kind, table) in self._counted.items() if kind != TABLE}
         return values
+
+    def tables(self) -> dict[str, list[list[int]]]:
+        """Every confusion matrix: how often each class, a row, was called each class."""
+        return {name: table.tolist() for name, (kind, table) in self._counted.items() if kind == TABLE}
 
 
 def roc_auc(score: np.ndarray, label: np.ndarray) -> float:
@@ -91,15 +103,37 @@ def r2(prediction: np.ndarray, target: np.ndarray) -> float:
     return float((1 - residual / total).mean()) if total.all() else float("nan")
 
 
+def perplexity(value: np.ndarray, counted: np.ndarray) -> float:
+    """e to the mean of the cross-entropies [nats] of the tokens that are counted."""
+    total = counted.sum(dtype=np.float64)
+    return float(np.exp((value.astype(np.float64) * counted).sum() / total)) if total else float("nan")
+
+
+def calibration_error(logits: np.ndarray, label: np.ndarray) -> float:
+    """How far the share of the chosen class is from how often it is right: the mean over samples of the gap within
+    each of 15 equal ranges of that share (Guo et al. 2017)."""
+    logits = logits.astype(np.float64)
+    if logits.ndim == label.ndim:
+        logits = np.stack([np.zeros_like(logits), logits], -1)
+    share = np.exp(logits - logits.max(-1, keepdims=True))
+    sure = (share.max(-1) / share.sum(-1)).ravel()
+    right = (logits.argmax(-1) == label).ravel()
+    bins = np.minimum(np.ceil(sure * 15).astype(np.int64) - 1, 14)
+    gaps = np.bincount(bins, sure - right, 15)
+    return float(np.abs(gaps).sum() / len(sure)) if len(sure) else float("nan")
+
+
 WHOLE: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "calibration_error": calibration_error,
     "f1": f1,
+    "perplexity": perplexity,
     "pr_auc": pr_auc,
     "precision": precision,
     "r2": r2,
     "recall": recall,
     "roc_auc": roc_auc,
 }
-LARGER_IS_BETTER = frozenset({*WHOLE, "accuracy", "iou"})
+LARGER_IS_BETTER = frozenset({*WHOLE, *COUNTED, "accuracy"} - {"calibration_error", "perplexity"})
 
 
 def larger_is_better(name: str) -> bool:

@@ -6,10 +6,11 @@ from typing import Any, NoReturn
 
 from ..ir.graph import Node
 from ..ir.types import F32
-from ..ops.elementwise import Cast, Eq, Gt
+from ..ops.elementwise import Cast, Eq, Gt, Ne, Where
+from ..ops.normal import CrossEntropy
 from ..ops.reduce import Argmax
 from ..trace import errors
-from ..trace.kinds import Tensor
+from ..trace.kinds import Flag, Tensor, Whole
 from ..trace.use import Use, one_type
 from ..trace.values import Collected, describe
 from ..trace.words import word
@@ -50,5 +51,28 @@ def _whole(name: str) -> None:
     word(build)
 
 
-for _name in ("roc_auc", "pr_auc", "f1", "precision", "recall", "r2"):
+for _name in ("roc_auc", "pr_auc", "r2", "iou", "dice_score", "confusion", "calibration_error"):
     _whole(_name)
+
+
+def _of_classes(name: str) -> None:
+    def build(u: Use, prediction: Tensor, target: Tensor, *, micro: Flag = False) -> Any:
+        return Collected(f"{name}_micro" if micro else name, (prediction, target))
+
+    build.__name__ = name
+    word(build)
+
+
+for _name in ("f1", "precision", "recall"):
+    _of_classes(_name)
+
+
+@word
+def perplexity(u: Use, logits: Tensor, target: Tensor, *, ignore: Whole | None = None) -> Any:
+    """e to the mean cross-entropy of the targets of the whole set, but for those equal to `ignore`."""
+    if not isinstance(ignore, int):
+        value = u.add(CrossEntropy(), logits, target)
+        return Collected("perplexity", (value, u.add(Cast(F32), u.add(Eq(), target, target))))
+    counted = u.add(Ne(), target, u.literal(ignore, target.dtype))
+    safe = u.add(Where(), counted, target, u.literal(0, target.dtype))
+    return Collected("perplexity", (u.add(CrossEntropy(), logits, safe), u.add(Cast(F32), counted)))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from axonc.runtime.confusion import COUNTED
 from axonc.runtime.metrics import WHOLE, Collected, Mean, Totals, larger_is_better
 
 sklearn = pytest.importorskip("sklearn.metrics")
@@ -106,5 +107,7 @@ def test_means_are_weighted_by_their_counts() -> None:
 
 
 def test_the_name_of_a_metric_says_whether_it_should_grow() -> None:
-    assert all(larger_is_better(name) for name in [*WHOLE, "accuracy", "my_accuracy", "iou"])
+    smaller = {"perplexity", "calibration_error"}
+    assert all(larger_is_better(name) for name in [*(WHOLE.keys() - smaller), *COUNTED, "accuracy", "my_accuracy"])
+    assert not any(map(larger_is_better, smaller))
     assert not any(larger_is_better(name) for name in ("loss", "mse", "kl", "divergence", "mae"))
