@@ -14,7 +14,7 @@ from ..trace.initial import GLOROT_UNIFORM, ZEROS
 from ..trace.kinds import Activation, Bias, Count, Layer, Number, Share, Tensor
 from ..trace.tracer import TRAIN, Initial
 from ..trace.use import Use
-from ..trace.values import describe
+from ..trace.values import Chain, Instance, describe
 from ..trace.words import word
 from .random import bernoulli
 
@@ -87,15 +87,22 @@ def residual(u: Use, x: Tensor, *, layer: Layer) -> Any:
     if not isinstance(y, Node):
         u.wrong(errors.WrongKind, "layer", subject="the branch", expected="one tensor", found=describe(y))
     if y.tensor.rank == x.tensor.rank and y.shape[-1] != x.shape[-1] and isinstance(y.shape[-1], int):
-        u.wrong(
+        last = _last_with_weights(layer)
+        u.wrong_at(
             errors.BranchWidth,
-            "layer",
-            word=repr(layer).strip("`"),
+            last.span,
+            word=last.callee.name,
             branch=str(y.type),
             trunk=str(x.type),
             width=x.shape[-1],
         )
     return u.add(Add(), x, y)
+
+
+def _last_with_weights(layer: Instance | Chain) -> Instance:
+    """The step that a branch has its width from: the last that holds weights, or else the last."""
+    steps = layer.steps if isinstance(layer, Chain) else (layer,)
+    return next((s for s in reversed(steps) if s.weights), steps[-1])
 
 
 @word

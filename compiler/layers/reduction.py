@@ -70,6 +70,9 @@ def min_(u: Use, *xs: Operand, axis: Axis = None, keep: Flag = False) -> Any:
 
 def _extreme(u: Use, name: str, make: type[Op], xs: tuple[Any, ...], axis: Any, keep: bool) -> Any:
     """Of several operands, element by element; of one, over its axes."""
+    if len(xs) > 1 and (axis is not None or keep):
+        given = "axis" if axis is not None else "keep"
+        u.wrong(errors.BadIndex, given, problem=f"`{given}` is for one tensor: of several `{name}` is elementwise")
     if len(xs) > 1 and all(map(is_known, xs)):
         if any(isinstance(x, Dim) for x in xs):
             u.wrong(errors.NotKnown, "xs", subject=f"`{name}` of sizes", found="open")

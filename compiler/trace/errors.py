@@ -269,7 +269,7 @@ class NotInScan(Diagnostic):
 
 class BranchWidth(Diagnostic):
     code = "shape-mismatch"
-    title = "the branch and the input of `residual` have different widths"
+    title = "the output of `{word}` and the input of `residual` have different widths"
     label = "gives {branch}"
     notes = ("residual adds {trunk} and {branch}: the last dimension differs",)
     help = "end the branch with `dense({width})`"
@@ -277,6 +277,15 @@ class BranchWidth(Diagnostic):
     branch: str
     trunk: str
     width: object
+
+
+class CrossedLoss(Diagnostic):
+    code = "crossed-loss"
+    title = "this loss compares each sample with every other"
+    label = "gives {type}"
+    notes = ("shapes such as f32[N, 1] and f32[N] are stretched against each other",)
+    help = "take the axis of 1 away with `squeeze(-1)`; if it is meant, take `mean(...)` of it"
+    type: str
 
 
 class UnknownChoice(Diagnostic):

@@ -65,7 +65,11 @@ class Use:
 
     def wrong(self, kind: type[Diagnostic], argument: str = "", **values: Any) -> NoReturn:
         """Reports a mistake at an argument, or at the word itself."""
-        self.t.wrong(kind, self.span(argument), **values)
+        self.wrong_at(kind, self.span(argument), **values)
+
+    def wrong_at(self, kind: type[Diagnostic], span: Span, **values: Any) -> NoReturn:
+        """Reports a mistake at a place in the text."""
+        self.t.wrong(kind, span, **values)
         raise Lost
 
     def weight(self, name: str, shape: Shape, initial: Initial, given: Any = None) -> Node:

@@ -121,6 +121,7 @@ def test_data_sizes_are_given_from_outside() -> None:
         ("loss binary_cross_entropy(x, sum(x, axis = 1))", "wrong-kind", 27),
         ("loss mse(x, ones(3))", "shape-mismatch", 6),
         ("y = cast(x, f33)", "unknown-name", 13),
+        ("y = min(x, 3, axis = 1)", "bad-index", 22),
         ("y = x |> batch_norm(momentum = x)", "wrong-kind", 32),
         ("weight W: i32[4]\ny = x", "wrong-kind", 11),
         ("weight W: f32[4.5]\ny = x", "wrong-kind", 15),
@@ -160,7 +161,7 @@ def test_the_chain_names_blocks_and_turns_innermost_first() -> None:
 def test_a_mistake_says_both_shapes_and_what_to_write() -> None:
     head = "axonc 1\ninput x: f32[N, T, 768]\n"
     (found,) = diagnostics("y = x |> residual(layer_norm |> dense(3072))", head)
-    assert found.render_label() == "gives f32[N, T, 3072]"
+    assert (found.place.span.text, found.render_label()) == ("dense", "gives f32[N, T, 3072]")
     assert "f32[N, T, 768] and f32[N, T, 3072]" in found.render_notes()[0]
     assert found.render_help() == "end the branch with `dense(768)`"
 
