@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from .errors import BadNumber, ForeignOperator, TooDeep, UnclosedBracket, UnclosedText, Unexpected, UnexpectedCharacter
-from .lexer import FOREIGN, Token, tokenise
+from .errors import (
+    BadNumber,
+    ForeignOperator,
+    TooDeep,
+    TooLong,
+    UnclosedBracket,
+    UnclosedText,
+    Unexpected,
+    UnexpectedCharacter,
+)
+from .lexer import FOREIGN, MAX_TOKENS, Token, tokenise
 from .source import Diagnostic, Place, Source, Span
 from .tree import Syntax
 
@@ -42,9 +51,9 @@ class Cursor:
 
     def __init__(self, source: Source, start: int = 0, end: int | None = None, *, library: bool = False) -> None:
         self.source = source
-        self.tokens, self.comments = tokenise(source, start, end)
+        self.tokens, self.comments, is_too_long = tokenise(source, start, end)
         self.words_are_free = library
-        self.mistakes: list[Diagnostic] = []
+        self.mistakes: list[Diagnostic] = [TooLong(self.place(self.tokens[0]), MAX_TOKENS)] if is_too_long else []
         self.index = 0
         self.token = self.tokens[0]
         self.end = start

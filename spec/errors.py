@@ -146,6 +146,15 @@ class TooDeep(Diagnostic):
     help = "give a part of it a name on a line of its own"
 
 
+class TooLong(Diagnostic):
+    limit: int
+
+    code = "too-long"
+    title = "the text is too long"
+    notes = ("at most {limit} words and signs are read",)
+    help = "put blocks into files of their own, and include them"
+
+
 class ReservedName(Diagnostic):
     name: str
 

@@ -28,10 +28,14 @@ class Comment(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What a stretch of text is made of; the last token is always `end`."""
+    """What a stretch of text is made of; the last token is always `end`. A text that is too long has no other."""
 
     tokens: list[Token]
     comments: list[Comment]
+    is_too_long: bool = False
+
+
+MAX_TOKENS = 200_000
 
 
 # Spellings of other languages, longest first: none of them can stand side by side in a sound text.
@@ -74,6 +78,8 @@ def tokenise(source: Source, start: int = 0, end: int | None = None) -> Tokens:
             comments.append(Comment(_comment_text(match[0]), position))
         elif kind != "space":
             tokens.append(_token(kind or "", match[0], position, match.end()))
+            if len(tokens) > MAX_TOKENS:
+                return Tokens([Token("end", "", position, position)], [], is_too_long=True)
         position = match.end()
     tokens.append(Token("end", "", end, end))
     return Tokens(_significant(tokens), comments)

@@ -116,6 +116,7 @@ class _Loading:
         self.mistakes: list[Diagnostic] = []
         self.constants: list[Constant] = []
         self.blocks: list[Block] = []
+        self.names: list[Name] = []
         self.open: list[Path] = []
         self.done: set[Path] = set()
 
@@ -134,6 +135,7 @@ class _Loading:
         self.done.add(resolved)
         self.constants.extend(model.constants)
         self.blocks.extend(model.blocks)
+        self.names.extend(node.name for nodes in (model.constants, model.blocks) for node in nodes)
         return model
 
     def _include(self, include: Include, folder: Path) -> None:
@@ -180,7 +182,7 @@ class _Loading:
     def check_names(self) -> None:
         """Report constants and blocks that two files define; those of one file were compared when it was read."""
         first: dict[str, Name] = {}
-        for label in (node.name for nodes in (self.constants, self.blocks) for node in nodes):
+        for label in self.names:
             known = first.setdefault(label.text, label)
             if known.span.source is not label.span.source:
                 related = (("first defined here", known.span),)

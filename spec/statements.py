@@ -100,14 +100,15 @@ def _guarded(c: Cursor, read: Callable[[Cursor], S]) -> S | None:
 def _skip(c: Cursor, begin: int) -> None:
     """To the end of a statement that could not be read; mistakes in its body are found all the same."""
     first = c.tokens[begin]
-    inside = sum(_NESTING.get(token.kind, 0) for token in c.tokens[begin : c.index])
+    passed = c.tokens[begin : c.index]
+    inside = sum(_NESTING.get(token.kind, 0) for token in passed)
+    has_statements = first.text in _WITH_STATEMENTS or any(token.text == "scan" for token in passed)
     while c.token.kind not in ("line", "}", "end") and (c.token.kind != ";" or inside > 0):
         inside += _NESTING.get(c.token.kind, 0)
         if c.token.kind == "{":
-            is_scan = any(token.text == "scan" for token in c.tokens[begin : c.index])
-            _skip_braces(c, has_statements=is_scan or first.text in _WITH_STATEMENTS)
+            _skip_braces(c, has_statements=has_statements)
         else:
-            c.advance()
+            has_statements |= c.advance().text == "scan"
     if c.tokens[c.index - 1].kind == ":" or (first.text in _WITH_BODY and c.tokens[c.index - 1].kind != "}"):
         skip_indented(c, first)
 

@@ -14,6 +14,8 @@ from axonc.spec.source import CompileError, Diagnostic
 
 FOLDER = Path(__file__).parent / "golden"
 SPECS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".axon", ".yaml"))
+# Its spec would be too long for a golden file; that a long text ends in it is tested with the bombs.
+TOO_LONG = "too-long"
 KINDS = {
     found
     for module in (errors, load_errors, section_errors, yaml_errors)
@@ -38,7 +40,7 @@ def test_the_screen_is_the_golden_one(path: Path, golden: Callable[[Path, str], 
 def test_every_kind_of_mistake_has_a_golden_screen() -> None:
     kinds = {kind.code for kind in KINDS}
     shown = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.txt"))
-    assert {code for code in kinds if f"[{code}]" not in shown} == set()
+    assert {code for code in kinds if f"[{code}]" not in shown} == {TOO_LONG}
 
 
 def test_no_two_kinds_of_mistakes_share_a_code() -> None:
