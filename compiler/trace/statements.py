@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from ...spec import tree
 from ...spec.source import Span
 from ...spec.suggest import nearest
+from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Node
 from ..ir.types import WORDS, Tensor
@@ -241,8 +242,16 @@ def add_loss(t: Tracer, scope: Scope, s: tree.Loss) -> None:
     if t.b is not t.root:
         t.wrong(errors.NotInScan, s.value.span, what="a loss")
         return
+    if sum(bool(dims.names(size) & _batch_names(t)) for size in value.shape) > 1:
+        t.wrong(errors.CrossedLoss, s.value.span, type=str(value.type))
+        return
     name = s.name.text if s.name else _loss_name(t, s.value)
     t.losses.append(LossTerm(name, value, t.place(s.value.span)))
+
+
+def _batch_names(t: Tracer) -> frozenset[str]:
+    """The name of the batch, which begins the type of every input."""
+    return frozenset().union(*(dims.names(n.shape[0]) for n in t.root.inputs if n.shape))
 
 
 def _loss_name(t: Tracer, e: tree.Expression) -> str:
