@@ -96,6 +96,8 @@ def _header(c: Cursor) -> Header:
     title = name(c, "the name of the model")
     constants: list[Constant] = []
     if opener := c.take("("):
+        if comment := c.comment_on_line():
+            c.headers.append(comment)
         if c.token.kind != ")":
             constants.append(_constant(c))
         while c.take(","):
