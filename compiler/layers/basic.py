@@ -9,6 +9,7 @@ from ..ir.types import Shape
 from ..ops.contract import Matmul
 from ..ops.elementwise import Add, Gt, Mul, Where
 from ..ops.index import Gather
+from ..ops.recompute import recomputed
 from ..trace import errors
 from ..trace.initial import GLOROT_UNIFORM, ZEROS
 from ..trace.kinds import Activation, Bias, Count, Layer, Number, Share, Tensor
@@ -108,7 +109,12 @@ def _last_with_weights(layer: Instance | Chain) -> Instance:
 @word
 def recompute(u: Use, x: Tensor, *, layer: Layer) -> Any:
     """`layer(x)`, computed again in the backward pass to save memory."""
-    u.wrong(errors.NotYet, what="`recompute`")
+    before = len(u.b.nodes)
+    y = u.apply(layer, x)
+    if not isinstance(y, Node):
+        u.wrong(errors.WrongKind, "layer", subject="what is computed again", expected="one tensor", found=describe(y))
+    made = u.b.nodes[before:]
+    return u.well(recomputed(u.b, made, x, y)) if u.phase == TRAIN and y in made else y
 
 
 @word
