@@ -279,12 +279,13 @@ class BranchWidth(Diagnostic):
     width: object
 
 
-class CrossedLoss(Diagnostic):
-    code = "crossed-loss"
-    title = "this loss compares each sample with every other"
+class CrossedSamples(Diagnostic):
+    code = "crossed-samples"
+    title = "this {what} compares each sample with every other"
     label = "gives {type}"
     notes = ("shapes such as f32[N, 1] and f32[N] are stretched against each other",)
     help = "take the axis of 1 away with `squeeze(-1)`; if it is meant, take `mean(...)` of it"
+    what: str
     type: str
 
 

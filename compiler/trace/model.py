@@ -17,7 +17,7 @@ from .claims import claim
 from .expression import evaluate
 from .naming import labels
 from .scope import Scope
-from .statements import add_loss, run_body, tensor_type
+from .statements import add_loss, is_crossed, run_body, tensor_type
 from .tracer import EVALUATE, LIMIT, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
 from .values import MISSING, Collected, describe
 
@@ -224,6 +224,8 @@ def _metrics(t: Tracer, scope: Scope, model: tree.Model) -> list[Metric]:
         text = m.name.text if m.name else _word(m.value)
         if isinstance(value, Collected):
             found.append(Metric(text, value.kind, value.nodes, t.place(m.value.span)))
+        elif isinstance(value, Node) and not is_unknown(value) and is_crossed(t, value):
+            t.wrong(errors.CrossedSamples, m.value.span, what="metric", type=str(value.type))
         elif isinstance(value, Node) and not is_unknown(value):
             found.append(Metric(text, "mean", (value,), t.place(m.value.span)))
         elif not is_unknown(value):

@@ -242,16 +242,17 @@ def add_loss(t: Tracer, scope: Scope, s: tree.Loss) -> None:
     if t.b is not t.root:
         t.wrong(errors.NotInScan, s.value.span, what="a loss")
         return
-    if sum(bool(dims.names(size) & _batch_names(t)) for size in value.shape) > 1:
-        t.wrong(errors.CrossedLoss, s.value.span, type=str(value.type))
+    if is_crossed(t, value):
+        t.wrong(errors.CrossedSamples, s.value.span, what="loss", type=str(value.type))
         return
     name = s.name.text if s.name else _loss_name(t, s.value)
     t.losses.append(LossTerm(name, value, t.place(s.value.span)))
 
 
-def _batch_names(t: Tracer) -> frozenset[str]:
-    """The name of the batch, which begins the type of every input."""
-    return frozenset().union(*(dims.names(n.shape[0]) for n in t.root.inputs if n.shape))
+def is_crossed(t: Tracer, node: Node) -> bool:
+    """Whether more than one axis of a value runs along the samples."""
+    batch = frozenset().union(*(dims.names(n.shape[0]) for n in t.root.inputs if n.shape))
+    return sum(bool(dims.names(size) & batch) for size in node.shape) > 1
 
 
 def _loss_name(t: Tracer, e: tree.Expression) -> str:
