@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from ..runtime import plan as runtime
 from .ir.dims import Dim, Size
@@ -72,8 +74,7 @@ def assign(slots: list[Slot]) -> list[Slot]:
                 if slot.offset + slot.bytes <= other.offset:
                     break
                 slot.offset = max(slot.offset, other.offset + other.bytes)
-        at = next((i for i, other in enumerate(placed) if other.offset > slot.offset), len(placed))
-        placed.insert(at, slot)
+        insort(placed, slot, key=attrgetter("offset"))
     return slots
 
 
