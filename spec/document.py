@@ -308,6 +308,8 @@ class _Composer:
                 node.entries.append((key, value))
 
 
+# An item that is one word, where the line below it begins with a key.
+_BARE_WORD = re.compile(r"^ *- +(\w+) *(?:#.*)?\n +\w+\Z", re.MULTILINE | re.ASCII)
 _QUOTE = "an expression with such signs needs quotes"
 # What PyYAML's messages contain, what to say instead, and what to do.
 _PROBLEMS = (
@@ -331,6 +333,8 @@ def explain(problem: str, text: str, position: int) -> tuple[str, str]:
         return "a tab cannot indent", "indent with spaces"
     if "cannot start any token" in problem:
         return f"`{text[position : position + 1]}` cannot begin a value", _QUOTE
+    if bare := _BARE_WORD.search(text[:position]):
+        return f"`{bare[1]}` has keys below it, but no `:`", f"write `- {bare[1]}:`"
     for part, title, instead in _PROBLEMS:
         if part in problem:
             return title, instead
