@@ -88,7 +88,7 @@ def literal(text: str) -> str:
     """A text as a literal: a file name, a pattern."""
     if _PLAIN.match(text) and text not in _OTHER and text not in _TRUTHS:
         return text
-    return f"'{text}'" if '"' in text or "\\" in text else f'"{text}"'
+    return "'" + text.replace("'", "''") + "'" if '"' in text or "\\" in text else f'"{text}"'
 
 
 def value_of(e: Expression) -> Value:

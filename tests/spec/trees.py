@@ -63,7 +63,7 @@ KEYS = [*WORDS, "weight", "if", "in", "from", "as", "axis"]
 COMPARISONS = ["==", "!=", "<", ">", "<=", ">="]
 OPERATORS = [*COMPARISONS, "+", "-", "*", "/", "//", "%", "@", "**", "and", "or"]
 NUMBERS = {"2GB": 2 * 10**9, "61_706": 61706, "1.5M": 1_500_000, "4KiB": 4096, "1e-3": 1e-3, "0.5": 0.5, "3e8": 3e8}
-TEXTS = ["", "a b", "it's", 'say "a"', "back\\slash", "# no comment", "x: y", "é日本", "'", "%"]
+TEXTS = ["", "a b", "it's", 'say "a"', "back\\slash", "# no comment", "x: y", "é日本", "'", "%", "'\\"]
 REMARKS = ["one", "two", "three: 3", "a # b", "#", "- dash"]
 
 
