@@ -1,4 +1,5 @@
-"""The code to the pages that list what is in it: `operations.md`, `errors.md` and `cli.md`.
+"""The code to the pages that list what is in it: `operations.md`, `errors.md`, `cli.md`,
+and to the plan that the README shows.
 
 python docs/generate.py            # write them
 python docs/generate.py --check    # say whether they are what the code says; exit with 1 if not
@@ -10,9 +11,11 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import string
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
@@ -69,14 +72,17 @@ PARTS = {"chosen", "heads_apart", "seen_only"}  # blocks of the library that oth
 
 
 def main() -> int:
-    pages = {"operations.md": operations(), "errors.md": errors(), "cli.md": command_line()}
+    pages = {"operations.md": operations(), "errors.md": errors(), "cli.md": command_line(), "../README.md": readme()}
     if "--check" not in sys.argv[1:]:
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")
         return 0
     stale = [name for name, text in pages.items() if not _is(HERE / name, text)]
     for name in stale:
-        print(f"docs/{name} is not what the code says; run `python docs/generate.py`", file=sys.stderr)
+        print(
+            f"{(HERE / name).resolve().relative_to(ROOT)} is not what the code says; run `python docs/generate.py`",
+            file=sys.stderr,
+        )
     return 1 if stale else 0
 
 
@@ -356,6 +362,32 @@ def command_line() -> str:
     for name in COMMANDS:
         lines += ["", f"## axonc {name}", "", "```", help_of(name), "```"]
     return "\n".join(lines) + "\n"
+
+
+# The README
+
+
+def readme() -> str:
+    """The README with the plan that it shows as the command prints it now: up to the loss, and the last line."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = "axonc plan examples/digits/mlp.yaml"
+    lines = _printed(*command.split()[1:]).splitlines()
+    loss = next(i for i, line in enumerate(lines) if " loss: " in line)
+    shown = "\n".join((f"$ {command}", *lines[: loss - 1], "…", lines[-1]))
+    return re.sub(rf"(?<=```\n)\$ {re.escape(command)}\n.*?(?=\n```)", lambda _: shown, page, flags=re.DOTALL)
+
+
+def _printed(*arguments: str) -> str:
+    """What a command prints in a terminal of 118 columns, without blanks at the ends of lines."""
+    done = subprocess.run(  # noqa: S603 - our own command, with arguments of this file
+        [sys.executable, "-m", "axonc", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "118"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return re.sub(r" +$", "", done.stdout, flags=re.MULTILINE).strip("\n")
 
 
 if __name__ == "__main__":
