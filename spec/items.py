@@ -191,7 +191,8 @@ class Items:
 
     def _use_running(self, span: Span) -> Name:
         if self.running is None:
-            raise Mistake(NoRunningValue(self.d.place_of(span.start, span.end), span.text))
+            self.d.report(NoRunningValue(self.d.place_of(span.start, span.end), span.text))
+            self.running = Name(span, RUNNING)
         if self.is_first_running and self.first_use is None:
             self.first_use = span
         return Name(Span(span.source, span.start, span.start), self.running.text)

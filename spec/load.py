@@ -79,7 +79,7 @@ def parse(source: Source, *, notation: str | None = None, library: bool = False)
         from . import parser
 
         model, mistakes = parser.parse(source, library=library)
-    return model, mistakes + check(model)
+    return model, sorted(mistakes + check(model), key=lambda mistake: mistake.place.span.start)
 
 
 def guess_notation(source: Source) -> str:

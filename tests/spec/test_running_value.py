@@ -104,6 +104,11 @@ def test_an_unnamed_value_at_the_end_of_a_block_is_its_result(layers: str, state
     assert read(Source("again.yaml", write(text, "yaml"))) == text
 
 
+def test_a_missing_input_is_told_once() -> None:
+    _, mistakes = parse(Source("m.yaml", "layers:\n- dense: 3\n- relu\n- {repeat: 2, layers: [relu]}\n- relu\n"))
+    assert [(mistake.code, mistake.place.span.line) for mistake in mistakes] == [("no-running-value", 2)]
+
+
 def test_what_yaml_cannot_say_as_items_it_says_as_expressions() -> None:
     text = "input image: f32[N, 8]\ny = image |> f.g(3) |> (a if b else c) |> from(3)\n"
     _, mistakes = parse(Source("m.axon", text.replace("from", "h")))
