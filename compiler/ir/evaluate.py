@@ -62,5 +62,3 @@ def _solve(size: Size, number: int) -> dict[str, int]:
     if len(factors) != 1 or factors[0][1] != 1 or not isinstance(factors[0][0], str):
         return {}
     return {factors[0][0]: number // multiple}
-
-
