@@ -14,12 +14,13 @@ from .compiler.initialise import values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node, numpy_name
+from .compiler.memory import NotAffine
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
 from .compiler.trace.tracer import Variable
-from .runtime.errors import InputError
-from .runtime.machine import Binding, Machine
+from .runtime.errors import InputError, OutOfMemory
+from .runtime.machine import Binding, Machine, put
 from .runtime.metrics import Accumulation, Collected, Mean
 from .runtime.model import AVERAGE, check_array
 from .specification import Specification, check
@@ -139,13 +140,19 @@ class Program:
                 f"the sizes of weights depend on {', '.join(unbound)}, which no data binds",
                 "give them a number in `sizes`, or bind the input in the `data` section",
             )
+        try:
+            self._first_values()
+        except (MemoryError, ValueError):
+            raise OutOfMemory.of("the weights", 4 * whole(self.specification.parameter_count)) from None
+        if self.specification.origins:
+            self._take_pretrained()
+        self._begin_averages()
+
+    def _first_values(self) -> None:
         for r in self.specification.ranges:
             self._memory[r.name] = _first_range(r, self.specification, self.seed)
         for name, state in self.specification.states.items():
             self._memory[name] = _first(name, state, self.specification, self.seed).reshape(-1)
-        if self.specification.origins:
-            self._take_pretrained()
-        self._begin_averages()
 
     def _take_pretrained(self) -> None:
         """The weights that groups of the spec take from files."""
@@ -186,9 +193,9 @@ class Program:
         """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
         key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
         route = self._routes.get(key) or self._route(key, batch)
-        self._steps += 1
         for name, place in route.data:
-            np.copyto(place, batch[name])
+            put(name, place, batch[name])
+        self._steps += 1
         for place, read in route.controls:
             place[...] = read()
         route.machine.execute(route.binding)
@@ -246,8 +253,9 @@ class Program:
         if not self._steps:
             self._begin_averages()
         wanted = graph.named_inputs(DATA, TARGET)
-        key = (phase, *(arrays[name].shape[1:] for name in wanted))
-        known = self._ready.get(key)
+        key: tuple[Any, ...] = (phase, *(arrays[name].shape[1:] for name in wanted))
+        count = len(arrays[next(iter(wanted))]) if wanted else rows
+        known = self._ready.get((*key, count)) or self._ready.get(key)
         if known is not None and known.rows >= rows:
             known.machine.forget()  # weights may have been written since
             return known
@@ -256,7 +264,11 @@ class Program:
             sizes |= read_shape(n.shape[1:], arrays[name].shape[1:])
         _check_sizes(wanted, arrays, sizes)
         self.seen_sizes |= sizes
-        plan = compile_graph(graph, rows=rows, sizes=sizes)
+        try:
+            plan = compile_graph(graph, rows=rows, sizes=sizes)
+        except NotAffine:  # samples meet each other: a plan for every count
+            key = (*key, count)
+            plan = compile_graph(graph, rows=count, sizes=sizes | {"N": count})
         ready = _Ready(Machine(plan, self._memory), rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
         self._ready[key] = ready
         return ready
@@ -286,7 +298,7 @@ class Program:
         """Runs the machine on samples from `start`; the results lie in its memory until the next run."""
         binding = ready.machine.binding(count)
         for name in ready.data:
-            np.copyto(binding.inputs[name], arrays[name][start : start + count])
+            put(name, binding.inputs[name], arrays[name][start : start + count])
         for name in ready.controls:
             binding.inputs[name][...] = self._controls[name]()
         return ready.machine.step(count).results

@@ -224,13 +224,13 @@ def _split(reader: Reader) -> tuple[tuple[str, float | str], ...]:
     if split is None:
         return (("train", 1.0),)
     shares = {part: split.number(part, 0.0, least=0.0, most=1.0) for part in PARTS if split.expression(part)}
-    if sum(shares.values()) > 1 + 1e-9 or not shares.get("train"):
+    if abs(sum(shares.values()) - 1) > 1e-6 or not all(shares.values()) or "train" not in shares:
         found = f"{sum(shares.values()):g} in all"
         reader.t.wrong(
             errors.WrongKind,
             split.settings.span,
             subject="`split`",
-            expected="shares that sum to at most 1, with some for train",
+            expected="shares above 0 that sum to 1, train among them",
             found=found,
         )
         return (("train", 1.0),)

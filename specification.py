@@ -10,11 +10,13 @@ from typing import Any
 from .compiler.budget import check_claims, parameter_count
 from .compiler.generation import check_generate
 from .compiler.groups import Origin, changes, grouped
+from .compiler.ir import dims
 from .compiler.ir.dims import Size
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import Input
 from .compiler.parameters import Range, layout
 from .compiler.phases import Phases
+from .compiler.trace import errors
 from .compiler.trace.branches import check_unused_blocks
 from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
@@ -138,6 +140,7 @@ def check_model(
     parameters = {n: p for phase in traced.values() for n, p in phase.parameters.items()}
     states = {n: s for phase in traced.values() for n, s in phase.states.items()}
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
+    _check_weights(t, parameters)
     _refuse(t, traced)
     specification = Specification(
         model,
@@ -162,6 +165,14 @@ def check_model(
         t.wrong(NothingLearned, traced["train"].losses[0].place.span)
         _refuse(t, traced)
     return specification
+
+
+def _check_weights(t: Tracer, parameters: Mapping[str, Variable]) -> None:
+    """Reports weights that have the size of the batch: it is another one at each step."""
+    batch = {n for i in t.b.inputs for n in dims.names(i.shape[0])} if all(i.shape for i in t.b.inputs) else set()
+    for p in parameters.values():
+        if any(dims.names(size) & batch for size in p.type.shape):
+            t.wrong(errors.WeightOfBatch, p.place.span, name=p.name, type=str(p.type))
 
 
 def _parsed(overrides: Mapping[str, Any]) -> dict[str, tree.Expression]:

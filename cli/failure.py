@@ -58,6 +58,13 @@ def complain(code: str, text: str, help: str = "") -> None:
         print(f"  = {green}help{plain}: {escape(help)}", file=sys.stderr)
 
 
+def report_unwritable(error: OSError) -> int:
+    """A file or an output that the system refuses."""
+    where = f"{error.filename}: " if error.filename else ""
+    complain("cannot-write", f"{where}{(error.strerror or str(error)).lower()}", "look at the disk and its permissions")
+    return DATA
+
+
 def report_internal(error: BaseException) -> int:
     """One sentence that asks for a report, the traceback in a file of its own."""
     import tempfile

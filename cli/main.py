@@ -11,7 +11,16 @@ import click
 
 from ..spec.source import CompileError
 from ..spec.suggest import nearest
-from .failure import INTERRUPTED, USAGE, WELL, report_internal, report_mistake, report_mistakes, silence_output
+from .failure import (
+    INTERRUPTED,
+    USAGE,
+    WELL,
+    report_internal,
+    report_mistake,
+    report_mistakes,
+    report_unwritable,
+    silence_output,
+)
 from .options import MACHINE, examples
 
 COMMANDS = ("check", "plan", "train", "evaluate", "predict", "gradcheck", "convert", "format")
@@ -94,6 +103,9 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return silence_output()
+    except OSError as error:
+        silence_output()
+        return report_unwritable(error)
     return code
 
 
@@ -116,6 +128,8 @@ def _run(arguments: list[str]) -> int:
         return report_mistakes(error, machine=bool(meta.get(MACHINE)))
     except BrokenPipeError:
         raise
+    except OSError as error:
+        return report_unwritable(error)
     except Exception as error:
         from ..runtime.errors import Mistake
 

@@ -37,6 +37,8 @@ def command(run: str, source: str, target: str) -> None:
     from ..spec.render import escape
     from .saved import preparation, weights_file
 
+    if Path(target).exists() and Path(target).samefile(source):
+        raise click.BadParameter("it is the input, which would be lost", param_hint="--output")
     weights = weights_file(Path(run))
     model, prepared = load(weights), preparation(weights)
     inputs = read_inputs(prepared.recipe, prepared.learned, Path(source))

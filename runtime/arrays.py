@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import scalars
+from .errors import InputError
 from .philox import Philox
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -83,7 +84,7 @@ REDUCTIONS: Mapping[str, np.ufunc] = {
 FEW = 4  # columns
 
 
-class OutOfRange(ValueError):
+class OutOfRange(InputError):
     """An index that points outside the axis it selects from."""
 
 
@@ -228,7 +229,8 @@ def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[
     def check() -> None:
         if index.size and largest() >= limit:
             wrong = index[(index < 0) | (index >= limit)].flat[0]
-            raise OutOfRange(f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": "))
+            problem = f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": ")
+            raise OutOfRange("index-out-of-range", problem)
 
     return (check,)
 

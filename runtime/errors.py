@@ -60,6 +60,18 @@ class InputError(Mistake):
 
 
 @dataclass(eq=False)
+class OutOfMemory(Mistake):
+    """Arrays that this machine has no room for."""
+
+    exit_code: ClassVar[int] = 3
+
+    @classmethod
+    def of(cls, what: str, size: int) -> OutOfMemory:
+        problem = f"there is no room for {what}: {size / 1e9:,.1f} GB are needed"
+        return cls("out-of-memory", problem, "make the model or the batch smaller; `axonc plan` shows what needs most")
+
+
+@dataclass(eq=False)
 class FileError(Mistake):
     """A file that cannot be read or written as what it should be."""
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .arrays import INSTRUCTIONS, Array, Call
+from .errors import InputError, OutOfMemory
 from .plan import COUNT, Affine, Buffer, Loop, Operand, Plan, Step, View, extent_at
 
 ALIGNMENT = 64
@@ -62,7 +63,7 @@ class Machine:
         with self._lock:
             binding = self.binding(count)
             for name, value in inputs.items():
-                np.copyto(binding.inputs[name], value)
+                put(name, binding.inputs[name], value)
             self._run(binding)
             return {name: array.copy() for name, array in binding.results.items()}
 
@@ -209,9 +210,24 @@ def stretches(loop: Loop, values: Mapping[str, int]) -> Iterator[tuple[int, int]
         yield start, min(loop.chunk, extent - start)
 
 
+def put(name: str, place: Array, value: Any) -> None:
+    """Copies an input to its place. Raises InputError where numbers are too large for the type of the place."""
+    if place.dtype == getattr(value, "dtype", None):
+        np.copyto(place, value)
+        return
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            np.copyto(place, value, "same_kind")
+    except (FloatingPointError, TypeError):
+        raise InputError("wrong-number", f"input `{name}` holds what no {place.dtype} can hold") from None
+
+
 def aligned(size: int) -> Array:
-    """Zeroed bytes whose address is a multiple of 64."""
-    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    """Zeroed bytes whose address is a multiple of 64. Raises OutOfMemory."""
+    try:
+        raw = np.zeros(size + ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError):
+        raise OutOfMemory.of("what lies between the layers", size) from None
     start = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[start : start + size]
 

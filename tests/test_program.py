@@ -9,6 +9,7 @@ from pathlib import Path
 import axonc
 import numpy as np
 import pytest
+from axonc.runtime.errors import Mistake
 
 SPEC = """axonc 1
 model small(hidden = 8)
@@ -165,6 +166,35 @@ def test_a_snapshot_restores_weights_and_optimizer() -> None:
     expected = [program.train_step(data)["loss"] for _ in range(3)]
     program.restore(kept)
     assert [program.train_step(data)["loss"] for _ in range(3)] == expected
+
+
+def test_samples_that_meet_each_other_train_with_any_count() -> None:
+    spec = """axonc 1
+model pairs
+input x: f32[N, 4]
+u = x |> dense(3)
+loss mean((u @ transpose(u)) ** 2)
+train { optimizer sgd(0.01) }
+"""
+    program, draw = axonc.compile(spec), np.random.default_rng(0)
+    for count in (5, 8, 3, 5):
+        x = draw.normal(size=(count, 4)).astype(np.float32)
+        u = x @ program.parameters["dense.weight"] + program.parameters["dense.bias"]
+        assert program.train_step({"x": x})["loss"] == pytest.approx(((u @ u.T) ** 2).mean(), rel=1e-4)
+
+
+def test_numbers_that_do_not_fit_are_refused() -> None:
+    program, data = axonc.compile(SPEC), batch(4)
+    with pytest.raises(axonc.InputError, match="image"):
+        program.predict({"image": data["image"].astype(np.float64) * 1e300})
+    with pytest.raises(axonc.InputError, match="index 5 is outside"):
+        program.train_step({"image": data["image"], "label": data["label"] * 0 + 5})
+
+
+def test_too_little_memory_is_said_with_what_is_needed() -> None:
+    with pytest.raises(Mistake) as caught:
+        axonc.compile(SPEC, overrides={"hidden": 10**12})
+    assert (caught.value.code, caught.value.exit_code) == ("out-of-memory", 3)
 
 
 def test_weights_of_a_free_size_ask_for_its_number() -> None:

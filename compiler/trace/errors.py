@@ -212,6 +212,15 @@ class NoMatch(Diagnostic):
     weights: str
 
 
+class WeightOfBatch(Diagnostic):
+    code = "weight-of-batch"
+    title = "the weight `{name}` has the size of the batch"
+    label = "is {type}"
+    help = "the number of samples is another one at each step; use sizes of one sample"
+    name: str
+    type: str
+
+
 class NoLoss(Diagnostic):
     code = "no-loss"
     title = "there is nothing to train: the spec has no `loss`"

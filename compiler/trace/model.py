@@ -17,7 +17,7 @@ from .claims import claim
 from .expression import evaluate
 from .naming import labels
 from .scope import Scope
-from .statements import add_loss, is_crossed, run_body, tensor_type
+from .statements import add_loss, free_name, is_crossed, run_body, tensor_type
 from .tracer import EVALUATE, LIMIT, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
 from .values import MISSING, Collected, describe
 
@@ -216,12 +216,16 @@ def _bound_last(body: tuple[tree.Body, ...]) -> Iterator[list[str]]:
 
 def _metrics(t: Tracer, scope: Scope, model: tree.Model) -> list[Metric]:
     found: list[Metric] = []
+    taken = {"loss", *(term.name for term in t.losses)}
     for m in model.metrics:
         if t.phase != EVALUATE:
             check_names(t, scope, m.value)
             continue
         value = evaluate(t, scope, m.value)
-        text = m.name.text if m.name else _word(m.value)
+        text = m.name.text if m.name else free_name(_word(m.value), taken)
+        if text in taken and m.name:
+            t.wrong(errors.DuplicateInput, m.name.span, name=text)
+        taken.add(text)
         if isinstance(value, Collected):
             found.append(Metric(text, value.kind, value.nodes, t.place(m.value.span)))
         elif isinstance(value, Node) and not is_unknown(value) and is_crossed(t, value):

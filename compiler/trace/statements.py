@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain, count
 from typing import Any, assert_never
 
 from ...spec import tree
@@ -258,5 +259,9 @@ def is_crossed(t: Tracer, node: Node) -> bool:
 def _loss_name(t: Tracer, e: tree.Expression) -> str:
     """The word of the loss, numbered where it is used again."""
     word = e.function.text if isinstance(e, tree.Call) and isinstance(e.function, tree.Name) else "loss"
-    taken = {term.name for term in t.losses}
-    return next(n for n in (word, *(f"{word}_{k}" for k in range(2, 10_000))) if n not in taken)
+    return free_name(word, {term.name for term in t.losses})
+
+
+def free_name(word: str, taken: set[str]) -> str:
+    """The word, or with the first number that makes it a name of its own."""
+    return next(n for n in chain([word], (f"{word}_{k}" for k in count(2))) if n not in taken)

@@ -172,7 +172,7 @@ def describe(value: object) -> str:
         case DType():
             return f"the type {value}"
         case Instance() | Chain():
-            return f"the layer {value!r}"
+            return f"the {value!r}"
         case Word() | BlockWord():
             return f"the layer `{value.name}` itself"
         case _:

@@ -129,6 +129,16 @@ def test_ctrl_c_in_training_is_code_130_and_says_where_the_run_is(folder):
     assert (folder / "run" / "last.safetensors").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_is_full_is_code_3(folder):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "axonc", "plan", "digits.axon"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert ended.returncode == 3
+    assert "cannot-write" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_pipes_get_no_colour_whatever_the_environment_says(folder):
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     command = [sys.executable, "-m", "axonc", "check", "broken.axon"]

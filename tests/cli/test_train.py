@@ -71,6 +71,12 @@ def test_predictions_are_names_of_classes(axonc, trained, folder):
     assert list(np.load(folder / "out.npz")["species"]) == ["small", "large"]
 
 
+def test_predictions_never_replace_their_input(axonc, trained, folder):
+    (folder / "new.csv").write_text("width,length\n1.1,4.2\n2.1,6.3\n")
+    assert axonc("predict", "run", "--input", "new.csv", "--output", "new.csv").code == 2
+    assert (folder / "new.csv").read_text().startswith("width,length\n1.1")
+
+
 def test_predictions_of_a_normalised_target_are_in_its_own_units(axonc, folder):
     rows = "\n".join(f"{x},{1000 + 50 * x}" for x in range(40))
     (folder / "line.csv").write_text(f"x,price\n{rows}\n")
