@@ -14,6 +14,7 @@ from axonc.compiler.ops.layout import roll, tile
 from axonc.compiler.ops.order import sort, top_positions
 from axonc.compiler.ops.resize import framed, linear, nearest
 from axonc.compiler.pipeline import compile_graph
+from axonc.runtime.errors import InputError
 from axonc.runtime.machine import Machine
 
 from .graphs import assert_gradient, builder, inputs, type_of, weighted
@@ -78,5 +79,5 @@ def test_a_position_outside_of_one_axis_is_noticed_even_where_the_flat_one_is_in
     b = builder()
     table, at = inputs(b, (t(4, 5), t(1, 2, dtype=I64)))
     machine = Machine(compile_graph(b.graph({"y": gather_nd(b, table, at)})))
-    with pytest.raises(ValueError, match="index 5 is outside"):
+    with pytest.raises(InputError, match="index 5 is outside"):
         machine.run({"x0": np.zeros((4, 5)), "x1": np.array([[0, 5]])})
