@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ class _Route:
 
     machine: Machine
     binding: Binding
-    data: tuple[tuple[str, np.ndarray], ...]
+    data: tuple[tuple[str, np.ndarray, Callable[[np.ndarray, Any], None]], ...]
     controls: tuple[tuple[np.ndarray, Callable[[], Any]], ...]
     results: tuple[tuple[str, np.ndarray], ...]
 
@@ -193,8 +193,8 @@ class Program:
         """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
         key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
         route = self._routes.get(key) or self._route(key, batch)
-        for name, place in route.data:
-            put(name, place, batch[name])
+        for name, place, copy in route.data:
+            copy(place, batch[name])
         self._steps += 1
         for place, read in route.controls:
             place[...] = read()
@@ -285,7 +285,7 @@ class Program:
         route = self._routes[key] = _Route(
             ready.machine,
             binding,
-            tuple((n, binding.inputs[n]) for n in ready.data),
+            tuple((n, place, _copier(n, place, arrays[n])) for n in ready.data for place in [binding.inputs[n]]),
             tuple((binding.inputs[n], self._controls[n]) for n in ready.controls),
             tuple(binding.results.items()),
         )
@@ -375,6 +375,11 @@ def _check_sizes(wanted: Mapping[str, Node], arrays: Arrays, sizes: Mapping[str,
             found = ", ".join(f"{n} = {number}" for n, number in sizes.items())
             problem = f"input `{name}` must be {node.type}, found an array of shape {list(arrays[name].shape)}"
             raise InputError("wrong-shape", problem, f"with {found}, taken from the inputs, this does not fit")
+
+
+def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:
+    """How arrays like the given one are put in their place: with a look at their numbers where the type is another."""
+    return np.copyto if given.dtype == place.dtype else partial(put, name)
 
 
 def _mean(found: Mapping[str, np.ndarray], name: str) -> Mean:

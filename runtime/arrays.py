@@ -82,6 +82,7 @@ REDUCTIONS: Mapping[str, np.ufunc] = {
 }
 
 FEW = 4  # columns
+FLAGS = 8192  # indices, whose truths are fewer bytes than what counts as an allocation
 
 
 class OutOfRange(InputError):
@@ -225,9 +226,17 @@ def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[
 
     unsigned = index.view(f"u{index.itemsize}") if index.dtype.kind == "i" else index  # a negative one is the largest
     largest = partial(np.maximum.reduce, unsigned, axis=None)
+    beyond = np.empty(index.shape if index.size <= FLAGS else 0, np.bool_)
+    compare = partial(np.greater_equal, unsigned, np.asarray(limit, unsigned.dtype), beyond)
+
+    def is_wrong() -> bool:
+        if index.size > FLAGS:
+            return bool(largest() >= limit)
+        compare()
+        return beyond.tobytes().find(1) >= 0  # a third of the time of a reduction
 
     def check() -> None:
-        if index.size and largest() >= limit:
+        if is_wrong():
             wrong = index[(index < 0) | (index >= limit)].flat[0]
             problem = f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": ")
             raise OutOfRange("index-out-of-range", problem)

@@ -113,6 +113,20 @@ def number_to_the_smaller(b: Builder, node: Node) -> Node | None:
     return None
 
 
+def smaller_factors_first(b: Builder, node: Node) -> Node | None:
+    """(x · v) · w with fewer elements in v and w is x · (v · w), and with v = 1 / s it is x · (w / s)."""
+    if node.dtype is F16 or not node.dtype.is_float:
+        return None
+    for w, product in (node.inputs, reversed(node.inputs)):
+        if not isinstance(product.op, Mul) or product.shape != node.shape or w.shape == node.shape:
+            continue
+        for x, v in (product.inputs, reversed(product.inputs)):
+            if x.shape == node.shape != v.shape and number(v) is None and number(w) is None:
+                small = b.add(Div(), w, v.inputs[0]) if isinstance(v.op, Reciprocal) else b.add(Mul(), v, w)
+                return b.add(Mul(), x, small)
+    return None
+
+
 def times_itself(b: Builder, node: Node) -> Node | None:
     """x · x is x²: one operand to read."""
     x, y = node.inputs
@@ -265,6 +279,7 @@ RULES: Mapping[type[Op], tuple[Rule, ...]] = {
         negative_times_number,
         scaled_twice,
         number_to_the_smaller,
+        smaller_factors_first,
         times_itself,
     ),
     Div: (neutral, product_of_negatives, divide_by_number, divide_by_smaller),
