@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .compiler.initialise import values
+from .compiler.initialise import first_range, values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node, numpy_name
@@ -18,7 +18,6 @@ from .compiler.memory import NotAffine
 from .compiler.parameters import Range
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
-from .compiler.trace.tracer import Variable
 from .runtime.errors import InputError, OutOfMemory
 from .runtime.machine import Binding, Machine, put
 from .runtime.metrics import Accumulation, Collected, Mean
@@ -150,9 +149,11 @@ class Program:
 
     def _first_values(self) -> None:
         for r in self.specification.ranges:
-            self._memory[r.name] = _first_range(r, self.specification, self.seed)
+            self._memory[r.name] = first_range(r, self.specification.initials, self.seed)
         for name, state in self.specification.states.items():
-            self._memory[name] = _first(name, state, self.specification, self.seed).reshape(-1)
+            shape = tuple(map(whole, state.type.shape))
+            first = values(state.initial, shape, name, self.seed)
+            self._memory[name] = first.astype(numpy_name(state.type.dtype)).reshape(-1)
 
     def _take_pretrained(self) -> None:
         """The weights that groups of the spec take from files."""
@@ -384,21 +385,6 @@ def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.nda
 
 def _mean(found: Mapping[str, np.ndarray], name: str) -> Mean:
     return Mean(float(found[f"{name}.total"]), float(found[f"{name}.count"]))
-
-
-def _first_range(r: Range, specification: Specification, seed: int) -> np.ndarray:
-    flat = np.empty(whole(r.total), numpy_name(r.dtype))
-    for piece in r.pieces:
-        value = _first(piece.name, specification.parameters[piece.name], specification, seed)
-        offset = whole(piece.offset)
-        flat[offset : offset + value.size] = value.reshape(-1)
-    return flat
-
-
-def _first(name: str, variable: Variable, specification: Specification, seed: int) -> np.ndarray:
-    initial = specification.initials.get(name, variable.initial)
-    shape = tuple(map(whole, variable.type.shape))
-    return values(initial, shape, name, seed).astype(numpy_name(variable.type.dtype))
 
 
 def whole(size: dims.Size) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from .ir.graph import numpy_name
 from .ops.random import stream_number
+from .parameters import Range
 from .trace.tracer import Initial
 
 
@@ -40,6 +43,18 @@ def values(initial: Initial, shape: tuple[int, ...], name: str, seed: int) -> np
             bound = math.sqrt(6 / max(into, 1))
             return draw.uniform(-bound, bound, shape)
     raise AssertionError(initial.word)
+
+
+def first_range(r: Range, initials: Mapping[str, Initial], seed: int) -> np.ndarray:
+    """The first values of a flat range whose sizes are numbers."""
+    assert isinstance(r.total, int), r.total
+    flat, start = np.empty(r.total, numpy_name(r.dtype)), 0
+    for piece in r.pieces:
+        shape = tuple(int(size) for size in piece.shape if isinstance(size, int))
+        first = values(initials[piece.name], shape, piece.name, seed)
+        flat[start : start + first.size] = first.reshape(-1)
+        start += first.size
+    return flat
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
