@@ -1,0 +1,136 @@
+"""The text of C functions: kernels that know the shapes and strides of their operands, and neither addresses nor names.
+
+Sizes that only a run knows become arguments, in the order in which the text asks for them, so that equal kernels have
+equal text whatever the names in the spec: one function serves them all, and is compiled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ..ir import dims
+from ..ir.dims import Dim, Floor, Size
+from ..ir.types import BOOL, F32, F64, I8, I32, I64, U8, U32, DType
+from ..schedule.kernel import Window
+
+TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
+TYPES |= {I64: "int64_t"}
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What a processor has: f32 lanes of a vector, vector registers, and bytes of its caches."""
+
+    lanes: int = 16
+    registers: int = 32
+    first_cache: int = 32 << 10
+    second_cache: int = 1 << 20
+
+
+class Function:
+    """One C function while it is written. Threads divide its `units` among them: lines see `lo` and `hi`."""
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+        self.symbols: list[str] = []
+        self.units: Size | None = None
+        self.lines: list[str] = []
+        self._types: list[str] = []
+        self._depth = 1
+        self._names = 0
+
+    def pointer(self, window: Window, *, write: bool = False) -> str:
+        """The argument that points to the first element of a window."""
+        self.windows.append(window)
+        self._types.append(f"{TYPES[window.dtype]} *" if write else f"const {TYPES[window.dtype]} *")
+        return f"p{len(self.windows) - 1}"
+
+    def size(self, size: Size) -> str:
+        """A size as a C expression of type `long`; a constant is a literal."""
+        return str(size) if isinstance(size, int) else c_size(size, self._symbol)
+
+    def _symbol(self, name: str) -> str:
+        if name not in self.symbols:
+            self.symbols.append(name)
+        return f"n{self.symbols.index(name)}"
+
+    def split(self, units: Size) -> None:
+        """Says that lines work on units `lo` to `hi` of so many; whoever calls gives each thread its share."""
+        assert self.units is None
+        self.units = units
+
+    def fresh(self, stem: str = "v") -> str:
+        """A name that no other line uses."""
+        self._names += 1
+        return f"{stem}{self._names}"
+
+    def line(self, text: str) -> None:
+        self.lines.append("  " * self._depth + text)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """What is written inside stands in braces after `head`."""
+        self.line(f"{head} {{")
+        self._depth += 1
+        yield
+        self._depth -= 1
+        self.line("}")
+
+    @contextmanager
+    def loop(self, index: str, end: str, start: str = "0", step: int = 1) -> Iterator[None]:
+        """A loop of `long index` from `start` to below `end`."""
+        turn = f"{index}++" if step == 1 else f"{index} += {step}"
+        with self.block(f"for (long {index} = {start}; {index} < {end}; {turn})"):
+            yield
+
+    @property
+    def text(self) -> str:
+        """The definition, with @ for its name."""
+        formals = [f"{t}p{i}" for i, t in enumerate(self._types)]
+        formals += [f"long n{i}" for i in range(len(self.symbols))]
+        formals += ["long lo", "long hi"] if self.units is not None else []
+        return f"void @({', '.join(formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
+
+    @property
+    def name(self) -> str:
+        """A name that the text decides."""
+        return "k" + sha256(self.text.encode()).hexdigest()[:16]
+
+
+def c_size(size: Dim, symbol: object) -> str:
+    """A size in C, given what stands for each of its names."""
+    assert callable(symbol)
+    terms = []
+    for product, factor in size.terms:
+        atoms = [_atom(atom, symbol) for atom, power in product for _ in range(power)]
+        terms.append(" * ".join([*([str(factor)] if factor != 1 or not atoms else []), *atoms]))
+    return f"({' + '.join(terms)})"
+
+
+def _atom(atom: str | Floor, symbol: object) -> str:
+    assert callable(symbol)
+    if isinstance(atom, str):
+        return str(symbol(atom))
+    above, below = (c_size(s, symbol) if isinstance(s, Dim) else str(s) for s in (atom.numerator, atom.denominator))
+    return f"ax_floor_divide({above}, {below})"
+
+
+def at(strides: tuple[Size, ...], indices: tuple[str, ...], f: Function) -> str:
+    """The offset of an element, for indices that are C expressions."""
+    terms = []
+    for stride, index in zip(strides, indices, strict=True):
+        if stride != 0 and index != "0":
+            terms.append(index if stride == 1 else f"{f.size(stride)} * {index}")
+    return " + ".join(terms) or "0"
+
+
+def number_of(size: Size) -> int | None:
+    """A size that is known when compiling."""
+    return size if isinstance(size, int) else None
+
+
+def is_known(shape: tuple[Size, ...]) -> bool:
+    return not any(dims.names(s) for s in shape)

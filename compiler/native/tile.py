@@ -1,0 +1,74 @@
+"""The innermost part of products and convolutions: a tile of results that stays in registers.
+
+Row i and vector j of the tile are one accumulator, `c_i_j += a[offset of i] * (vector j of b)`. Everything that varies
+is a constant in the text, so that the compiler keeps all accumulators in registers and folds the offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..ir.types import F32, F64, DType
+from .function import Function
+
+# Vectors of the width that the prelude says; `u` ones may lie anywhere.
+VECTORS = {F32: ("f32v", "f32vu"), F64: ("f64v", "f64vu")}
+
+
+def prelude(lanes: int) -> str:
+    """The C that every unit begins with, for vectors of `lanes` f32 elements."""
+    size = 4 * lanes
+    return f"""#include <stdint.h>
+#include <stddef.h>
+#include <string.h>
+#include <math.h>
+typedef float f32v __attribute__((vector_size({size})));
+typedef float f32vu __attribute__((vector_size({size}), aligned(4), may_alias));
+typedef double f64v __attribute__((vector_size({size})));
+typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias));
+static inline long ax_floor_divide(long a, long b) {{ return a / b - (a % b != 0 && (a < 0) != (b < 0)); }}
+"""
+
+
+class Tile(NamedTuple):
+    """`offsets` say which element of a each row multiplies, in elements from where `a` points."""
+
+    dtype: DType
+    offsets: tuple[int, ...]
+    vectors: int
+    lanes: int  # elements in a vector of this dtype
+
+    def each(self) -> list[tuple[int, int]]:
+        """Rows and vectors of all accumulators."""
+        return [(i, j) for i in range(len(self.offsets)) for j in range(self.vectors)]
+
+    def begin(self, f: Function, initial: Callable[[int, int], str] | None = None) -> None:
+        """Declares the accumulators; `initial` gives the C of their first values, zero without it."""
+        vector, _ = VECTORS[self.dtype]
+        for i in range(len(self.offsets)):
+            first = (f"c{i}_{j} = {initial(i, j) if initial else f'({vector}){{0}}'}" for j in range(self.vectors))
+            f.line(f"{vector} {', '.join(first)};")
+
+    def add(self, f: Function, a: str, b: str) -> None:
+        """One step: each row's element of `a` times the vectors of `b`; both are pointers."""
+        vector, loose = VECTORS[self.dtype]
+        scalar = "float" if self.dtype is F32 else "double"
+        loads = " ".join(f"{vector} b{j} = *(const {loose} *)({b} + {j * self.lanes});" for j in range(self.vectors))
+        f.line(loads)
+        for i, offset in enumerate(self.offsets):
+            sums = " ".join(f"c{i}_{j} += s * b{j};" for j in range(self.vectors))
+            f.line(f"{{ const {scalar} s = {a}[{offset}]; {sums} }}")
+
+    def store(self, f: Function, target: Callable[[int, int], str]) -> None:
+        """Writes the accumulators; `target` gives the C pointer for row i and vector j."""
+        _, loose = VECTORS[self.dtype]
+        for i, j in self.each():
+            f.line(f"*({loose} *)({target(i, j)}) = c{i}_{j};")
+
+
+def evenly(count: int, most: int) -> list[tuple[int, int]]:
+    """`count` rows in as few tiles of at most `most` as possible, as even as possible: (rows of a tile, how many)."""
+    tiles = -(-count // most)
+    each, more = divmod(count, tiles)
+    return [(n, k) for n, k in ((each + 1, more), (each, tiles - more)) if k]
