@@ -11,14 +11,14 @@ from ..ops.convolution import Conv, ConvInput, Convolution, ConvWeight
 from ..schedule import layout
 from ..schedule.kernel import Window
 from . import depthwise
-from .numpy import Emitter
+from .numpy import NumpyEmitter
 from .windows import Sliding, framed
 
 Windows = tuple[Window, ...]
 LARGEST = 4 << 20  # bytes of windows side by side
 
 
-def conv(e: Emitter, op: Conv, writes: Windows, reads: Windows) -> None:
+def conv(e: NumpyEmitter, op: Conv, writes: Windows, reads: Windows) -> None:
     """Windows [pixels, kernel · channels] times weights [kernel · channels, K], group by group."""
     ((out,), (x, w)) = writes, reads
     sliding = _sliding(op, w.shape[:-2])
@@ -29,7 +29,7 @@ def conv(e: Emitter, op: Conv, writes: Windows, reads: Windows) -> None:
         _products(e, op.groups, sliding, wide, contiguous(e, w), out)
 
 
-def conv_input(e: Emitter, op: ConvInput, writes: Windows, reads: Windows) -> None:
+def conv_input(e: NumpyEmitter, op: ConvInput, writes: Windows, reads: Windows) -> None:
     """The result's cotangent, spread out by the stride, convolved with the weights turned round."""
     ((out,), (y, w)) = writes, reads
     kernel = w.shape[:-2]
@@ -47,7 +47,7 @@ def conv_input(e: Emitter, op: ConvInput, writes: Windows, reads: Windows) -> No
         _products(e, op.groups, sliding, wide, _exchanged(e, turned, op.groups), out)
 
 
-def _pointwise_input(e: Emitter, op: ConvInput, out: Window, y: Window, w: Window) -> None:
+def _pointwise_input(e: NumpyEmitter, op: ConvInput, out: Window, y: Window, w: Window) -> None:
     """A kernel of one element: a product for each pixel that was read, and zeros between."""
     plain = all(s == 1 for s in op.stride) and all(p == (0, 0) for p in op.padding)
     target = out if plain else e.scratch(Tensor(out.dtype, (*y.shape[:-1], out.shape[-1])))
@@ -70,7 +70,7 @@ def _matched(x: Window, y: Window, op: Convolution) -> tuple[Window, Window]:
     return x, y
 
 
-def spread(e: Emitter, y: Window, op: ConvInput, reach: tuple[Size, ...], sizes: Shape) -> Window:
+def spread(e: NumpyEmitter, y: Window, op: ConvInput, reach: tuple[Size, ...], sizes: Shape) -> Window:
     """y with stride - 1 zeros between its pixels, framed so that the turned kernel finds what it needs."""
     shape = (y.shape[0], *(n + r for n, r in zip(sizes, reach, strict=True)), y.shape[-1])
     wide = e.scratch(Tensor(y.dtype, shape), "spread")
@@ -96,7 +96,7 @@ def part(x: Window, axis: int, start: Size, count: Size, step: int = 1) -> Windo
     return x._replace(offset=x.offset + start * x.strides[axis], shape=shape, strides=strides)
 
 
-def conv_weight(e: Emitter, op: ConvWeight, writes: Windows, reads: Windows) -> None:
+def conv_weight(e: NumpyEmitter, op: ConvWeight, writes: Windows, reads: Windows) -> None:
     """Windows turned [kernel · channels, pixels] times cotangents [pixels, K], group by group."""
     ((out,), (x, y)) = writes, reads
     sliding = _sliding(op, op.kernel)
@@ -129,7 +129,7 @@ def _rows(x: Window) -> Window | None:
     return layout.reshape(x, (dims.product(x.shape[:-1]), x.shape[-1]))
 
 
-def _products(e: Emitter, groups: int, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
+def _products(e: NumpyEmitter, groups: int, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
     """Every window of each group of channels times the weights of the group."""
     for g in range(groups):
         own = _channels(w, groups, g)
@@ -146,7 +146,7 @@ def _products(e: Emitter, groups: int, sliding: Sliding, wide: Window, w: Window
             e.add("matmul", (made,), (taps, weights))
 
 
-def _stretches(e: Emitter, sliding: Sliding, wide: Window, out: Window) -> Iterator[tuple[Window, Window]]:
+def _stretches(e: NumpyEmitter, sliding: Sliding, wide: Window, out: Window) -> Iterator[tuple[Window, Window]]:
     """Framed data and results, a few rows at a time where all windows side by side would be too large."""
     rows = out.shape[1]
     line = e.bound(dims.product((out.shape[0], *out.shape[2:-1], *sliding.kernel, wide.shape[-1]))) * wide.dtype.bytes
@@ -171,7 +171,7 @@ def _channels(x: Window, groups: int, group: int) -> Window:
     return part(x, len(x.shape) - 1, group * count, count)
 
 
-def _exchanged(e: Emitter, w: Window, groups: int) -> Window:
+def _exchanged(e: NumpyEmitter, w: Window, groups: int) -> Window:
     """Weights [kernel, C / groups, K] as [kernel, K / groups, C]: what each group sends back."""
     rank = len(w.shape)
     if groups == 1:
@@ -184,7 +184,7 @@ def _exchanged(e: Emitter, w: Window, groups: int) -> Window:
     return made
 
 
-def contiguous(e: Emitter, x: Window) -> Window:
+def contiguous(e: NumpyEmitter, x: Window) -> Window:
     """x in row-major order, copied if it is not."""
     return x if layout.is_contiguous(x) else e.copied(x)
 

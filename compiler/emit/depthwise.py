@@ -11,7 +11,7 @@ from ..ir.types import Shape
 from ..ops.convolution import Convolution
 from ..schedule import layout
 from ..schedule.kernel import Window
-from .numpy import Emitter
+from .numpy import NumpyEmitter
 from .windows import Sliding
 
 
@@ -20,7 +20,7 @@ def is_depthwise(op: Convolution, channels: Size) -> bool:
     return op.groups > 1 and op.groups == channels
 
 
-def products(e: Emitter, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
+def products(e: NumpyEmitter, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
     """y[p, c, j] = Σ_t x[p + t, c] · w[t, c, j]: one product and one sum for each tap."""
     channels = wide.shape[-1]
     result, found = _split(out, channels), out.shape[1:-1]
@@ -34,7 +34,7 @@ def products(e: Emitter, sliding: Sliding, wide: Window, w: Window, out: Window)
             e.add("add", (result,), (result, term), replaces=(0,))
 
 
-def input_products(e: Emitter, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
+def input_products(e: NumpyEmitter, sliding: Sliding, wide: Window, w: Window, out: Window) -> None:
     """x[p, c] = Σ_t Σ_j y[p + t, c, j] · w[t, c, j], for y spread out and w turned round."""
     channels = out.shape[-1]
     many, found = dims.floor_divide(wide.shape[-1], channels), out.shape[1:-1]
@@ -50,7 +50,7 @@ def input_products(e: Emitter, sliding: Sliding, wide: Window, w: Window, out: W
             first = False
 
 
-def weight_products(e: Emitter, sliding: Sliding, wide: Window, y: Window, out: Window) -> None:
+def weight_products(e: NumpyEmitter, sliding: Sliding, wide: Window, y: Window, out: Window) -> None:
     """w[t, c, j] = Σ_p x[p + t, c] · y[p, c, j]: a product, and the sum of its columns."""
     channels = wide.shape[-1]
     flow, found = _split(y, channels), y.shape[1:-1]

@@ -25,35 +25,36 @@ from ..schedule import layout
 from ..schedule.code import Instruction
 from ..schedule.kernel import Window
 from . import convolution, pool
-from .numpy import Emitter, Rule
+from .emitter import Rule
+from .numpy import NumpyEmitter
 
 Windows: TypeAlias = tuple[Window, ...]
 SHORT = 4096  # words for each sample, up to which draws are made together
 
 
-def number(e: Emitter, op: Literal, writes: Windows, reads: Windows) -> None:
+def number(e: NumpyEmitter, op: Literal, writes: Windows, reads: Windows) -> None:
     """A literal in memory."""
     e.add("fill", writes, (), value=op.value)
 
 
-def size(e: Emitter, op: SizeNumber, writes: Windows, reads: Windows) -> None:
+def size(e: NumpyEmitter, op: SizeNumber, writes: Windows, reads: Windows) -> None:
     """A size as a number."""
     e.add("copy", writes, (op.dim,))
 
 
-def iota(e: Emitter, op: Iota, writes: Windows, reads: Windows) -> None:
+def iota(e: NumpyEmitter, op: Iota, writes: Windows, reads: Windows) -> None:
     """0, 1, 2 …"""
     e.add("iota", writes, ())
 
 
-def copy(e: Emitter, op: Reshape, writes: Windows, reads: Windows) -> None:
+def copy(e: NumpyEmitter, op: Reshape, writes: Windows, reads: Windows) -> None:
     """A reshape of what strides cannot say."""
     out = layout.reshape(writes[0], reads[0].shape)
     assert out is not None
     e.add("copy", (out,), reads, replaces=(0,))
 
 
-def concat(e: Emitter, op: Concat, writes: Windows, reads: Windows) -> None:
+def concat(e: NumpyEmitter, op: Concat, writes: Windows, reads: Windows) -> None:
     """Each operand into its stretch; most are then computed there in the first place."""
     (out,) = writes
     axis = op.axis % len(out.shape)
@@ -69,7 +70,7 @@ def stretch(x: Window, axis: int, start: Size, size: Size) -> Window:
     return x._replace(offset=x.offset + start * x.strides[axis], shape=shape)
 
 
-def pad(e: Emitter, op: Pad, writes: Windows, reads: Windows) -> None:
+def pad(e: NumpyEmitter, op: Pad, writes: Windows, reads: Windows) -> None:
     """x inside what surrounds it."""
     ((out,), (x,)) = writes, reads
     between = op.between or (0,) * len(x.shape)
@@ -77,7 +78,7 @@ def pad(e: Emitter, op: Pad, writes: Windows, reads: Windows) -> None:
     e.add("copy", (layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape),), (x,))
 
 
-def matmul(e: Emitter, op: Matmul, writes: Windows, reads: Windows) -> None:
+def matmul(e: NumpyEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
     """One product where the right operand is shared by all leading axes, else one for each of them."""
     (out,) = writes
     a, b = reads
@@ -103,7 +104,7 @@ def swapped(x: Window) -> Window:
     return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
 
 
-def for_product(e: Emitter, x: Window) -> Window:
+def for_product(e: NumpyEmitter, x: Window) -> Window:
     """The operand as a product takes it: contiguous, transposed or with a leading dimension; else a copy."""
     if len(x.shape) == 1:
         return x if x.strides[0] == 1 else e.copied(x)
@@ -116,7 +117,7 @@ def is_matrix(x: Window) -> bool:
     return (column == 1 and (row != 0 or m == 1) and row != 1) or (row == 1 and column not in (0, 1)) or m == n == 1
 
 
-def total(e: Emitter, op: reductions.Sum, writes: Windows, reads: Windows) -> None:
+def total(e: NumpyEmitter, op: reductions.Sum, writes: Windows, reads: Windows) -> None:
     """A sum; over the first or the last axes of contiguous floats a product with ones, which is faster."""
     (out,), (x,) = writes, reads
     along = op.along(len(x.shape))
@@ -142,7 +143,7 @@ def _is_short(size: Size) -> bool:
     return all(abs(factor) <= 16 for _, factor in size.terms)
 
 
-def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bool:
+def _with_ones(e: NumpyEmitter, out: Window, x: Window, along: tuple[int, ...]) -> bool:
     rank, count = len(x.shape), len(along)
     if not layout.is_contiguous(x) or not layout.is_contiguous(out):
         return False
@@ -168,7 +169,7 @@ def _with_ones(e: Emitter, out: Window, x: Window, along: tuple[int, ...]) -> bo
 def reduce(instruction: str) -> Rule:
     """The rule of a reduction by one instruction; over no axes it is a copy."""
 
-    def rule(e: Emitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
+    def rule(e: NumpyEmitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
         (x,) = reads
         along = op.along(len(x.shape))
         if not along:
@@ -182,7 +183,7 @@ def reduce(instruction: str) -> Rule:
 def position(instruction: str) -> Rule:
     """Along the last axis of contiguous memory, since NumPy copies anything else."""
 
-    def rule(e: Emitter, op: reductions.Position, writes: Windows, reads: Windows) -> None:
+    def rule(e: NumpyEmitter, op: reductions.Position, writes: Windows, reads: Windows) -> None:
         (out,), (x,) = writes, reads
         rank = len(x.shape)
         axis = op.axis % rank
@@ -193,7 +194,7 @@ def position(instruction: str) -> Rule:
     return rule
 
 
-def cumsum(e: Emitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -> None:
+def cumsum(e: NumpyEmitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -> None:
     """Running sums, over reversed windows from the end."""
     (out,), (x,) = writes, reads
     if op.reverse:
@@ -201,41 +202,41 @@ def cumsum(e: Emitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -
     e.add("cumulative_sum", (out,), (x,), axis=op.axis % len(x.shape))
 
 
-def index_of(e: Emitter, index_: Window, limit: Size) -> Window:
+def index_of(e: NumpyEmitter, index_: Window, limit: Size) -> Window:
     """A checked index as i64 in row-major order."""
     e.add("check_range", (), (index_, limit), where=e.place)
     return index_ if index_.dtype is I64 and layout.is_contiguous(index_) else e.copied(index_, I64)
 
 
-def gather(e: Emitter, op: Gather, writes: Windows, reads: Windows) -> None:
+def gather(e: NumpyEmitter, op: Gather, writes: Windows, reads: Windows) -> None:
     table, rows = reads
     e.add("take", writes, (table, index_of(e, rows, table.shape[0])), axis=0)
 
 
-def scatter_add(e: Emitter, op: ScatterAdd, writes: Windows, reads: Windows) -> None:
+def scatter_add(e: NumpyEmitter, op: ScatterAdd, writes: Windows, reads: Windows) -> None:
     rows, values = reads
     e.add("scatter_add", writes, (index_of(e, rows, op.rows), values))
 
 
-def take(e: Emitter, op: Take, writes: Windows, reads: Windows) -> None:
+def take(e: NumpyEmitter, op: Take, writes: Windows, reads: Windows) -> None:
     x, index_ = reads
     axis = op.axis % len(x.shape)
     x = x if layout.is_contiguous(x) else e.copied(x)
     e.add("take", writes, (x, index_of(e, index_, x.shape[axis])), axis=axis)
 
 
-def take_along(e: Emitter, op: TakeAlong, writes: Windows, reads: Windows) -> None:
+def take_along(e: NumpyEmitter, op: TakeAlong, writes: Windows, reads: Windows) -> None:
     x, index_ = reads
     axis = op.axis % len(x.shape)
     e.add("take_along", writes, (x, index_of(e, index_, x.shape[axis])), axis=axis)
 
 
-def add_along(e: Emitter, op: AddAlong, writes: Windows, reads: Windows) -> None:
+def add_along(e: NumpyEmitter, op: AddAlong, writes: Windows, reads: Windows) -> None:
     index_, values = reads
     e.add("add_along", writes, (index_of(e, index_, op.size), values), axis=op.axis % len(values.shape))
 
 
-def argsort(e: Emitter, op: Argsort, writes: Windows, reads: Windows) -> None:
+def argsort(e: NumpyEmitter, op: Argsort, writes: Windows, reads: Windows) -> None:
     """Descending, with equal elements in their order: from the end on, read backwards, and counted from the end."""
     (out,), (x,) = writes, reads
     axis = op.axis % len(x.shape)
@@ -246,14 +247,14 @@ def argsort(e: Emitter, op: Argsort, writes: Windows, reads: Windows) -> None:
     e.add("sub", (out,), (x.shape[axis] - 1, out), replaces=(1,))
 
 
-def pick(e: Emitter, op: Pick, writes: Windows, reads: Windows) -> None:
+def pick(e: NumpyEmitter, op: Pick, writes: Windows, reads: Windows) -> None:
     (out,), (x, chosen) = writes, reads
     x = x if layout.is_contiguous(x) else e.copied(x)
     at = positions(e, chosen, x.shape[-1])
     e.add("take", (line_of(out),), (line_of(x), at), axis=0)
 
 
-def add_at(e: Emitter, op: AddAt, writes: Windows, reads: Windows) -> None:
+def add_at(e: NumpyEmitter, op: AddAt, writes: Windows, reads: Windows) -> None:
     (out,), (x, chosen, values) = writes, reads
     at = positions(e, chosen, x.shape[-1])
     sums = e.scratch(Tensor(x.dtype, at.shape), "sums")
@@ -264,7 +265,7 @@ def add_at(e: Emitter, op: AddAt, writes: Windows, reads: Windows) -> None:
     e.add("put", (line_of(out),), (line_of(out), at, sums), replaces=(0,), tied=True)
 
 
-def positions(e: Emitter, chosen: Window, depth: Size) -> Window:
+def positions(e: NumpyEmitter, chosen: Window, depth: Size) -> Window:
     """Row-major positions in rows of `depth`: the row's start plus the index. Those of an input are found once."""
     key = ("positions", chosen, depth)
     known = e.known(key) if chosen.buffer.home == "input" else None
@@ -286,12 +287,12 @@ def line_of(x: Window) -> Window:
     return line
 
 
-def row_starts(e: Emitter, count: Size, depth: Size) -> Window:
+def row_starts(e: NumpyEmitter, count: Size, depth: Size) -> Window:
     """0, depth, 2·depth …, made once for each count."""
     return e.made_once("row_starts", Tensor(I64, (count,)), "iota", (depth,))
 
 
-def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> None:
+def random_bits(e: NumpyEmitter, op: RandomBits, writes: Windows, reads: Windows) -> None:
     """Short draws of the same step are one instruction, where the first of them stands: most of their time is the
     start of calls."""
     short = e.bound(writes[0].type.size) <= SHORT and all(r.buffer.home == "input" for r in reads)
@@ -311,14 +312,14 @@ def random_bits(e: Emitter, op: RandomBits, writes: Windows, reads: Windows) -> 
     e.lines[before] = line._replace(writes=(*outs, words_scratch(e, outs)), attributes=together)
 
 
-def words_scratch(e: Emitter, outs: Windows) -> Window:
+def words_scratch(e: NumpyEmitter, outs: Windows) -> Window:
     """Scratch for draws that are made together."""
     blocks = [dims.ceil_divide(w.type.size, WORDS) for w in outs]
     most = sum(n if isinstance(n, int) else CHUNK for n in blocks)
     return e.scratch(Tensor(I64, (SCRATCH * min(max(most, 1), CHUNK),)))
 
 
-def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> None:
+def slice_at(e: NumpyEmitter, op: index.Window, writes: Windows, reads: Windows) -> None:
     """A stretch that begins at a position; one outside is refused."""
     x, start = reads
     axis = op.axis % len(x.shape)
@@ -326,7 +327,7 @@ def slice_at(e: Emitter, op: index.Window, writes: Windows, reads: Windows) -> N
     e.add("slice_at", writes, reads, axis=axis)
 
 
-def write_at(e: Emitter, op: index.Update, writes: Windows, reads: Windows) -> None:
+def write_at(e: NumpyEmitter, op: index.Update, writes: Windows, reads: Windows) -> None:
     """In place where the old value dies, as a cache does."""
     x, value, start = reads
     axis = op.axis % len(x.shape)

@@ -4,98 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import copysign
-from typing import Any, TypeAlias
 
-from ...runtime.plan import Attribute, Note
-from ..ir import dims
+from ...runtime.plan import Attribute
 from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import DType, Tensor
-from ..schedule.code import Block, Code, Instruction, Line
-from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Operand, Repeat, Schedule, Window, contiguous, fresh
+from ..schedule.code import Code, Instruction
+from ..schedule.kernel import Call, Nest, Operand, Schedule, Window, fresh
+from .emitter import Emitter, Rule
 from .mathematics import simplest
 from .scalars import program
-
-Rule: TypeAlias = Callable[["Emitter", Any, tuple[Window, ...], tuple[Window, ...]], None]
 
 
 def emit(schedule: Schedule, rules: Mapping[type[Op], Rule]) -> Code:
     """The instructions of a schedule; `rules` says how each operation that is neither arithmetic nor a view runs."""
-    emitter = Emitter(rules)
-    for item in schedule.items:
-        emitter.item(item)
-    emitter.updates(schedule.updates)
-    zero, one, two = (tuple(lines) for lines in emitter.phases)
-    return Code(schedule.inputs, schedule.results, (zero, one, two), tuple(emitter.notes))
+    return NumpyEmitter(rules).emit(schedule)
 
 
-class Emitter:
-    """Appends instructions to the phase of the call at hand."""
+class NumpyEmitter(Emitter):
+    """Appends entries of the instruction table."""
 
     def __init__(self, rules: Mapping[type[Op], Rule]) -> None:
-        self.rules = rules
-        self.phases: tuple[list[Line], list[Line], list[Line]] = ([], [], [])
-        self.lines: list[Line] = self.phases[2]
-        self.notes: list[Note] = []
-        self._note = -1
-        self._bounds: dict[str, Size] = {}  # the most that the length of each loop around may be
-        self.place = ""
+        super().__init__(rules)
         self._made: dict[tuple[object, ...], Window] = {}
         self.draws: dict[tuple[object, ...], int] = {}  # lines that draw, by scope, key and step
-        self._known: dict[tuple[object, ...], Window] = {}
-        self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
 
-    def item(self, item: Item) -> None:
-        self.lines, self.scope = self.phases[item.phase], item.phase
-        if isinstance(item, Repeat):
-            self._repeat(item)
-        else:
-            self.call(item)
-
-    def call(self, call: Call) -> None:
-        self.notes.append(Note(call.formula, str(call.place)))
-        self._note = len(self.notes) - 1
-        self.place = str(call.place)
-        match call.kernel.form:
-            case Nest() as nest:
-                self._nest(nest, call)
-            case Library(op):
-                reads = tuple(r for r in call.reads if isinstance(r, Window))
-                self.rules[type(op)](self, op, call.writes, reads)
-
-    def _nest(self, nest: Nest, call: Call) -> None:
+    def nest(self, nest: Nest, call: Call) -> None:
         attributes = program(nest, len(call.reads))
         if attributes is None:
             Arithmetic(self, nest, call).emit()
         else:
             given = tuple(attributes.items())
-            self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self._note))
+            self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self.note))
 
-    def _repeat(self, item: Repeat) -> None:
-        outer, self.lines, scope = self.lines, [], self.scope
-        self._loops += 1
-        self.scope = -self._loops
-        bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
-        for inner in item.body:
-            if isinstance(inner, Repeat):
-                self._repeat(inner)
-            else:
-                self.call(inner)
-        body, self.lines, self.scope, self._bounds = tuple(self.lines), outer, scope, bounds
-        self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
-
-    def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
-        """Next values go to their named memory; those that lie in other named memory are read before any is written."""
-        self.lines = self.phases[2]
-        self._note = -1
-        pending = []
-        for _, target, value in updates:
-            if value.buffer.home == "named" and value != target:
-                value = self.copied(value)
-            pending.append((target, value))
-        for target, value in pending:
-            self.add("copy", (target,), (value,), replaces=(0,))
+    def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
+        self.add("copy", (out,), (x,), replaces=replaces)
 
     def add(
         self,
@@ -108,34 +52,7 @@ class Emitter:
         **attributes: Attribute,
     ) -> None:
         given = tuple(attributes.items())
-        self.lines.append(Instruction(name, writes, reads, given, replaces, tied, self._note))
-
-    def known(self, key: tuple[object, ...]) -> Window | None:
-        """What was computed before in these same lines, and is never overwritten."""
-        return self._known.get((self.scope, *key))
-
-    def remember(self, key: tuple[object, ...], window: Window) -> None:
-        self._known[self.scope, *key] = window
-
-    def scratch(self, type: Tensor, name: str = "scratch") -> Window:
-        """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""
-        return contiguous(Buffer(name, type.dtype, self._bounded(type).size), type.shape)
-
-    def _bounded(self, type: Tensor) -> Tensor:
-        return type.substitute(self._bounds) if self._bounds else type
-
-    def bound(self, size: Size) -> int:
-        """The most that a size may be in one turn of the loops around; a batch without a loop counts as one sample."""
-        known = dims.substitute(size, self._bounds)
-        found = dims.substitute(known, dict.fromkeys(dims.names(known), 1))
-        assert isinstance(found, int)
-        return found
-
-    def copied(self, x: Window, dtype: DType | None = None) -> Window:
-        """x in row-major order, and in another type if given."""
-        out = self.scratch(Tensor(dtype or x.dtype, x.shape), "copy")
-        self.add("copy", (out,), (x,), replaces=(0,) if out.dtype is x.dtype else ())
-        return out
+        self.lines.append(Instruction(name, writes, reads, given, replaces, tied, self.note))
 
     def filled(self, value: float, dtype: DType, size: Size) -> Window:
         """A vector of equal numbers, made once for each count."""
@@ -146,7 +63,7 @@ class Emitter:
     ) -> Window:
         """What an instruction gives that depends on nothing but the count, made when that changes."""
         given = tuple(attributes.items())
-        whole = self._bounded(type)
+        whole = self.bounded(type)
         key = (whole, instruction, reads, given)
         if key not in self._made:
             window = self._made[key] = fresh(name, whole)
@@ -157,7 +74,7 @@ class Emitter:
 class Arithmetic:
     """The instructions of one nest: each expression once, into its destination or scratch."""
 
-    def __init__(self, emitter: Emitter, nest: Nest, call: Call) -> None:
+    def __init__(self, emitter: NumpyEmitter, nest: Nest, call: Call) -> None:
         self.emitter = emitter
         self.shape = nest.shape
         self.stores = [simplest(e) for e in nest.stores]
@@ -224,11 +141,11 @@ def matching(reads: tuple[Operand, ...], out: Window) -> tuple[int, ...]:
     )
 
 
-def _ufunc(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+def _ufunc(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
     emitter.add(x.word, (out,), reads, replaces=matching(reads, out))
 
 
-def _where(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+def _where(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
     """A condition that is stretched is a mask that repeats, which a processor foresees; others are not branched on."""
     condition, yes, no = reads
     if not isinstance(condition, Window) or condition.shape != out.shape:
@@ -239,11 +156,11 @@ def _where(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -
         emitter.add("blend", (out, emitter.scratch(out.type)), reads)
 
 
-def _cast(emitter: Emitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
+def _cast(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
     emitter.add("copy", (out,), reads)
 
 
-EXPRESSIONS: dict[str, Callable[[Emitter, Expr, Window, tuple[Operand, ...]], None]] = {
+EXPRESSIONS: dict[str, Callable[[NumpyEmitter, Expr, Window, tuple[Operand, ...]], None]] = {
     "where": _where,
     "cast": _cast,
 }

@@ -7,13 +7,13 @@ import numpy as np
 from ..ir.types import BOOL, Shape, Tensor
 from ..ops.pool import Average, AveragePool, AveragePoolInput, MaxPool, MaxPoolInput, MaxPoolPick, Pool
 from ..schedule.kernel import Operand, Window
-from .numpy import Emitter
+from .numpy import NumpyEmitter
 from .windows import Sliding, framed, framed_shape, interior
 
 Windows = tuple[Window, ...]
 
 
-def max_pool(e: Emitter, op: MaxPool, writes: Windows, reads: Windows) -> None:
+def max_pool(e: NumpyEmitter, op: MaxPool, writes: Windows, reads: Windows) -> None:
     """The greatest of all positions in the window."""
     ((out,), (x,)) = writes, reads
     sliding = _sliding(op)
@@ -25,7 +25,7 @@ def max_pool(e: Emitter, op: MaxPool, writes: Windows, reads: Windows) -> None:
         first = out
 
 
-def max_pool_input(e: Emitter, op: MaxPoolInput, writes: Windows, reads: Windows) -> None:
+def max_pool_input(e: NumpyEmitter, op: MaxPoolInput, writes: Windows, reads: Windows) -> None:
     """The cotangent goes to the first position that holds the maximum."""
     ((out,), (x, y, g)) = writes, reads
     sliding, found = _sliding(op), y.shape[1:-1]
@@ -43,7 +43,7 @@ def max_pool_input(e: Emitter, op: MaxPoolInput, writes: Windows, reads: Windows
     _give(e, out, flow, sliding)
 
 
-def max_pool_pick(e: Emitter, op: MaxPoolPick, writes: Windows, reads: Windows) -> None:
+def max_pool_pick(e: NumpyEmitter, op: MaxPoolPick, writes: Windows, reads: Windows) -> None:
     """What another tensor has where each window has its first maximum."""
     ((out,), (x, y, t)) = writes, reads
     sliding, found = _sliding(op), y.shape[1:-1]
@@ -58,7 +58,7 @@ def max_pool_pick(e: Emitter, op: MaxPoolPick, writes: Windows, reads: Windows) 
 class _Chosen:
     """For each tap the windows whose first maximum it is."""
 
-    def __init__(self, e: Emitter, y: Window) -> None:
+    def __init__(self, e: NumpyEmitter, y: Window) -> None:
         self.e, self.y = e, y
         self.left: Window | None = None
 
@@ -78,7 +78,7 @@ class _Chosen:
         return first
 
 
-def average_pool(e: Emitter, op: AveragePool, writes: Windows, reads: Windows) -> None:
+def average_pool(e: NumpyEmitter, op: AveragePool, writes: Windows, reads: Windows) -> None:
     """The sum over all positions in the window, times the share of one."""
     ((out,), (x,)) = writes, reads
     sliding = _sliding(op)
@@ -89,7 +89,7 @@ def average_pool(e: Emitter, op: AveragePool, writes: Windows, reads: Windows) -
     e.add("mul", (out,), (first, shares(e, op, x, x.shape[1:-1])))
 
 
-def average_pool_input(e: Emitter, op: AveragePoolInput, writes: Windows, reads: Windows) -> None:
+def average_pool_input(e: NumpyEmitter, op: AveragePoolInput, writes: Windows, reads: Windows) -> None:
     """Each element of the cotangent, by its share, to all positions of its window."""
     ((out,), (g,)) = writes, reads
     sliding, found = _sliding(op), g.shape[1:-1]
@@ -104,7 +104,7 @@ def average_pool_input(e: Emitter, op: AveragePoolInput, writes: Windows, reads:
     _give(e, out, flow, sliding)
 
 
-def shares(e: Emitter, op: Average, like: Window, sizes: Shape) -> Operand:
+def shares(e: NumpyEmitter, op: Average, like: Window, sizes: Shape) -> Operand:
     """1 / the number of elements of each window: one number, or an array where windows differ."""
     assert all(isinstance(n, int) for n in sizes), sizes
     values = op.shares(np, np.empty(0, np.float64), sizes)
@@ -123,7 +123,7 @@ def _apart(op: Pool) -> bool:
     return all(step >= k for step, k in zip(op.stride, op.size, strict=True))
 
 
-def _zeros(e: Emitter, out: Window, sliding: Sliding) -> Window:
+def _zeros(e: NumpyEmitter, out: Window, sliding: Sliding) -> Window:
     """Zeros into which windows write: the result itself, or scratch with a frame."""
     flow = out
     if any(n != 0 for n in (*sliding.before, *sliding.after)):
@@ -132,6 +132,6 @@ def _zeros(e: Emitter, out: Window, sliding: Sliding) -> Window:
     return flow
 
 
-def _give(e: Emitter, out: Window, flow: Window, sliding: Sliding) -> None:
+def _give(e: NumpyEmitter, out: Window, flow: Window, sliding: Sliding) -> None:
     if flow is not out:
         e.add("copy", (out,), (interior(flow, out.shape, sliding.before),))

@@ -11,7 +11,7 @@ from ..ir.dims import Size
 from ..ir.types import Shape, Tensor
 from ..schedule import layout
 from ..schedule.kernel import Window
-from .numpy import Emitter
+from .numpy import NumpyEmitter
 
 
 class Sliding(NamedTuple):
@@ -38,7 +38,7 @@ class Sliding(NamedTuple):
         shape = (wide.shape[0], *found, *self.kernel, wide.shape[-1])
         return wide._replace(shape=shape, strides=(wide.strides[0], *steps, *taps, wide.strides[-1]))
 
-    def columns(self, e: Emitter, wide: Window, found: Shape) -> Window:
+    def columns(self, e: NumpyEmitter, wide: Window, found: Shape) -> Window:
         """[N · windows, kernel · C]: every window as a row, copied unless the data lies so already."""
         view = self.view(wide, found)
         shape = (wide.shape[0] * dims.product(found), dims.product(self.kernel) * wide.shape[-1])
@@ -72,7 +72,7 @@ class Sliding(NamedTuple):
             )
 
 
-def framed(e: Emitter, x: Window, before: tuple[Size, ...], after: tuple[Size, ...], value: float) -> Window:
+def framed(e: NumpyEmitter, x: Window, before: tuple[Size, ...], after: tuple[Size, ...], value: float) -> Window:
     """x with a frame of `value` round its spatial axes; x itself where there is none."""
     if all(n == 0 for n in (*before, *after)):
         return x

@@ -13,11 +13,11 @@ from hashlib import sha256
 
 from ..ir import dims
 from ..ir.dims import Dim, Floor, Size
-from ..ir.types import BOOL, F32, F64, I8, I32, I64, U8, U32, DType
+from ..ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32
 from ..schedule.kernel import Window
 
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
-TYPES |= {I64: "int64_t"}
+TYPES |= {I64: "int64_t", F16: "_Float16"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""Schedule to code, as far as it is the same for all targets: phases, loops, scratch memory, and next values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from ...runtime.plan import Note
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.op import Op
+from ..ir.types import DType, Tensor
+from ..schedule.code import Block, Code, Line
+from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Repeat, Schedule, Window, contiguous
+
+Rule: TypeAlias = Callable[[Any, Any, tuple[Window, ...], tuple[Window, ...]], None]
+
+
+class Emitter:
+    """Appends instructions to the phase of the call at hand. A target says what nests and copies are.
+
+    `rules` says how each operation that is neither arithmetic nor a view runs; a rule is given this emitter, the
+    operation, and the windows that it writes and reads.
+    """
+
+    def __init__(self, rules: Mapping[type[Op], Rule]) -> None:
+        self.rules = rules
+        self.phases: tuple[list[Line], list[Line], list[Line]] = ([], [], [])
+        self.lines: list[Line] = self.phases[2]
+        self.notes: list[Note] = []
+        self.note = -1
+        self._bounds: dict[str, Size] = {}  # the most that the length of each loop around may be
+        self.place = ""
+        self._known: dict[tuple[object, ...], Window] = {}
+        self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
+
+    def nest(self, nest: Nest, call: Call) -> None:
+        """Appends what computes elements."""
+        raise NotImplementedError
+
+    def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
+        """Appends a copy, which may change the type."""
+        raise NotImplementedError
+
+    def emit(self, schedule: Schedule) -> Code:
+        """The code of a schedule."""
+        for item in schedule.items:
+            self.item(item)
+        self.updates(schedule.updates)
+        zero, one, two = (tuple(lines) for lines in self.phases)
+        return Code(schedule.inputs, schedule.results, (zero, one, two), tuple(self.notes))
+
+    def item(self, item: Item) -> None:
+        self.lines, self.scope = self.phases[item.phase], item.phase
+        if isinstance(item, Repeat):
+            self._repeat(item)
+        else:
+            self.call(item)
+
+    def call(self, call: Call) -> None:
+        self.notes.append(Note(call.formula, str(call.place)))
+        self.note = len(self.notes) - 1
+        self.place = str(call.place)
+        match call.kernel.form:
+            case Nest() as nest:
+                self.nest(nest, call)
+            case Library(op):
+                reads = tuple(r for r in call.reads if isinstance(r, Window))
+                self.rules[type(op)](self, op, call.writes, reads)
+
+    def _repeat(self, item: Repeat) -> None:
+        outer, self.lines, scope = self.lines, [], self.scope
+        self._loops += 1
+        self.scope = -self._loops
+        bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
+        for inner in item.body:
+            if isinstance(inner, Repeat):
+                self._repeat(inner)
+            else:
+                self.call(inner)
+        body, self.lines, self.scope, self._bounds = tuple(self.lines), outer, scope, bounds
+        self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
+
+    def updates(self, updates: tuple[tuple[str, Window, Window], ...]) -> None:
+        """Next values go to their named memory; those that lie in other named memory are read before any is written."""
+        self.lines = self.phases[2]
+        self.note = -1
+        pending = []
+        for _, target, value in updates:
+            if value.buffer.home == "named" and value != target:
+                value = self.copied(value)
+            pending.append((target, value))
+        for target, value in pending:
+            self.copy(target, value, replaces=(0,))
+
+    def known(self, key: tuple[object, ...]) -> Window | None:
+        """What was computed before in these same lines, and is never overwritten."""
+        return self._known.get((self.scope, *key))
+
+    def remember(self, key: tuple[object, ...], window: Window) -> None:
+        self._known[self.scope, *key] = window
+
+    def scratch(self, type: Tensor, name: str = "scratch") -> Window:
+        """Memory of its own, in row-major order; inside a loop as large as its longest turn needs."""
+        return contiguous(Buffer(name, type.dtype, self.bounded(type).size), type.shape)
+
+    def bounded(self, type: Tensor) -> Tensor:
+        return type.substitute(self._bounds) if self._bounds else type
+
+    def bound(self, size: Size) -> int:
+        """The most that a size may be in one turn of the loops around; a batch without a loop counts as one sample."""
+        known = dims.substitute(size, self._bounds)
+        found = dims.substitute(known, dict.fromkeys(dims.names(known), 1))
+        assert isinstance(found, int)
+        return found
+
+    def copied(self, x: Window, dtype: DType | None = None) -> Window:
+        """x in row-major order, and in another type if given."""
+        out = self.scratch(Tensor(dtype or x.dtype, x.shape), "copy")
+        self.copy(out, x, replaces=(0,) if out.dtype is x.dtype else ())
+        return out

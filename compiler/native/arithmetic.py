@@ -1,0 +1,110 @@
+"""Scalar expressions as C: each different part once, in an order in which its operands stand before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ..ir.graph import numpy_name
+from ..ir.scalar import COMPARISONS, Expr, Number
+from ..ir.types import BOOL, F16, F32, F64, DType
+from .function import TYPES, Function
+
+OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "==", "ne": "!=", "lt": "<", "le": "<="}
+OPERATORS |= {"gt": ">", "ge": ">=", "and": "&", "or": "|", "xor": "^"}
+ROUNDINGS = {"floor": "floor", "ceil": "ceil", "round": "rint", "sqrt": "sqrt"}  # one instruction each
+
+
+class Arithmetic:
+    """Writes the parts of expressions into a function; `load(i)` gives the C of operand i of the kernel."""
+
+    def __init__(self, f: Function, load: Callable[[int], str]) -> None:
+        self.f = f
+        self.load = load
+        self.known: dict[Expr, str] = {}
+
+    def value(self, root: Expr) -> str:
+        """The C of an expression's value, after lines for all it needs; a stack of our own, since chains are deep."""
+        stack = [root]
+        while stack:
+            top = stack[-1]
+            missing = [o for o in top.operands if o not in self.known]
+            if top in self.known:
+                stack.pop()
+            elif missing:
+                stack += reversed(missing)
+            else:
+                self.known[top] = self._part(stack.pop())
+        return self.known[root]
+
+    def _part(self, x: Expr) -> str:
+        if x.word == "const":
+            return constant(x.value, x.dtype)
+        text = self.load(int(x.value)) if x.word == "load" else expression(x, [self.known[o] for o in x.operands])
+        name = self.f.fresh()
+        self.f.line(f"const {local(x.dtype)} {name} = {text};")
+        return name
+
+
+def local(dtype: DType) -> str:
+    """The C type of a value in a register: f16 is computed in f32."""
+    return "float" if dtype is F16 else "_Bool" if dtype is BOOL else TYPES[dtype]
+
+
+def constant(value: Number, dtype: DType) -> str:
+    """A number as C that stands for exactly that number."""
+    if dtype is BOOL:
+        return str(int(bool(value)))
+    if not dtype.is_float:
+        return f"(({TYPES[dtype]}){int(value)})" if value != -(2**63) else "INT64_MIN"
+    narrow = np.dtype(numpy_name(dtype)).type(value)
+    if not math.isfinite(narrow):
+        sign = "-" if narrow < 0 else ""
+        return "((float)NAN)" if math.isnan(narrow) else f"({sign}(float)INFINITY)"
+    text = repr(float(narrow)) if dtype is F64 else f"{np.format_float_scientific(np.float32(narrow), trim='0')}f"
+    return f"({text})" if text.startswith("-") else text
+
+
+def expression(x: Expr, operands: list[str]) -> str:
+    """One operation on values that have names."""
+    word, dtype = x.word, x.operands[0].dtype
+    match word, operands:
+        case "cast", [a]:
+            return _cast(a, dtype, x.dtype)
+        case "where", [condition, yes, no]:
+            return f"{condition} ? {yes} : {no}"
+        case "neg", [a]:
+            return f"-{a}"
+        case "square", [a]:
+            return f"{a} * {a}"
+        case "reciprocal", [a]:
+            return f"1 / {a}"
+        case "logical_not", [a]:
+            return f"!{a}"
+        case (("max" | "min"), [a, b]) if _is_number(x.operands[1]):
+            return f"{a} {'<' if word == 'max' else '>'} {b} ? {b} : {a}"  # a NaN in a stays
+        case "div", [a, b] if not dtype.is_float:
+            return f"(double){a} / (double){b}"
+        case _ if word in OPERATORS:
+            return f" {OPERATORS[word]} ".join(operands)
+        case _ if word in ROUNDINGS and dtype.is_float:
+            return f"__builtin_{ROUNDINGS[word]}{'' if dtype is F64 else 'f'}({operands[0]})"
+    kind = F32 if dtype is F16 else dtype
+    return f"ax_{word}_{kind}({', '.join(operands)})"
+
+
+def _cast(a: str, source: DType, target: DType) -> str:
+    if target is BOOL:
+        return f"{a} != 0"
+    return f"({local(target)}){a}" if target is not F16 else f"(float)(_Float16){a}"
+
+
+def _is_number(x: Expr) -> bool:
+    return x.word == "const" and x.value == x.value
+
+
+def functions(roots: Iterable[Expr]) -> set[str]:
+    """The mathematical functions that expressions need."""
+    return {f"ax_{x.word}" for x in roots if x.word not in OPERATORS and x.word not in COMPARISONS}

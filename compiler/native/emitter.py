@@ -1,0 +1,73 @@
+"""Schedule to code whose instructions are C kernels: an instruction's attribute `form` numbers what prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..emit.emitter import Emitter, Rule
+from ..ir.op import Op
+from ..schedule.code import Code, Instruction
+from ..schedule.kernel import Call, Nest, Operand, Schedule, Window
+from .function import Function, Machinery
+from .nest import Copy, Map
+
+
+class Form(Protocol):
+    """What one instruction does, printed when the windows are final."""
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Code whose instructions name forms by their number; an instruction without one is a copy."""
+
+    code: Code
+    forms: tuple[Form, ...]
+
+    def form(self, line: Instruction) -> Form:
+        number = dict(line.attributes).get("form", 0)
+        assert isinstance(number, int)
+        return self.forms[number]
+
+
+def emit(schedule: Schedule, rules: Mapping[type[Op], Rule], machinery: Machinery) -> Kernels:
+    """The kernels of a schedule for a processor."""
+    emitter = NativeEmitter(rules, machinery)
+    return Kernels(emitter.emit(schedule), tuple(emitter.forms))
+
+
+class NativeEmitter(Emitter):
+    """Appends one instruction for each kernel."""
+
+    def __init__(self, rules: Mapping[type[Op], Rule], machinery: Machinery) -> None:
+        super().__init__(rules)
+        self.machinery = machinery
+        self.forms: list[Form] = [Copy()]
+
+    def nest(self, nest: Nest, call: Call) -> None:
+        same = [i for i, r in enumerate(call.reads) if isinstance(r, Window) and _alike(r, call.writes[0])]
+        self.add(Map(nest.shape, nest.stores), call.writes, call.reads, replaces=tuple(same))
+
+    def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
+        self.lines.append(Instruction("copy", (out,), (x,), (), replaces, note=self.note))
+
+    def add(
+        self,
+        form: Form,
+        writes: tuple[Window, ...],
+        reads: tuple[Operand, ...],
+        *,
+        replaces: tuple[int, ...] = (),
+        tied: bool = False,
+    ) -> None:
+        self.forms.append(form)
+        number = (("form", len(self.forms) - 1),)
+        self.lines.append(Instruction(type(form).__name__.lower(), writes, reads, number, replaces, tied, self.note))
+
+
+def _alike(read: Window, write: Window) -> bool:
+    """Whether element i of the write may take the very place of element i of the read."""
+    return read.shape == write.shape and read.dtype.bytes == write.dtype.bytes

@@ -1,0 +1,79 @@
+"""Elementwise kernels and copies as C loops."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..ir.dims import Size
+from ..ir.scalar import Expr
+from ..ir.types import BOOL, F16, Shape
+from ..schedule.kernel import Number, Operand, Window
+from .arithmetic import Arithmetic, constant
+from .function import Function
+from .loops import Pointers, axes_of, elements
+
+
+class Map(NamedTuple):
+    """One loop over the elements of `shape`: expression i is stored in write i."""
+
+    shape: Shape
+    stores: tuple[Expr, ...]
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+        windows = [r for r in reads if isinstance(r, Window)]
+        strides = [*(w.strides for w in writes), *(stretched(r, self.shape) for r in windows)]
+        pointers = Pointers(f, [*(f.pointer(w, write=True) for w in writes), *map(f.pointer, windows)])
+        order = {i: len(writes) + k for k, i in enumerate(i for i, r in enumerate(reads) if isinstance(r, Window))}
+
+        def load(i: int) -> str:
+            operand = reads[i]
+            if isinstance(operand, Window):
+                return loaded(operand, pointers.at(order[i]))
+            return number(operand)
+
+        with elements(f, axes_of(self.shape, strides), pointers):
+            arithmetic = Arithmetic(f, load)
+            values = [arithmetic.value(s) for s in self.stores]
+            for i, value in enumerate(values):
+                f.line(f"{pointers.at(i)} = {value};")
+
+
+class Copy(NamedTuple):
+    """Every element of the read, in the type of the write; a number fills it."""
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+        (out,), (x,) = writes, reads
+        assert isinstance(x, Window)
+        pointers = Pointers(f, [f.pointer(out, write=True), f.pointer(x)])
+        with elements(f, axes_of(out.shape, [out.strides, stretched(x, out.shape)]), pointers):
+            f.line(f"{pointers.at(0)} = {loaded(x, pointers.at(1))};")
+
+
+class Fill(NamedTuple):
+    """One number everywhere."""
+
+    value: Number
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+        (out,) = writes
+        pointers = Pointers(f, [f.pointer(out, write=True)])
+        with elements(f, axes_of(out.shape, [out.strides]), pointers):
+            f.line(f"{pointers.at(0)} = {constant(self.value, out.dtype)};")
+
+
+def stretched(x: Window, shape: Shape) -> tuple[Size, ...]:
+    """The strides of a window that is stretched to a shape, as arithmetic stretches."""
+    lead = len(shape) - len(x.shape)
+    return (0,) * lead + tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
+
+
+def loaded(x: Window, text: str) -> str:
+    """An element of memory as a value in a register."""
+    if x.dtype is BOOL:
+        return f"{text} != 0"
+    return f"(float){text}" if x.dtype is F16 else text
+
+
+def number(value: Number) -> str:
+    """A plain number among the operands."""
+    return repr(int(value)) if isinstance(value, bool | int) else repr(value)
