@@ -100,6 +100,20 @@ class Port(NamedTuple):
     dtype: str
 
 
+class Code(NamedTuple):
+    """C text that does what the plan says: `units` of kernels, each compiled by itself, and the `driver`.
+
+    The driver, with `runtime/native/run.h` before it, exports `ax_phase`; it is written for exactly so many
+    `threads`, and kernels for vectors of so many `lanes` of f32. Files do not keep code: what a model file brings
+    is never compiled.
+    """
+
+    units: tuple[str, ...]
+    driver: str
+    threads: int
+    lanes: int
+
+
 class Note(NamedTuple):
     """What a step computes, for people: its formula, and the line of the spec."""
 
@@ -124,6 +138,7 @@ class Plan:
     version: int = 1
     target: str = "numpy"
     constants: Mapping[str, object] = field(default_factory=dict, compare=False)
+    code: Code | None = None
 
     def walk(self) -> Iterator[Step]:
         """Every step once, loops entered."""

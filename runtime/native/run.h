@@ -1,0 +1,108 @@
+/* What the C text of a plan and the runtime know of each other. The runtime puts this before the text of the driver,
+   which exports `int ax_phase(struct ax_run *run, int phase)`: 0 does sizes, 1 prepare, 2 the steps. */
+#include <math.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#define AX_EXPORT __attribute__((visibility("default")))
+
+struct ax_run;
+typedef void ax_function(struct ax_run *run, int thread);
+
+/* One binding of a plan. `named` are its named and constant buffers in the order of the plan, `fault` is what
+   `ax_fault` says, `times` the seconds of each step where the driver is compiled with AX_PROFILE.
+   What threads write while others look lies in lines of the cache of its own. */
+struct ax_run {
+  char *arena;
+  char **named;
+  int64_t count;
+  int64_t threads;
+  int64_t fault[4];
+  double *times;
+  double since;
+  int (*parallel)(struct ax_run *run, ax_function *function);
+  char gap0[64];
+  uint32_t arrived;
+  char gap1[64];
+  uint32_t turn;
+  char gap2[64];
+};
+
+static inline void ax_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* The n-th wait in a row: some tens of microseconds at full speed, then others may have the core, then it rests. */
+static inline void ax_wait(int n) {
+  if (n < 2000) {
+    ax_pause();
+  } else if (n < 4000) {
+    sched_yield();
+  } else {
+    nanosleep(&(struct timespec){0, 50000}, 0);
+  }
+}
+
+/* No thread goes on before all have come. */
+static inline void ax_barrier(struct ax_run *run, int thread) {
+  (void)thread;
+  if (run->threads == 1) return;
+  uint32_t turn = __atomic_load_n(&run->turn, __ATOMIC_ACQUIRE);
+  if (__atomic_add_fetch(&run->arrived, 1, __ATOMIC_ACQ_REL) == (uint64_t)run->threads) {
+    __atomic_store_n(&run->arrived, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&run->turn, turn + 1, __ATOMIC_RELEASE);
+    return;
+  }
+  for (int n = 0; __atomic_load_n(&run->turn, __ATOMIC_ACQUIRE) == turn; n += n < 4000) ax_wait(n);
+}
+
+/* Says that step `note` of the plan met `value` where 0 ... limit - 1 was expected. Of several the first is told. */
+static inline void ax_fault(struct ax_run *run, int64_t note, int64_t value, int64_t limit) {
+  int64_t nobody = 0;
+  if (!__atomic_compare_exchange_n(&run->fault[3], &nobody, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return;
+  run->fault[1] = value;
+  run->fault[2] = limit;
+  __atomic_store_n(&run->fault[0], note + 1, __ATOMIC_RELEASE);
+}
+
+static inline double ax_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Written after each step, for every thread; it costs nothing unless steps are measured. `step` is the position in
+   the plan's steps, those of loops counted once. */
+#ifdef AX_PROFILE
+static inline void ax_done(struct ax_run *run, int thread, int step) {
+  ax_barrier(run, thread);
+  if (thread) return;
+  double now = ax_clock();
+  run->times[step] += now - run->since;
+  run->since = now;
+}
+#define AX_DONE(run, thread, step) ax_done(run, thread, step)
+#else
+#define AX_DONE(run, thread, step) ((void)0)
+#endif
+
+/* Calls `function` for threads 0 ... threads - 1 at once, the caller being thread 0. What `ax_phase` returns:
+   0 if all went well, 1 after a fault, -1 if threads could not be started, and then nothing was called. */
+static inline int ax_parallel(struct ax_run *run, ax_function *function) {
+#ifdef AX_PROFILE
+  run->since = ax_clock();
+#endif
+  if (run->threads == 1) {
+    function(run, 0);
+  } else if (run->parallel(run, function)) {
+    return -1;
+  }
+  return run->fault[0] != 0;
+}
