@@ -1,5 +1,5 @@
 /* What the C text of a plan and the runtime know of each other. The runtime puts this before the text of the driver,
-   which exports `int ax_phase(struct ax_run *run, int phase)`: 0 does sizes, 1 prepare, 2 the steps. */
+   which defines `ax_phase`. */
 #include <math.h>
 #include <sched.h>
 #include <stddef.h>
@@ -30,6 +30,9 @@ struct ax_run {
   uint32_t turn;
   char gap2[64];
 };
+
+/* Phase 0 does sizes, 1 prepare, 2 the steps, by `ax_start`. Returns whether `fault[0]` is not 0. */
+AX_EXPORT int ax_phase(struct ax_run *run, int phase);
 
 static inline void ax_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -93,16 +96,15 @@ static inline void ax_done(struct ax_run *run, int thread, int step) {
 #define AX_DONE(run, thread, step) ((void)0)
 #endif
 
-/* Calls `function` for threads 0 ... threads - 1 at once, the caller being thread 0. What `ax_phase` returns:
-   0 if all went well, 1 after a fault, -1 if threads could not be started, and then nothing was called. */
-static inline int ax_parallel(struct ax_run *run, ax_function *function) {
+/* Calls `function` for threads 0 ... threads - 1 at once, the caller being thread 0. Where threads cannot be started
+   nothing is called, and `fault[0]` is -1. */
+static inline void ax_start(struct ax_run *run, ax_function *function) {
 #ifdef AX_PROFILE
   run->since = ax_clock();
 #endif
   if (run->threads == 1) {
     function(run, 0);
   } else if (run->parallel(run, function)) {
-    return -1;
+    run->fault[0] = -1;
   }
-  return run->fault[0] != 0;
 }
