@@ -1,0 +1,163 @@
+"""Derives the polynomials of `compiler/native/mathematics.h`: for each the coefficients and the error that remains.
+
+    python tools/minimax.py [NAME...]
+
+A polynomial is fitted by Remez' exchange on a dense grid, with an error weighed as it enters the result. Coefficients
+that are stored in f32 are rounded one after another, the most important first, and the rest is fitted anew each time.
+Needs mpmath.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import mpmath as mp
+import numpy as np
+
+POINTS = 1500
+EXCHANGES = 40
+Real = Callable[[mp.mpf], mp.mpf]
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """Σ c[k]·u^k for x in [low, high], near `value`; an error counts `weight` times. Of the c those in `given` stand.
+
+    `variable` is u as a function of x.
+    """
+
+    value: Real
+    weight: Real
+    low: float
+    high: float
+    degree: int
+    given: tuple[float, ...] = ()
+    variable: Real = lambda x: x
+    single: bool = True
+
+
+def fitted(p: Polynomial) -> tuple[list[float], float]:
+    """The coefficients, rounded to the type in which they are stored, and the greatest weighted error."""
+    grid = [p.low + (p.high - p.low) * (1 - mp.cos(mp.pi * i / (POINTS - 1))) / 2 for i in range(POINTS)]
+    u = _long([p.variable(x) for x in grid])
+    w = _long([p.weight(x) for x in grid])
+    rest = _long([p.value(x) for x in grid])
+    coefficients = list(p.given)
+    for k, c in enumerate(coefficients):
+        rest -= np.longdouble(c) * u**k
+    for k in range(len(coefficients), p.degree + 1):
+        found = _exchange(u, w, rest, range(k, p.degree + 1))
+        coefficients.append(float(np.float32(found[0])) if p.single else float(found[0]))
+        rest -= np.longdouble(coefficients[k]) * u**k
+    return coefficients, float(np.max(np.abs(rest * w)))
+
+
+def _long(values: Sequence[mp.mpf]) -> np.ndarray:
+    """Numbers to the 64 bits of an extended float, as the sum of two doubles."""
+    high = np.array([float(v) for v in values])
+    low = np.array([float(v - h) for v, h in zip(values, high, strict=True)])
+    return high.astype(np.longdouble) + low
+
+
+def _exchange(u: np.ndarray, w: np.ndarray, value: np.ndarray, powers: range) -> list[mp.mpf]:
+    """The c of the least greatest |w·(Σ c·u^k - value)| over the grid."""
+    count = len(powers) + 1
+    basis = np.array([u**k for k in powers])
+    chosen = np.round((1 - np.cos(np.pi * (np.arange(count) + 0.5) / count)) / 2 * (len(u) - 1)).astype(int)
+    for _ in range(EXCHANGES):
+        rows = [[*map(_exact, basis[:, i]), (-1) ** n / _exact(w[i])] for n, i in enumerate(chosen)]
+        *c, _level = mp.lu_solve(mp.matrix(rows), mp.matrix([_exact(value[i]) for i in chosen]))
+        error = w * (np.array([np.longdouble(mp.nstr(x, 25)) for x in c]) @ basis - value)
+        following = _alternating(error, count)
+        if np.array_equal(following, chosen):
+            break
+        chosen = following
+    return c
+
+
+def _exact(x: np.longdouble) -> mp.mpf:
+    high = float(x)
+    return mp.mpf(high) + mp.mpf(float(x - np.longdouble(high)))
+
+
+def _alternating(error: np.ndarray, count: int) -> np.ndarray:
+    """The places of `count` extremes of the error that alternate in sign, as great as can be."""
+    stretches = np.split(np.arange(len(error)), np.flatnonzero(np.diff(np.signbit(error))) + 1)
+    extremes = [s[np.argmax(np.abs(error[s]))] for s in stretches]
+    while len(extremes) > count:
+        ends = (0, len(extremes) - 1)
+        smallest = min(range(len(extremes)), key=lambda i: abs(error[extremes[i]]))
+        if len(extremes) == count + 1:
+            smallest = min(ends, key=lambda i: abs(error[extremes[i]]))
+        del extremes[smallest]
+        if smallest not in ends:  # its neighbours have one sign: the greater stays
+            pair = (smallest - 1, smallest)
+            del extremes[min(pair, key=lambda i: abs(error[extremes[i]]))]
+    assert len(extremes) == count, "the weight or the degree leaves no alternating error"
+    return np.array(extremes)
+
+
+def _ratio(above: Real, below: Real, series: Sequence[object]) -> Real:
+    """above(x) / below(x), by its power series where both vanish."""
+    return lambda x: above(x) / below(x) if abs(x) > mp.mpf(2) ** -40 else mp.polyval([*map(mp.mpf, series)][::-1], x)
+
+
+HALF_LN2 = float(mp.log(2)) / 2 * 1.0001
+ROOT = float(mp.sqrt(0.5))
+
+
+def _minus_log_erfc(x: mp.mpf) -> mp.mpf:
+    return -mp.log(mp.erfc(x))
+
+
+SQRT_PI = mp.sqrt(mp.pi)
+
+POLYNOMIALS = {
+    # exp(r) = 1 + r + r²·P(r)
+    "exp": Polynomial(
+        _ratio(lambda r: mp.expm1(r) - r, lambda r: r * r, [mp.mpf(1) / 2, mp.mpf(1) / 6]),
+        lambda r: r * r / mp.exp(r) + mp.mpf(2) ** -60,
+        -HALF_LN2,
+        HALF_LN2,
+        4,
+    ),
+    # exp(r) - 1 = r + r²·P(r), relative
+    "expm1": Polynomial(
+        _ratio(lambda r: mp.expm1(r) - r, lambda r: r * r, [mp.mpf(1) / 2, mp.mpf(1) / 6]),
+        lambda r: abs(r * r / mp.expm1(r)) if r else mp.mpf(2) ** -60,
+        -HALF_LN2,
+        HALF_LN2,
+        4,
+    ),
+    # log(1 + f) = f - f²/2 + f³·P(f), relative
+    "log": Polynomial(
+        _ratio(lambda f: mp.log1p(f) - f + f * f / 2, lambda f: f**3, [mp.mpf(1) / 3, -mp.mpf(1) / 4]),
+        lambda f: abs(f**3 / mp.log1p(f)) if f else mp.mpf(2) ** -60,
+        ROOT - 1,
+        2 * ROOT - 1,
+        8,
+    ),
+    # erf(x) = 1 - exp(-x·P(x)), relative
+    "erf": Polynomial(
+        _ratio(_minus_log_erfc, lambda x: x, [2 / SQRT_PI, 2 / mp.pi]),
+        lambda x: x * mp.erfc(x) / mp.erf(x) if x else SQRT_PI / 2,
+        0.0,
+        3.95,
+        9,
+    ),
+}
+
+
+def main() -> None:
+    mp.mp.prec = 160
+    for name in sys.argv[1:] or POLYNOMIALS:
+        coefficients, error = fitted(POLYNOMIALS[name])
+        print(f"{name}: error {error:.3g} = 2^{np.log2(error):.1f}")
+        single = POLYNOMIALS[name].single
+        print("   ", ", ".join(f"{np.float32(c)!s}f" if single else repr(c) for c in coefficients))
+
+
+if __name__ == "__main__":
+    main()
