@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiler.budget import check_claims, parameter_count
-from .compiler.generation import check_generate
+from .compiler.generation.section import Generation, generation
 from .compiler.groups import Origin, changes, grouped
 from .compiler.ir import dims
 from .compiler.ir.dims import Size
@@ -53,6 +53,7 @@ class Specification:
     sizes: Mapping[str, int]
     problem: DataError | FileError | None = None
     overrides: Mapping[str, tree.Expression] = field(default_factory=dict)
+    generation: Generation | None = None
 
     @property
     def training(self) -> Training:
@@ -135,8 +136,7 @@ def check_model(
     settings = training(model, t, scope)
     asked = changes(model.groups, t, scope)
     check_unused_blocks(t, set().union(*(p.tracer.used for p in traced.values())))
-    if "predict" in traced:
-        check_generate(model, traced["predict"])
+    writing = generation(model, traced["predict"]) if "predict" in traced else None
     parameters = {n: p for phase in traced.values() for n, p in phase.parameters.items()}
     states = {n: s for phase in traced.values() for n, s in phase.states.items()}
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
@@ -155,6 +155,7 @@ def check_model(
         known,
         problem,
         given,
+        writing,
     )
     check_claims(specification.phases, known, specification.recipe.batch if specification.recipe else BATCH)
     check_training(model, traced["train"], t)

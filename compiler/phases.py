@@ -48,7 +48,7 @@ class Phases:
         traced = self.traced["predict"]
         if not traced.outputs:
             raise CompileError((NoOutput(traced.b.place),))
-        return _asking_only(drop_unused(in_ranges(_closed(traced, dict(traced.outputs)), self.used)[0]))
+        return asking_only(drop_unused(in_ranges(closed(traced, dict(traced.outputs)), self.used)[0]))
 
     @cached_property
     def evaluate(self) -> Graph:
@@ -63,7 +63,7 @@ class Phases:
         for metric in traced.metrics:
             if metric.kind != "mean":
                 results |= {f"{metric.name}.{i}": n for i, n in enumerate(metric.nodes)}
-        return drop_unused(in_ranges(_closed(traced, results), self.used)[0])
+        return drop_unused(in_ranges(closed(traced, results), self.used)[0])
 
     @cached_property
     def forward(self) -> Graph:
@@ -80,7 +80,7 @@ class Phases:
             total, *rest = results.values()
             for more in rest:
                 total = b.add(Add(), total, more)
-        return drop_unused(_closed(traced, {LOSS: total} | results, dict(traced.state_updates)))
+        return drop_unused(closed(traced, {LOSS: total} | results, dict(traced.state_updates)))
 
     @property
     def learns(self) -> bool:
@@ -133,7 +133,7 @@ class Phases:
         return b, results, gradients, {name: new[n] for name, n in graph.updates}
 
 
-def _asking_only(graph: Graph) -> Graph:
+def asking_only(graph: Graph) -> Graph:
     """The graph without the inputs that nothing in it reads."""
     read = {i for n in graph.nodes for i in n.inputs} | set(graph.ends)
     inputs = tuple(n for n in graph.inputs if n in read)
@@ -173,7 +173,7 @@ def _summed(b: Builder, node: Node, batch: Extent) -> tuple[Node, Node]:
     return b.add(Sum(tuple(range(value.tensor.rank)), False), value), size_number(b, value.tensor.size, F32)
 
 
-def _closed(traced: Traced, results: Mapping[str, Node], updates: Mapping[str, Node] | None = None) -> Graph:
+def closed(traced: Traced, results: Mapping[str, Node], updates: Mapping[str, Node] | None = None) -> Graph:
     """The graph of a phase, in which the batch is called N whatever the spec calls it."""
     graph = traced.b.graph(results, updates or {})
     batch = str(batch_of(traced))
