@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
 
 from ..runtime import plan as runtime
 from .ir.dims import Dim, Size
+from .occupation import Occupation
 from .schedule.code import Block, Code, Line
 from .schedule.destination import number
 from .schedule.kernel import Buffer, Window
@@ -40,6 +39,11 @@ class Slot:
 
 def lay_out(code: Code, most: int, target: str = "numpy") -> runtime.Plan:
     """The plan of a code for at most `most` samples. Raises NotAffine."""
+    return numbered(code, most, target)[0]
+
+
+def numbered(code: Code, most: int, target: str) -> tuple[runtime.Plan, dict[Buffer, int]]:
+    """The plan of a code, and which of the plan's buffers each buffer of the code is."""
     slots = assign(list(_slots(Lives(code), most)))
     table = _Table(most, {slot.buffer: slot.offset for slot in slots})
     sizes, prepare, steps = (tuple(map(table.line, phase)) for phase in code.phases)
@@ -49,7 +53,8 @@ def lay_out(code: Code, most: int, target: str = "numpy") -> runtime.Plan:
     )
     arena = max((slot.offset + slot.bytes for slot in slots), default=0)
     buffers = tuple(table.buffers)
-    return runtime.Plan(most, arena, buffers, inputs, results, sizes, prepare, steps, code.notes, target=target)
+    plan = runtime.Plan(most, arena, buffers, inputs, results, sizes, prepare, steps, code.notes, target=target)
+    return plan, table.index
 
 
 def _slots(lives: Lives, most: int) -> Iterator[Slot]:
@@ -66,15 +71,9 @@ def _rounded(size: int) -> int:
 
 def assign(slots: list[Slot]) -> list[Slot]:
     """Offsets, the largest buffer first, each as low as those that live at the same time allow."""
-    placed: list[Slot] = []
+    occupation = Occupation(slot.start for slot in slots)
     for slot in sorted(slots, key=lambda s: (-s.bytes, s.start)):
-        slot.offset = 0
-        for other in placed:  # in the order of offsets
-            if other.start <= slot.end and slot.start <= other.end:
-                if slot.offset + slot.bytes <= other.offset:
-                    break
-                slot.offset = max(slot.offset, other.offset + other.bytes)
-        insort(placed, slot, key=attrgetter("offset"))
+        slot.offset = occupation.take(slot.bytes, slot.start, slot.end)
     return slots
 
 

@@ -88,21 +88,28 @@ class Check:
             sizes = [t.shape[axis] for t in types if t.rank >= -axis and t.shape[axis] != 1]
             size: Size = sizes[0] if sizes else 1
             for other in sizes[1:]:
-                shown = " and ".join(map(str, types))
-                size = self.same(
-                    size,
-                    other,
-                    f"`{op}` meets shapes that do not broadcast",
-                    found=shown,
-                    detail=f"dimension {axis}, counted from the right, is {size} here and {other} there",
-                )
+                if other != size:
+                    size = self._broadcast(op, types, axis, size, other)
             result.append(size)
         return tuple(result)
 
+    def _broadcast(self, op: str, types: tuple[Tensor, ...], axis: int, size: Size, other: Size) -> Size:
+        """One size for two that differ."""
+        return self.same(
+            size,
+            other,
+            f"`{op}` meets shapes that do not broadcast",
+            found=" and ".join(map(str, types)),
+            detail=f"dimension {axis}, counted from the right, is {size} here and {other} there",
+        )
+
     def one_dtype(self, op: str, *types: Tensor) -> DType:
         """The common dtype; integers of different width meet in the wider one, if it holds them all."""
+        others = {t.dtype for t in types}
+        if len(others) == 1:
+            return types[0].dtype
         wide = max((t.dtype for t in types), key=lambda d: d.bytes)
-        others = {t.dtype for t in types} - {wide}
+        others.remove(wide)
         if all(_holds(wide, d) for d in others):
             return wide
         shown = " and ".join(map(str, types))

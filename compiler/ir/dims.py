@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 Size: TypeAlias = "int | Dim"
@@ -30,14 +31,35 @@ Atom: TypeAlias = "str | Floor"
 Product: TypeAlias = tuple[tuple[Atom, int], ...]  # atoms with their powers, sorted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Dim:
     """A size that is no plain number: `terms` are products of atoms with their integer factors, sorted."""
 
     terms: tuple[tuple[Product, int], ...]
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Dim) and self.terms == other.terms)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.terms)
+
     def __add__(self, other: Size) -> Size:
-        return _sum((*self.terms, *_terms(other)))
+        if isinstance(other, int):
+            return self._plus(other)
+        return _sum((*self.terms, *other.terms))
+
+    def _plus(self, number: int) -> Dim:
+        """With a number added; the constant term stands in front of all others."""
+        if number == 0:
+            return self
+        (factors, multiple), *rest = self.terms
+        if factors:
+            return Dim((((), number), *self.terms))
+        return Dim((((), multiple + number), *rest) if multiple + number else tuple(rest))
 
     __radd__ = __add__
 
@@ -51,7 +73,14 @@ class Dim:
         return self * -1 + other
 
     def __mul__(self, other: Size) -> Size:
-        return _sum((_times(a, b), x * y) for a, x in self.terms for b, y in _terms(other))
+        if isinstance(other, int):
+            return self._multiplied(other)
+        return _sum((_times(a, b), x * y) for a, x in self.terms for b, y in other.terms)
+
+    def _multiplied(self, number: int) -> Size:
+        if number in (0, 1):
+            return self if number else 0
+        return Dim(tuple([(factors, multiple * number) for factors, multiple in self.terms]))
 
     __rmul__ = __mul__
 
@@ -67,7 +96,7 @@ class Dim:
     def __rmod__(self, other: int) -> Size:
         return other - self * floor_divide(other, self)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(name for product, _ in self.terms for atom, _ in product for name in _atom_names(atom))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, dataclass_transform
 
+from .dims import Dim
 from .types import Several, Tensor
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Op:
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
+    bodies: ClassVar[tuple[str, ...]] = ()  # the fields that are graphs
     word: ClassVar[str] = ""
     words: ClassVar[dict[str, type[Op]]] = {}
     view: ClassVar[bool] = False
@@ -61,6 +64,7 @@ class Op:
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         own = cls.__dict__.get("__annotations__", {})
         cls.fields = cls.fields + tuple(n for n, t in own.items() if not str(t).startswith("ClassVar"))
+        cls.bodies = cls.bodies + tuple(n for n, t in own.items() if t == "Graph")
         setattr(cls, "__match_args__", cls.fields)  # noqa: B010 - mypy knows no assignment to it
         if not abstract:
             cls.word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
@@ -97,9 +101,13 @@ class Op:
         graphs: Callable[[Graph], Graph] | None = None,
     ) -> Self:
         """The same operation with every size and every body graph in its fields replaced."""
-        values = [_mapped(getattr(self, n), sizes, graphs) for n in self.fields]
-        same = all(v is getattr(self, n) for v, n in zip(values, self.fields, strict=True))
-        return self if same else type(self)(*values)
+        before = [getattr(self, n) for n in self.fields]
+        values = list(before)
+        if sizes is not None:
+            values = [_mapped(v, sizes) for v in before]
+        if graphs is not None:
+            values = [graphs(v) if n in self.bodies else v for n, v in zip(self.fields, values, strict=True)]
+        return self if all(map(is_, values, before)) else type(self)(*values)
 
     # Rules
 
@@ -213,20 +221,15 @@ def _exact(value: Any) -> Any:
     return tuple(map(_exact, value)) if type(value) is tuple else value
 
 
-def _mapped(value: Any, sizes: Callable[[Size], Size] | None, graphs: Callable[[Graph], Graph] | None) -> Any:
-    from .dims import Dim
-    from .graph import Graph
-
+def _mapped(value: Any, sizes: Callable[[Size], Size]) -> Any:
     if isinstance(value, tuple):
-        items = tuple(_mapped(v, sizes, graphs) for v in value)
-        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    if isinstance(value, Dim) and sizes is not None:
+        items = tuple([_mapped(v, sizes) for v in value])
+        return value if all(map(is_, items, value)) else items
+    if isinstance(value, Dim):
         return sizes(value)
-    if isinstance(value, Tensor) and sizes is not None:
-        shape = _mapped(value.shape, sizes, graphs)
+    if isinstance(value, Tensor):
+        shape = _mapped(value.shape, sizes)
         return value if shape is value.shape else Tensor(value.dtype, shape)
-    if isinstance(value, Graph) and graphs is not None:
-        return graphs(value)
     return value
 
 
