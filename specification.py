@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiler.budget import check_claims, parameter_count
+from .compiler.garbage import without_collection
 from .compiler.generation.section import Generation, generation
 from .compiler.groups import Origin, changes, grouped
 from .compiler.ir import dims
@@ -117,6 +118,7 @@ def _mistakes(model: tree.Model, folder: Path, **given: Any) -> tuple[Diagnostic
     return ()
 
 
+@without_collection()
 def check_model(
     model: tree.Model,
     folder: Path,

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ..spec.source import CompileError, Place
 from .differentiate import dependents, with_gradients
+from .garbage import without_collection
 from .ir import dims
 from .ir.dims import Size as Extent
 from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
@@ -112,6 +113,7 @@ class Phases:
             return self.ranges
         return tuple(r if r.treatment.frozen else averaged(r) for r in self.ranges)
 
+    @without_collection()
     def _backward(self) -> tuple[Builder, dict[str, Node], dict[str, Node], dict[str, Node]]:
         """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
         graph, parts = in_ranges(self.forward, self.ranges)

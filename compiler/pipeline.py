@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from ..runtime.plan import Plan
 from .emit.library import RULES
 from .emit.numpy import emit
+from .garbage import without_collection
 from .ir.graph import Graph
 from .ir.rewrite import bind
 from .memory import lay_out
@@ -88,6 +89,7 @@ def compile_graph(
     return compile_stages(graph, rows=rows, target=target, sizes=sizes, watch=watch).plan
 
 
+@without_collection()
 def compile_stages(
     graph: Graph,
     *,
