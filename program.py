@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,7 +25,9 @@ from .runtime.model import AVERAGE, check_array
 from .specification import Specification, check
 
 if TYPE_CHECKING:
+    from .generation import Prompt
     from .runtime.data.dataset import Dataset
+    from .runtime.generation.writing import Written
     from .runtime.trainer import History, Observer
 
 Arrays = Mapping[str, np.ndarray]
@@ -174,6 +176,35 @@ class Program:
         ready = self._machine("predict", graph, arrays, rows)
         parts = [self._run(ready, arrays, start, min(rows, count - start)) for start in range(0, count, rows)]
         return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt] = (),
+        inputs: Arrays | None = None,
+        *,
+        count: int = 1,
+        limit: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        beam: int | None = None,
+        seed: int | None = None,
+    ) -> list[Written]:
+        """Texts as the spec's `generate` section says, `count` for each sample; what is given here replaces its keys.
+
+        A sample is one of `prompts`, tokens or a text that the data section encodes, or a row of `inputs`, those that
+        do not grow. Equal seeds draw equal tokens. Raises InputError, and SpecError for a model that looks ahead.
+        """
+        from .generation import generate, vocabulary_of
+
+        asked = {"limit": limit, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beam": beam}
+        return generate(self, prompts, inputs or {}, vocabulary_of(self), count=count, seed=seed, **asked)
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """The flat arrays of all weights and states, by the names that plans have for them."""
+        if not self._steps:
+            self._begin_averages()
+        return dict(self._memory)
 
     def loss_and_gradients(self, batch: Arrays) -> tuple[float, dict[str, np.ndarray]]:
         """The loss of a batch in the training phase, and its gradient by each weight that is trained."""

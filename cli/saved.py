@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..compiler.ir.graph import DATA, TARGET
 from ..runtime import archive
 from ..runtime.data.recipe import Recipe, from_json
 from ..runtime.errors import FileError
@@ -56,13 +57,41 @@ def program_of(run: Path, data: Path | None = None) -> Program:
     from ..program import Program
     from ..specification import check
 
-    if not (run / SPEC).exists() or not (run / FACTS).exists():
-        raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
+    _check_run(run)
     facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
     specification = check(run / SPEC, folder=data or _home(run, facts))
     if specification.problem is not None:
         raise specification.problem
     return Program(specification, seed=facts["seed"])
+
+
+def trained(run: Path) -> Program:
+    """What was trained into a run's folder, with its best weights; its data need not be there any more."""
+    from dataclasses import replace
+
+    from ..compiler.ir.evaluate import read_shape
+    from ..compiler.trace.model import declare
+    from ..program import Program
+    from ..spec.load import load
+    from ..specification import check_model
+
+    _check_run(run)
+    weights = weights_file(run)
+    model, learned = load(run / SPEC), preparation(weights).learned
+    sizes: dict[str, int] = {}
+    for name, node in declare(model)[0].b.graph({}).named_inputs(DATA, TARGET).items():
+        if name in learned:
+            sizes |= read_shape(node.shape[1:], tuple(learned[name]["shape"]))
+    specification = check_model(model, run, sizes=sizes)
+    facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
+    program = Program(replace(specification, origins={}), seed=facts["seed"])
+    program.restore(archive.read(weights)[0])
+    return program
+
+
+def _check_run(run: Path) -> None:
+    if not (run / SPEC).exists() or not (run / FACTS).exists():
+        raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
 
 
 def _home(run: Path, facts: dict[str, Any]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -25,13 +25,16 @@ from .values import Origin, Source, Texts, Tokens
 Learned = Mapping[str, Any]  # as `Dataset.learned`
 
 
-def read_inputs(recipe: Recipe, learned: Learned, data: Path | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def read_inputs(
+    recipe: Recipe, learned: Learned, data: Path | Mapping[str, np.ndarray], *, without: Container[str] = ()
+) -> dict[str, np.ndarray]:
     """Every input that is no target, from a file or from arrays, prepared as in training; axis 0 counts the samples.
 
-    Columns of targets may be there or not. Errors as for `load`.
+    Inputs `without` which one can do are left out. Columns of targets may be there or not. Errors as for `load`.
     """
     file = in_memory(data) if isinstance(data, Mapping) else look(data)
-    needed = [_pipeline(each, learned[each.name]) for each in recipe.bindings if not each.target]
+    wanted = [each for each in recipe.bindings if not each.target and each.name not in without]
+    needed = [_pipeline(each, learned[each.name]) for each in wanted]
     every = stride([pipeline.chain for pipeline in needed], file) or 1
     preparation = Preparation(read(file, needed))
     samples = {}

@@ -1,0 +1,140 @@
+"""`axonc generate`: a trained model and a prompt -> texts, as the spec's `generate` section says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import examples, machine_option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..runtime.generation.writing import Written
+    from .saved import Preparation
+
+RULE = "-" * 40  # between texts of several lines
+
+
+@click.command(
+    epilog=examples(
+        'axonc generate runs/letters-1 --prompt "Once upon"',
+        "axonc generate runs/letters-1 --temperature 0.8 --top-k 40 --count 3",
+        'axonc generate runs/dates-1 --input written="3 May 2021" --beam 4',
+    )
+)
+@click.argument("run")
+@click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="What a text begins with; several are well.")
+@click.option(
+    "--input", "sources", multiple=True, metavar="DATA", help="What does not grow: a file, or COLUMN=VALUE for each."
+)
+@click.option("--temperature", type=click.FloatRange(0), help="0 takes the likeliest token, 1 draws by the shares.")
+@click.option("--top-k", type=click.IntRange(1), help="Draw from so many of the likeliest tokens.")
+@click.option("--top-p", type=click.FloatRange(0, 1), help="Draw from the likeliest that have this share together.")
+@click.option("--beam", type=click.IntRange(1), help="Search for the likeliest text among so many at a time.")
+@click.option("--limit", type=click.IntRange(1), help="The most tokens of a text, those of its prompt included.")
+@click.option("--seed", type=click.IntRange(0), help="Of the draws. Default: that of the training.")
+@click.option("--count", type=click.IntRange(1), default=1, help="So many texts for each prompt or row.")
+@machine_option
+def command(
+    run: str, prompts: tuple[str, ...], sources: tuple[str, ...], machine: bool, count: int, **asked: Any
+) -> None:
+    """Let a trained model write.
+
+    RUN is the folder of a training of a spec with a `generate` section; options take the place of its settings. Prompts
+    and inputs are prepared as in training: a prompt is text where the data have text, else numbers of tokens.
+    """
+    from ..generation import generate, section_of
+    from ..runtime.data.inputs import read_inputs
+    from ..runtime.generation.vocabulary import vocabulary
+    from .saved import preparation, trained, weights_file
+
+    program, prepared = trained(Path(run)), preparation(weights_file(Path(run)))
+    grown = section_of(program.specification).input
+    words = vocabulary(prepared.recipe, prepared.learned, grown)
+    begun = [prompt if words else _numbers(prompt) for prompt in prompts]
+    inputs: Mapping[str, np.ndarray] = {}
+    if sources:
+        source = _source(prepared, sources, grown)
+        inputs = read_inputs(prepared.recipe, prepared.learned, source, without=(grown,))
+    found = generate(program, begun, inputs, words, count=count, **asked)
+    if machine:
+        _print_json(program.specification.name, found)
+        return
+    texts = [_readable(written) for written in found]
+    between = f"\n{RULE}\n" if any("\n" in text for text in texts) else "\n"
+    click.echo(between.join(texts))
+
+
+def _numbers(prompt: str) -> list[int]:
+    """A prompt of a model whose data are numbers."""
+    try:
+        return [int(number) for number in prompt.replace(",", " ").split()]
+    except ValueError:
+        problem = f"the data of this model have no text: expected numbers of tokens, found {prompt!r}"
+        raise click.BadParameter(problem, param_hint="--prompt") from None
+
+
+def _source(prepared: Preparation, sources: tuple[str, ...], grown: str) -> Path | dict[str, np.ndarray]:
+    """One file, or one row of the columns that were given."""
+    pairs = [source.partition("=") for source in sources]
+    columns = _columns(prepared, grown)
+    if len(sources) == 1 and (not pairs[0][1] or Path(sources[0]).exists()):
+        return Path(sources[0])
+    unknown = next((name for name, _, _ in pairs if name not in columns), None)
+    if unknown is not None:
+        known = f"there are {', '.join(columns)}" if columns else "this model reads none but what grows"
+        problem = f"there is no column {unknown!r}; {known}"
+        raise click.BadParameter(problem, param_hint="--input")
+    return {name: _cell(name, value, columns[name]) for name, _, value in pairs}
+
+
+def _columns(prepared: Preparation, grown: str) -> dict[str, str]:
+    """The columns that the inputs come from but for the one that grows, each with what it holds: numbers or texts."""
+    from ..runtime.data.functions import chain
+
+    return {
+        column: chain(binding.steps).takes
+        for binding in prepared.recipe.bindings
+        if not binding.target and binding.name != grown
+        for column in prepared.learned[binding.name]["columns"]
+    }
+
+
+def _cell(name: str, value: str, kind: str) -> np.ndarray:
+    import numpy as np
+
+    if kind == "texts":
+        return np.array([value])
+    try:
+        return np.array([float(value)])
+    except ValueError:
+        raise click.BadParameter(f"{name} is {value!r}, expected a number", param_hint="--input") from None
+
+
+def _readable(written: Written) -> str:
+    """A text without characters that could command a terminal, but for the ends of its lines; or the tokens."""
+    from ..spec.render import escape
+
+    if written.text is None:
+        return " ".join(map(str, [*written.prompt, *written.tokens]))
+    return "\n".join(escape(line) for line in written.text.split("\n"))
+
+
+def _print_json(name: str, found: list[Written]) -> None:
+    from .failure import print_json
+
+    texts = [
+        {
+            "prompt": written.prompt.tolist(),
+            "tokens": written.tokens.tolist(),
+            "text": written.text,
+            "score": written.score,
+            "stopped": written.stopped,
+        }
+        for written in found
+    ]
+    print_json({"ok": True, "name": name, "texts": texts})

@@ -1,0 +1,49 @@
+"""Texts to the tokens of an input, as the data section of a model encodes it, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.functions import chain
+from ..data.inputs import encode, invert
+from ..data.recipe import Recipe
+from ..data.tokens import UNKNOWN
+from ..errors import InputError, quoted
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words or characters of the input `name`; `learned` as `Dataset.learned`."""
+
+    recipe: Recipe
+    learned: Mapping[str, Any]
+    name: str
+
+    def encode(self, text: str) -> np.ndarray:
+        """The tokens of a text, i32[tokens]."""
+        return encode(self.recipe, self.learned, self.name, text)
+
+    def token(self, key: str, text: str) -> int:
+        """The one token that the setting `key` names by its text. Raises InputError."""
+        found = self.encode(text)
+        if len(found) == 1 and found[0] != UNKNOWN:
+            return int(found[0])
+        problem = f"`{key}` is {quoted(text)}, which is " + ("not among the" if len(found) == 1 else f"{len(found)}")
+        raise InputError("unknown-token", f"{problem} tokens of `{self.name}`", "give a text that is one token of it")
+
+    def decode(self, tokens: np.ndarray) -> str:
+        """The text of tokens; padding stands for nothing."""
+        found = invert(self.recipe, self.learned, self.name, tokens[None])
+        assert found is not None
+        return str(found[0])
+
+
+def vocabulary(recipe: Recipe, learned: Mapping[str, Any], name: str) -> Vocabulary | None:
+    """The vocabulary of an input; None where the data do not give it texts."""
+    binding = next((b for b in recipe.bindings if b.name == name), None)
+    functions = chain(binding.steps).functions if binding else ()
+    return Vocabulary(recipe, learned, name) if functions and functions[-1].gives == "tokens" else None

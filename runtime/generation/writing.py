@@ -1,0 +1,168 @@
+"""Prompts to texts: the loop that feeds a model its own tokens, one position of all rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import InputError
+from .beam import Beams
+from .sampling import Uniforms, draw, log_shares, shares
+
+Array = Any
+
+
+class Stepper(Protocol):
+    """A model that computes the scores of one position after the other, for a number of rows at once."""
+
+    def begin(self, inputs: Mapping[str, Array]) -> None:
+        """Forgets what was written; `inputs` are those that do not grow, a row for each row."""
+
+    def advance(self, tokens: Array, position: int) -> Array:
+        """The scores f[rows, entries] of what follows `tokens`, i64[rows], at `position`, counted from 0."""
+
+    def follow(self, rows: Array) -> None:
+        """Row i goes on from what row `rows[i]` has written."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How tokens are chosen, until `stop` or until a text has `limit` tokens, those of its prompt among them.
+
+    With a `beam` the likeliest text is searched for; otherwise tokens are drawn, the likeliest at temperature 0.
+    """
+
+    limit: int
+    start: int | None = None
+    stop: int | None = None
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    beam: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """One text: the tokens of its prompt, and those that were written after it, without `start` and `stop`.
+
+    `score` is the sum of the logarithms of the written tokens' shares in the model's own softmax, that of `stop` among
+    them; `stopped` says whether the text came to its end. `text` is all of it as data has it, where there is a way
+    back.
+    """
+
+    prompt: Array
+    tokens: Array
+    score: float
+    stopped: bool
+    text: str | None = None
+
+
+def write(stepper: Stepper, inputs: Mapping[str, Array], prompts: Sequence[Array], manner: Manner) -> list[Written]:
+    """A text for each prompt, i[tokens]; `inputs` have a row for each. The stepper has `beam` rows for each of them."""
+    width = manner.beam or 1
+    rows = len(prompts) * width
+    tokens, lengths = _begun(prompts, manner)
+    tokens, lengths = np.repeat(tokens, width, axis=0), np.repeat(lengths, width)
+    stepper.begin({name: np.repeat(array, width, axis=0) for name, array in inputs.items()})
+    choice: _Beam | _Draw = _Beam(stepper, rows, manner) if manner.beam else _Draw(rows, manner)
+    for position in range(manner.limit - 1):
+        scores = stepper.advance(tokens[:, position], position)
+        _check(scores)
+        forced = np.where(position + 1 < lengths, tokens[:, position + 1], -1)
+        tokens = choice.next(tokens, scores, forced, position + 1)
+        if choice.finished:
+            break
+    return [_written(row, tokens, lengths, choice, manner) for row in range(0, rows, width)]
+
+
+def _begun(prompts: Sequence[Array], manner: Manner) -> tuple[Array, Array]:
+    """Tokens i64[rows, limit] that begin with the prompts, and how many of them stand. Raises InputError."""
+    first = [] if manner.start is None else [manner.start]
+    rows = [np.concatenate([np.asarray(first, np.int64), np.asarray(p, np.int64)]) for p in prompts]
+    lengths = np.array([len(row) for row in rows])
+    if not lengths.all():
+        raise InputError("no-prompt", "there is nothing to begin with", "give a prompt, or a `start` in `generate`")
+    if lengths.max() > manner.limit:
+        problem = f"the prompt has {lengths.max()} tokens, the limit is {manner.limit}"
+        raise InputError("too-long", problem, "give a larger limit, or a shorter prompt")
+    tokens = np.zeros((len(rows), manner.limit), np.int64)
+    for i, row in enumerate(rows):
+        tokens[i, : len(row)] = row
+    return tokens, lengths
+
+
+def _check(scores: Array) -> None:
+    if not np.isfinite(scores.max(axis=1)).all():
+        raise InputError("not-finite", "the scores of the next token are no finite numbers", "look at the weights")
+
+
+class _Draw:
+    """Each row by itself."""
+
+    def __init__(self, rows: int, manner: Manner) -> None:
+        self.manner = manner
+        self.totals = np.zeros(rows)
+        self.ends = np.zeros(rows, np.int64)
+        self._uniforms = Uniforms(rows, manner.seed)
+
+    def next(self, tokens: Array, scores: Array, forced: Array, position: int) -> Array:
+        """The tokens with those of `position` in them."""
+        manner = self.manner
+        if manner.temperature:
+            found = shares(scores, manner.temperature, manner.top_k, manner.top_p)
+            chosen = draw(found, self._uniforms.at(position))
+        else:
+            chosen = scores.argmax(axis=1)
+        free = (forced < 0) & (self.ends == 0)
+        self.totals += np.where(free, np.take_along_axis(log_shares(scores), chosen[:, None], axis=1)[:, 0], 0)
+        tokens[:, position] = np.where(forced < 0, chosen, forced)
+        if manner.stop is not None:
+            self.ends[free & (chosen == manner.stop)] = position
+        return tokens
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.ends.all())
+
+    def end(self, row: int) -> tuple[float, int]:
+        """The score of a row, and where it stopped, 0 if it did not."""
+        return float(self.totals[row]), int(self.ends[row])
+
+
+class _Beam:
+    """The rows of a sample together."""
+
+    def __init__(self, stepper: Stepper, rows: int, manner: Manner) -> None:
+        assert manner.beam
+        self.stepper = stepper
+        self.beams = Beams(rows // manner.beam, manner.beam, manner.stop)
+        self.ends = np.zeros(rows, np.int64)
+
+    def next(self, tokens: Array, scores: Array, forced: Array, position: int) -> Array:
+        """The tokens of the kept rows with those of `position` in them."""
+        rows, chosen = self.beams.advance(log_shares(scores), forced[:: self.beams.width])
+        if (rows != np.arange(len(rows))).any():
+            self.stepper.follow(rows)
+            tokens = tokens[rows]
+        tokens[:, position] = chosen
+        ended = self.beams.ended.reshape(-1)
+        self.ends = np.where(ended & (self.ends[rows] == 0), position, self.ends[rows])
+        return tokens
+
+    @property
+    def finished(self) -> bool:
+        return self.beams.finished
+
+    def end(self, row: int) -> tuple[float, int]:
+        return float(self.beams.totals.reshape(-1)[row]), int(self.ends[row])
+
+
+def _written(row: int, tokens: Array, lengths: Array, choice: _Beam | _Draw, manner: Manner) -> Written:
+    score, end = choice.end(row)
+    first = 0 if manner.start is None else 1
+    length = int(lengths[row])
+    return Written(tokens[row, first:length], tokens[row, length : end or manner.limit], score, bool(end))
