@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..ir.types import F32, F64, DType
-from .function import Function
+from .function import TYPES, Function
+from .panel import panels
 
 # Vectors of the width that the prelude says; `u` ones may lie anywhere.
 VECTORS = {F32: ("f32v", "f32vu"), F64: ("f64v", "f64vu")}
@@ -27,15 +28,17 @@ typedef float f32v __attribute__((vector_size({size})));
 typedef float f32vu __attribute__((vector_size({size}), aligned(4), may_alias));
 typedef double f64v __attribute__((vector_size({size})));
 typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias));
+struct ax_run;
+void ax_refuse(struct ax_run *run, long note, long value, long limit);
 static inline long ax_floor_divide(long a, long b) {{ return a / b - (a % b != 0 && (a < 0) != (b < 0)); }}
-"""
+{panels(lanes)}"""
 
 
 class Tile(NamedTuple):
-    """`offsets` say which element of a each row multiplies, in elements from where `a` points."""
+    """`offsets` say which element of a each row multiplies, in elements from where `a` points; numbers or C."""
 
     dtype: DType
-    offsets: tuple[int, ...]
+    offsets: tuple[int | str, ...]
     vectors: int
     lanes: int  # elements in a vector of this dtype
 
@@ -50,21 +53,37 @@ class Tile(NamedTuple):
             first = (f"c{i}_{j} = {initial(i, j) if initial else f'({vector}){{0}}'}" for j in range(self.vectors))
             f.line(f"{vector} {', '.join(first)};")
 
-    def add(self, f: Function, a: str, b: str) -> None:
-        """One step: each row's element of `a` times the vectors of `b`; both are pointers."""
-        vector, loose = VECTORS[self.dtype]
-        scalar = "float" if self.dtype is F32 else "double"
-        loads = " ".join(f"{vector} b{j} = *(const {loose} *)({b} + {j * self.lanes});" for j in range(self.vectors))
-        f.line(loads)
+    def add(self, f: Function, a: str, b: str, *, last: str = "") -> None:
+        """One step: each row's element of `a` times the vectors of `b`; both are pointers.
+
+        `last` is the C of how many elements of the last vector there are, where they are fewer than its lanes.
+        """
+        vector, _ = VECTORS[self.dtype]
+        loads = (f"{vector} b{j} = {self._load(f'{b} + {j * self.lanes}', j, last)};" for j in range(self.vectors))
+        f.line(" ".join(loads))
         for i, offset in enumerate(self.offsets):
             sums = " ".join(f"c{i}_{j} += s * b{j};" for j in range(self.vectors))
-            f.line(f"{{ const {scalar} s = {a}[{offset}]; {sums} }}")
+            f.line(f"{{ const {TYPES[self.dtype]} s = {a}[{offset}]; {sums} }}")
 
-    def store(self, f: Function, target: Callable[[int, int], str]) -> None:
-        """Writes the accumulators; `target` gives the C pointer for row i and vector j."""
+    def store(self, f: Function, target: Callable[[int, int], str], *, last: str = "", onto: bool = False) -> None:
+        """Writes the accumulators, or adds them `onto` what is there; `target` gives the C pointer for row i and
+        vector j, and `last` is as in `add`."""
         _, loose = VECTORS[self.dtype]
         for i, j in self.each():
-            f.line(f"*({loose} *)({target(i, j)}) = c{i}_{j};")
+            place = target(i, j)
+            value = f"{self._load(place, j, last)} + c{i}_{j}" if onto else f"c{i}_{j}"
+            if self._is_part(j, last):
+                f.line(f"{self.dtype}_put({place}, {value}, {last});")
+            else:
+                f.line(f"*({loose} *)({place}) = {value};")
+
+    def _is_part(self, j: int, last: str) -> bool:
+        return bool(last) and j == self.vectors - 1
+
+    def _load(self, place: str, j: int, last: str) -> str:
+        if self._is_part(j, last):
+            return f"{self.dtype}_part({place}, {last})"
+        return f"*(const {VECTORS[self.dtype][1]} *)({place})"
 
 
 def evenly(count: int, most: int) -> list[tuple[int, int]]:

@@ -1,0 +1,146 @@
+"""The C functions that copy strided matrices into panels: few columns, one row of them after the other in memory.
+
+A panel is what a tile reads best: every step takes its vectors from the next bytes. Columns that a panel has more than
+the matrix repeat its last one or are zero; nothing but elements of the matrix is read.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Element(NamedTuple):
+    """An element type: how names in C begin, its own name, the integers that shuffle it, and lanes of a vector."""
+
+    prefix: str
+    scalar: str
+    integer: str
+    lanes: int
+
+
+def panels(lanes: int) -> str:
+    """Parts of vectors in and out of memory, totals of vectors, and copies to panels, for vectors of `lanes` f32."""
+    elements = (Element("f32", "float", "int32_t", lanes), Element("f64", "double", "int64_t", lanes // 2))
+    return START + "".join(_part(e) + _total(e) + _rows(e) + _turned(e) + _gathered(e) for e in elements)
+
+
+START = """#ifndef __has_builtin
+#define __has_builtin(x) 0
+#endif
+#if __has_builtin(__builtin_shufflevector)
+#define ax_shuffle(integers, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ax_shuffle(integers, a, b, ...) __builtin_shuffle(a, b, (integers){__VA_ARGS__})
+#endif
+"""
+COPY = "static __attribute__((noinline, unused)) void"
+
+
+def _part(e: Element) -> str:
+    """`count` elements of a vector: loads fill up with zeros, stores leave what follows. Masks where there are any."""
+    p, kind = e.prefix, "s" if e.prefix == "f32" else "d"
+    return f"""typedef {e.integer} {p}i __attribute__((vector_size(sizeof({p}v))));
+static inline {p}v {p}_part(const {e.scalar} *from, long count) {{
+#if defined(__AVX512F__) && __has_builtin(__builtin_ia32_loadup{kind}512_mask) && {e.lanes * (2 - (kind == "s"))} == 16
+  return __builtin_ia32_loadup{kind}512_mask((const void *)from, ({p}v){{0}}, (1u << count) - 1);
+#else
+  {p}v v = {{0}};
+  for (long i = 0; i < count; i++) v[i] = from[i];
+  return v;
+#endif
+}}
+static inline void {p}_put({e.scalar} *to, {p}v v, long count) {{
+#if defined(__AVX512F__) && __has_builtin(__builtin_ia32_storeup{kind}512_mask) && {e.lanes * (2 - (kind == "s"))} == 16
+  __builtin_ia32_storeup{kind}512_mask((void *)to, v, (1u << count) - 1);
+#else
+  for (long i = 0; i < count; i++) to[i] = v[i];
+#endif
+}}
+"""
+
+
+def _total(e: Element) -> str:
+    """The sum of the elements of a vector."""
+    p, lines, half = e.prefix, [], e.lanes // 2
+    while half:
+        order = ", ".join(str(i ^ half) for i in range(e.lanes))
+        lines.append(f"  v += ax_shuffle({p}i, v, v, {order});")
+        half //= 2
+    body = "\n".join(lines)
+    return f"static inline {e.scalar} {p}_total({p}v v) {{\n{body}\n  return v[0];\n}}\n"
+
+
+def _rows(e: Element) -> str:
+    """Copies a matrix whose rows are runs of memory, with zeros up to the width of the panel."""
+    p, w = e.prefix, e.lanes
+    return f"""{COPY} {p}_rows({e.scalar} *to, long width,
+    const {e.scalar} *from, long stride, long rows, long columns) {{
+  const long whole = columns / {w} * {w}, room = width - whole;
+  for (long r = 0; r < rows; r++, from += stride, to += width) {{
+    for (long i = 0; i < whole; i += {w}) *({p}vu *)(to + i) = *(const {p}vu *)(from + i);
+    if (room) {p}_put(to + whole, {p}_part(from + whole, columns - whole), room);
+  }}
+}}
+"""
+
+
+def _turned(e: Element) -> str:
+    """Copies a matrix whose columns are runs of memory: squares of it are transposed in registers."""
+    p, w = e.prefix, e.lanes
+    loads = [f"    const {e.scalar} *q{i} = from + ({i} < columns ? {i} : columns - 1) * stride;" for i in range(w)]
+    loads += [f"    {p}v v{i} = {p}_most(q{i}, rows);" for i in range(w)]
+    turns, names = _butterflies(e)
+    stores = [f"    if ({i} < rows) {p}_keep(to + {i} * width, {name}, room);" for i, name in enumerate(names)]
+    square = "\n".join([*loads, *turns, *stores])
+    return f"""static inline {p}v {p}_most(const {e.scalar} *from, long count) {{
+  if (count >= {w}) return *(const {p}vu *)from;
+  return {p}_part(from, count);
+}}
+static inline void {p}_keep({e.scalar} *to, {p}v v, long room) {{
+  if (room >= {w}) *({p}vu *)to = v;
+  else {p}_put(to, v, room);
+}}
+static inline __attribute__((always_inline)) void {p}_square({e.scalar} *to, long width,
+    const {e.scalar} *from, long stride, long rows, long columns, long room) {{
+{square}
+}}
+{COPY} {p}_turned({e.scalar} *to, long width,
+    const {e.scalar} *from, long stride, long rows, long columns) {{
+  for (long c = 0; c < width; c += {w}) {{
+    const long left = columns - c, room = width - c;
+    for (long r = 0; r < rows; r += {w}) {{
+      {e.scalar} *t = to + r * width + c;
+      const {e.scalar} *q = from + c * stride + r;
+      if (left >= {w} && rows - r >= {w}) {p}_square(t, width, q, stride, {w}, {w}, {w});
+      else {p}_square(t, width, q, stride, rows - r, left, room);
+    }}
+  }}
+}}
+"""
+
+
+def _butterflies(e: Element) -> tuple[list[str], list[str]]:
+    """The lines that transpose vectors v0, v1 … of a square, and the names of its columns."""
+    lines, names, step = [], [f"v{i}" for i in range(e.lanes)], e.lanes // 2
+    while step:
+        below = [lane if not lane & step else e.lanes + (lane ^ step) for lane in range(e.lanes)]
+        above = [lane | step if not lane & step else e.lanes + lane for lane in range(e.lanes)]
+        for i in (i for i in range(e.lanes) if not i & step):
+            pair = names[i], names[i | step]
+            for k, order in ((i, below), (i | step, above)):
+                names[k] = f"v{k}_{step}"
+                lanes = ", ".join(map(str, order))
+                lines.append(f"    {e.prefix}v {names[k]} = ax_shuffle({e.prefix}i, {', '.join(pair)}, {lanes});")
+        step //= 2
+    return lines, names
+
+
+def _gathered(e: Element) -> str:
+    """Copies a matrix of any strides."""
+    return f"""{COPY} {e.prefix}_gathered({e.scalar} *to, long width, const {e.scalar} *from, long row, long column,
+    long rows, long columns) {{
+  for (long r = 0; r < rows; r++)
+    for (long c = 0; c < width; c++)
+      to[r * width + c] = c < columns ? from[r * row + c * column] : 0;
+}}
+"""

@@ -1,0 +1,55 @@
+"""Products of matrices as C: by tiles of registers, by totals of vectors, or element by element."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..schedule.kernel import Operand, Window
+from .blocking import blocking
+from .function import TYPES, Function, Machinery
+from .matrices import Matrices, matrices
+from .tile import VECTORS
+from .tiles import Tiles, matrix_of_unit
+
+
+class Product(NamedTuple):
+    """`out[lead..., m, n] = a[lead..., m, k] @ b[lead..., k, n]`; a vector lacks m or n, and leading axes broadcast.
+
+    Windows may have any strides. `accumulate` adds to what lies in the result.
+    """
+
+    machinery: Machinery
+    accumulate: bool = False
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+        """The function of one product; threads divide its leading axes and rows, or its columns."""
+        (out,), (a, b) = writes, reads
+        assert isinstance(a, Window)
+        assert isinstance(b, Window)
+        p = oriented(matrices(out, a, b))
+        if p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n):
+            _elements(f, p, onto=self.accumulate)
+        else:
+            Tiles(f, p, blocking(p, self.machinery), self.accumulate, masks=self.machinery.lanes == 16).print()
+
+
+def oriented(p: Matrices) -> Matrices:
+    """Results as rows that are runs of memory, where they lie so in either order; a column as a row."""
+    if p.m == 1:
+        return p
+    is_column = p.n == 1 or (p.out.column != 1 and p.out.row == 1)
+    return p.turned if is_column else p
+
+
+def _elements(f: Function, p: Matrices, *, onto: bool) -> None:
+    """One sum after the other; of integers without sign, whose overflow is defined."""
+    names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
+    kind = "uint64_t" if p.dtype.is_integer else TYPES[p.dtype]
+    with matrix_of_unit(f, p, names, p.m), f.loop("i", "to", "from"), f.loop("j", f.size(p.n)):
+        f.line(f"{TYPES[p.dtype]} *const z = c + i * {f.size(p.out.row)} + j * {f.size(p.out.column)};")
+        f.line(f"{kind} sum = {f'({kind})*z' if onto else '0'};")
+        with f.loop("k", f.size(p.k)):
+            left = f"a[i * {f.size(p.a.row)} + k * {f.size(p.a.column)}]"
+            right = f"b[k * {f.size(p.b.row)} + j * {f.size(p.b.column)}]"
+            f.line(f"sum += ({kind}){left} * ({kind}){right};")
+        f.line(f"*z = ({TYPES[p.dtype]})sum;")

@@ -1,0 +1,313 @@
+"""Products by tiles: panels of b, one after the other, meet all tiles of rows of a."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..ir import dims
+from ..ir.dims import Size
+from .blocking import Blocking
+from .function import TYPES, Function
+from .matrices import Matrices, Matrix
+from .tile import Tile
+
+GROUP = 192 << 10  # bytes of packed rows of a
+UNROLLED = 64  # sums up to which a short inner axis is written out
+SMALL = 1 << 15  # multiplications up to which one thread does all
+
+
+class Panels(NamedTuple):
+    """`number` panels of equal width from column `start` on; `last` is the C of the elements of their last vector."""
+
+    vectors: int
+    start: str
+    number: str
+    last: str
+    columns: str
+
+
+@dataclass
+class Tiles:
+    """The text of one product while it is written; `onto` adds it to what lies in the result."""
+
+    f: Function
+    p: Matrices
+    cut: Blocking
+    onto: bool
+    masks: bool
+
+    def print(self) -> None:
+        """The whole function."""
+        f, p = self.f, self.p
+        self.scalar, self.dtype = TYPES[p.dtype], p.dtype
+        names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
+        self._memory()
+        with matrix_of_unit(f, p, names, self._units()), self._depths():
+            if self._by_columns():
+                self._columns()
+            else:
+                self._rows()
+
+    def _by_columns(self) -> bool:
+        """Whether threads divide the columns, because there are few rows."""
+        p, cut = self.p, self.cut
+        if not isinstance(p.m, int) or not isinstance(p.n, int):
+            return False
+        return not p.lead and -(-p.m // cut.height) < min(4, -(-p.n // cut.width))
+
+    def _units(self) -> Size:
+        if self._by_columns():
+            return dims.ceil_divide(self.p.n, self.cut.width)
+        return dims.ceil_divide(self.p.m, self.cut.height)
+
+    def _memory(self) -> None:
+        """Panels on the stack."""
+        cut = self.cut
+        aligned = "__attribute__((aligned(64)))"
+        if any(self._packs(panels) for panels in self._panels()):
+            self.f.line(f"{self.scalar} panel[{cut.depth * cut.width}] {aligned};")
+        if cut.packs_a:
+            self.f.line(f"{self.scalar} rows[{self._group() * cut.height * cut.depth}] {aligned};")
+
+    def _group(self) -> int:
+        """Tiles of a that are packed together."""
+        cut = self.cut
+        most = max(1, GROUP // (cut.height * cut.depth * self.dtype.bytes))
+        return min(most, -(-self.p.m // cut.height)) if isinstance(self.p.m, int) else most
+
+    @contextmanager
+    def _depths(self) -> Iterator[None]:
+        """The inner axis, block by block: lines inside see its start `k0` and its size `kb`."""
+        f, k, depth = self.f, self.p.k, self.cut.depth
+        if k == depth:
+            f.line(f"enum {{ k0 = 0, kb = {depth} }};")
+            yield
+            return
+        with f.loop("k0", f.size(k), step=depth):
+            f.line(f"const long kb = {f.size(k)} - k0 < {depth} ? {f.size(k)} - k0 : {depth};")
+            yield
+
+    def _panels(self) -> list[Panels]:
+        """Panels of the full width, and what remains."""
+        n, cut = self.p.n, self.cut
+        if not isinstance(n, int):
+            size = self.f.size(n)
+            whole = f"{size} / {cut.width}"
+            start = f"{whole} * {cut.width}"
+            rest = f"(j + {cut.lanes} > {size} ? {size} - j : {cut.lanes})"
+            count = f"({size} - {start} + {cut.lanes - 1}) / {cut.lanes}"
+            return [
+                Panels(cut.vectors, "0", whole, "", str(cut.width)),
+                Panels(1, start, count, rest, rest),
+            ]
+        whole_, rest_ = divmod(n, cut.width)
+        found = [Panels(cut.vectors, "0", str(whole_), "", str(cut.width))] if whole_ else []
+        if rest_:
+            last = str(rest_ % cut.lanes) if rest_ % cut.lanes else ""
+            found.append(Panels(-(-rest_ // cut.lanes), str(whole_ * cut.width), "1", last, str(rest_)))
+        return found
+
+    def _packs(self, panels: Panels) -> bool:
+        return self.cut.packs_b or bool(panels.last and not self.masks)
+
+    def _columns(self) -> None:
+        """Panels `from` to `to`, each with all rows."""
+        f, before = self.f, 0
+        tiles = -(-dims_int(self.p.m) // self.cut.height)
+        for panels in self._panels():
+            count = int(panels.number)
+            with f.loop(
+                "q", f"(to < {before + count} ? to : {before + count})", f"(from > {before} ? from : {before})"
+            ):
+                f.line(f"const long j = {panels.start} + (q - {before}) * {panels.columns};")
+                self._pack(panels)
+                self._tiles(panels, "0", str(tiles))
+            before += count
+
+    def _rows(self) -> None:
+        """Tiles `from` to `to` of rows, with all panels."""
+        f = self.f
+        if not self.cut.packs_a:
+            self._all_panels("from", "to")
+            return
+        group = self._group()
+        with f.loop("g", "to", "from", group):
+            f.line(f"const long end = g + {group} < to ? g + {group} : to;")
+            self._each_tile("g", "end", self._pack_a)
+            self._all_panels("g", "end")
+
+    def _all_panels(self, first: str, end: str) -> None:
+        f = self.f
+        for panels in self._panels():
+            width = panels.vectors * self.cut.lanes
+            with f.loop("q", panels.number):
+                f.line(f"const long j = {panels.start} + q * {width};")
+                self._pack(panels)
+                self._tiles(panels, first, end)
+
+    def _pack(self, panels: Panels) -> None:
+        """Copies a panel of b, if that is wanted."""
+        b = self.p.b
+        if not self._packs(panels):
+            return
+        source = self._at("b", b, "k0", "j")
+        self.f.line(self._copy("panel", panels.vectors * self.cut.lanes, source, b, panels.columns))
+
+    def _copy(self, to: str, width: int, source: str, x: Matrix, columns: str) -> str:
+        """The call that copies `kb` rows of a matrix from `source` on to a panel."""
+        head = f"({to}, {width}, {source}"
+        f, kind = self.f, self.dtype
+        if x.column == 1:
+            return f"{kind}_rows{head}, {f.size(x.row)}, kb, {columns});"
+        if x.row == 1:
+            return f"{kind}_turned{head}, {f.size(x.column)}, kb, {columns});"
+        return f"{kind}_gathered{head}, {f.size(x.row)}, {f.size(x.column)}, kb, {columns});"
+
+    def _at(self, name: str, x: Matrix, row: str, column: str) -> str:
+        """The C pointer to an element of a matrix."""
+        terms = [name]
+        for index, stride in ((row, x.row), (column, x.column)):
+            if stride != 0 and index != "0":
+                terms.append(index if stride == 1 else f"{index} * {self.f.size(stride)}")
+        return " + ".join(terms)
+
+    def _tiles(self, panels: Panels, first: str, end: str) -> None:
+        self._each_tile(first, end, lambda height: self._tile(panels, height))
+
+    def _each_tile(self, first: str, end: str, print_tile: object) -> None:
+        """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
+        assert callable(print_tile)
+        f, m, height = self.f, self.p.m, self.cut.height
+        size = f.size(m)
+        whole = f"{size} / {height}" if not isinstance(m, int) else str(m // height)
+        if whole != "0":
+            with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
+                f.line(f"const long row = u * {height};")
+                print_tile(height)
+        if isinstance(m, int) and m % height == 0:
+            return
+        with f.block(f"if ({end} > {whole})"):
+            if isinstance(m, int):
+                f.line(f"const long row = {m // height * height};")
+                print_tile(m % height)
+                return
+            f.line(f"long row = {whole} * {height};")
+            piece = 1 << (height - 1).bit_length() - 1
+            while piece and height > 1:
+                with f.block(f"if (({size} % {height}) & {piece})"):
+                    print_tile(piece)
+                    f.line(f"row += {piece};")
+                piece //= 2
+
+    def _pack_a(self, height: int) -> None:
+        a = self.p.a.turned
+        source = self._at("a", a, "k0", "row")
+        self.f.line(self._copy(self._packed(), height, source, a, str(height)))
+
+    def _packed(self) -> str:
+        """Where the packed tile of a begins whose first row is `row`."""
+        return f"rows + (row - g * {self.cut.height}) * {self.cut.depth}"
+
+    def _tile(self, panels: Panels, height: int) -> None:
+        """One tile: all its steps, and its place in the result."""
+        f, p, cut = self.f, self.p, self.cut
+        packs = self._packs(panels)
+        a = self._packed() if cut.packs_a else self._at("a", p.a, "row", "k0")
+        b = "panel" if packs else self._at("b", p.b, "k0", "j")
+        f.line(f"const {self.scalar} *x = {a}, *y = {b};")
+        f.line(f"{self.scalar} *z = {self._at('c', p.out, 'row', 'j')};")
+        offsets = [i if cut.packs_a else i * dims_int(p.a.row) for i in range(height)]
+        tile = Tile(p.dtype, tuple(offsets), panels.vectors, cut.lanes)
+        tile.begin(f)
+        steps = f"x += {height if cut.packs_a else f.size(p.a.column)}"
+        steps += f", y += {panels.vectors * cut.lanes if packs else f.size(p.b.row)}"
+        last = "" if packs else panels.last
+        self._steps(tile, steps, last)
+        self._store(tile, panels)
+
+    def _steps(self, tile: Tile, steps: str, last: str) -> None:
+        f, k = self.f, self.p.k
+        if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED:
+            for i in range(k):
+                with f.block("" if i == 0 else f"{steps};"):
+                    tile.add(f, "x", "y", last=last)
+            return
+        with f.block(f"for (long k = 0; k < kb; k++, {steps})"):
+            tile.add(f, "x", "y", last=last)
+
+    def _store(self, tile: Tile, panels: Panels) -> None:
+        """Writes the tile, or adds it: to what the caller left there, or to blocks of the inner axis before."""
+        f, single = self.f, self.p.k == self.cut.depth
+        if self.onto or single:
+            self._write(tile, panels, onto=self.onto)
+            return
+        with f.block("if (k0)"):
+            self._write(tile, panels, onto=True)
+        with f.block("else"):
+            self._write(tile, panels, onto=False)
+
+    def _write(self, tile: Tile, panels: Panels, *, onto: bool) -> None:
+        f, out, lanes = self.f, self.p.out, self.cut.lanes
+        if out.column == 1:
+            row = f.size(out.row)
+            tile.store(f, lambda i, j: f"z + {i} * {row} + {j * lanes}", last=panels.last, onto=onto)
+            return
+        width = tile.vectors * lanes
+        f.line(f"{self.scalar} kept[{len(tile.offsets) * width}];")
+        tile.store(f, lambda i, j: f"kept + {i * width + j * lanes}")
+        with f.loop("i", str(len(tile.offsets))), f.loop("o", panels.columns):
+            place = f"z[i * {f.size(out.row)} + o * {f.size(out.column)}]"
+            f.line(f"{place} {'+=' if onto else '='} kept[i * {width} + o];")
+
+
+def dims_int(size: Size) -> int:
+    assert isinstance(size, int)
+    return size
+
+
+@contextmanager
+def matrix_of_unit(f: Function, p: Matrices, names: list[str], units: Size) -> Iterator[None]:
+    """Each matrix of the leading axes: lines inside see its pointers c, a, b, and its units `from` to `to`."""
+    count = dims.product(p.lead)
+    all_units = count * units
+    work = dims.product((count, p.m, p.k, p.n))
+    if all_units == 1 or (isinstance(work, int) and work <= SMALL):
+        f.line(
+            f"enum {{ lo = 0, hi = {f.size(all_units)} }};"
+            if isinstance(all_units, int)
+            else f"const long lo = 0, hi = {f.size(all_units)};"
+        )
+    else:
+        f.split(all_units)
+    if not p.lead:
+        _pointers(f, p, names, [])
+        f.line("const long from = lo, to = hi;")
+        yield
+        return
+    each = f.size(units)
+    with f.block(f"for (long l = lo / {each}; l * {each} < hi; l++)"):
+        f.line(f"const long from = lo > l * {each} ? lo - l * {each} : 0;")
+        f.line(f"const long to = hi - l * {each} < {each} ? hi - l * {each} : {each};")
+        _pointers(f, p, names, _indices(f, p.lead))
+        yield
+
+
+def _indices(f: Function, lead: tuple[Size, ...]) -> list[str]:
+    """Positions along the leading axes of the matrix number `l`."""
+    after: Size = 1
+    found: list[str] = []
+    for size in reversed(lead):
+        outer = "l" if after == 1 else f"l / {f.size(after)}"
+        after = after * size
+        found.insert(0, outer if len(found) == len(lead) - 1 else f"{outer} % {f.size(size)}")
+    return found
+
+
+def _pointers(f: Function, p: Matrices, names: list[str], indices: list[str]) -> None:
+    for name, pointer, x in zip("cab", names, (p.out, p.a, p.b), strict=True):
+        terms = [f"({i}) * {f.size(s)}" for i, s in zip(indices, x.lead, strict=True) if s != 0]
+        const = "" if name == "c" else "const "
+        f.line(f"{const}{TYPES[p.dtype]} *const {name} = {' + '.join([pointer, *terms])};")

@@ -1,0 +1,213 @@
+"""Compiled products are those of NumPy in f64, touch nothing else, and do not depend on how threads divide them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from axonc.compiler.ir import dims
+from axonc.compiler.ir.dims import Size
+from axonc.compiler.ir.types import F32, F64, I32, I64, DType
+from axonc.compiler.native.function import Machinery
+from axonc.compiler.native.product import Product
+from axonc.compiler.schedule.kernel import Window
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .compiled import Memory, call, library, machinery, needs_compiler, printed, window
+
+pytestmark = needs_compiler
+
+N = dims.name("N")
+COUNT = {"N": 5}
+PARTS = ((0, 1), (0, 0.3, 0.5, 1), (0, 0, 0.77, 1))
+
+
+class Case(NamedTuple):
+    """A product: its leading axes, sizes, and how its operands lie."""
+
+    lead: tuple[Size, ...] = ()
+    m: Size = 1
+    k: Size = 1
+    n: Size = 1
+    layout: str = "nnn"  # of out, a, b: n normal, t transposed, s with strides, p with padded rows
+    dtype: DType = F32
+    accumulate: bool = False
+    vectors: str = ""  # operands that are vectors
+    shared: str = ""  # operands without leading axes
+
+    def windows(self) -> tuple[Window, Window, Window]:
+        out, a, b = (self.m, self.n), (self.m, self.k), (self.k, self.n)
+        if "a" in self.vectors:
+            out, a = out[1:], a[1:]
+        if "b" in self.vectors:
+            out, b = out[:-1], b[:-1]
+        return (
+            lying((*self.lead, *out), self.layout[0], self.dtype, "out"),
+            lying((*self.lead * ("a" not in self.shared), *a), self.layout[1], self.dtype, "a"),
+            lying((*self.lead * ("b" not in self.shared), *b), self.layout[2], self.dtype, "b"),
+        )
+
+
+def lying(shape: tuple[Size, ...], how: str, dtype: DType, name: str) -> Window:
+    """A window of a shape: the layout of its last two axes is a letter of `Case.layout`."""
+    if not shape:
+        return window((), (), dtype, name)
+    order = [*range(len(shape))]
+    if how == "t":
+        order[-2:] = reversed(order[-2:])
+    steps: dict[int, Size] = {}
+    step: Size = 3 if how == "s" else 1
+    for i in reversed(order):
+        steps[i] = step
+        step = step * shape[i] + (2 if how == "s" else 7 if how == "p" and i == order[-1] else 0)
+    return window(shape, tuple(steps[i] for i in range(len(shape))), dtype, name)
+
+
+def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] = PARTS) -> None:
+    """Every case compiled for a machinery, and compared with NumPy."""
+    made = [(c, c.windows()) for c in cases]
+    functions = [printed(Product(m, c.accumulate), w[:1], w[1:]) for c, w in made]
+    lib = library(functions, m)
+    for (case, windows), f in zip(made, functions, strict=True):
+        results = []
+        for cuts in parts:
+            memories = [Memory(w, COUNT) for w in windows]
+            random = np.random.default_rng(3)
+            for memory in memories:
+                shape = memory.array.shape
+                whole = memory.array.dtype.kind == "i"
+                memory.array[...] = random.integers(-9, 9, shape) if whole else random.standard_normal(shape)
+            out, a, b = (x.array for x in memories)
+            wide = a.dtype if a.dtype.kind == "i" else np.dtype(np.float64)
+            wanted = np.matmul(a.astype(wide), b.astype(wide)) + (out if case.accumulate else 0)
+            before = [x.outside() for x in memories]
+            operands = [x.array.copy() for x in memories[1:]]
+            call(lib, f, memories, COUNT, cuts)
+            assert [x.outside() for x in memories] == before, case
+            assert all(np.array_equal(x.array, y) for x, y in zip(memories[1:], operands, strict=True)), case
+            scale = np.abs(a.astype(wide)).max(initial=1) * max(1, a.shape[-1]) ** 0.5
+            exact = 0 if wide != np.float64 else {"f32": 2e-6, "f64": 1e-14}[str(case.dtype)]
+            assert np.abs(out - wanted).max(initial=0) <= exact * scale * 4, case
+            results.append(out.tobytes())
+        assert len(set(results)) == 1, f"{case} depends on how it is divided"
+
+
+def shapes() -> Iterator[Case]:
+    """Every remainder that tiles, vectors and pieces of rows can leave."""
+    for m, k, n in (
+        (1, 1, 1),
+        (30, 2, 8),
+        (30, 8, 8),
+        (32, 32, 16),
+        (15, 7, 33),
+        (29, 19, 47),
+        (64, 31, 10),
+        (3, 70, 100),
+    ):
+        yield Case((), m, k, n)
+    for layout in ("nnn", "ntn", "nnt", "ntt", "tnn", "ttn", "tnt", "sss", "pns", "pst", "ppp"):
+        yield Case((), 21, 18, 37, layout)
+        yield Case((), 18, 70, 21, layout, accumulate=True)
+
+
+def leading() -> Iterator[Case]:
+    """Leading axes: merged, strided, broadcast, missing."""
+    for layout in ("nnn", "nnt", "ntn", "sss", "ppp"):
+        yield Case((2, 3), 9, 8, 17, layout)
+        yield Case((2, 3), 9, 8, 17, layout, shared="b")
+        yield Case((2, 3), 9, 8, 17, layout, shared="a")
+        yield Case((N, 3), 4, 5, 6, layout)
+        yield Case((3, N), 4, 5, 6, layout, shared="b")
+    yield Case((4,), 1, 20, 9, shared="b")
+    yield Case((4,), 9, 20, 1, shared="a")
+
+
+def symbolic() -> Iterator[Case]:
+    """Sizes that only a run knows."""
+    for layout in ("nnn", "nnt", "ntn", "ntt", "ppp", "sss", "tnn"):
+        yield Case((), N, 12, 20, layout)
+        yield Case((), N * 7, 12, 20, layout, accumulate=True)
+        yield Case((), 20, N * 11, 20, layout)
+        yield Case((), 20, 12, N * 9, layout)
+    yield Case((), N * 7, 12, 40)
+    yield Case((), N, N * 130, N * 4)
+    yield Case((), 20, N * 250, 33, "ntn", accumulate=True)
+
+
+def vectors() -> Iterator[Case]:
+    """Vectors on either side or both, with every layout of the matrix."""
+    for layout in ("nnn", "ntt", "sss"):
+        for which in ("a", "b", "ab"):
+            flat = "".join(kind if kind == "s" else "n" for kind in layout)
+            mixed = flat[0] + (flat[1] if "a" in which else layout[1]) + (flat[2] if "b" in which else layout[2])
+            m, n = (1 if "a" in which else 37), (1 if "b" in which else 43)
+            yield Case((), m, 75, n, mixed, vectors=which)
+            yield Case((), m, 9, n, mixed, vectors=which, accumulate=True)
+    yield Case((2, 3), 1, 40, 1, vectors="ab", shared="ab")
+    yield Case((2, 3), 5, 40, 1, vectors="b", shared="b")
+    yield Case((), N * 9, 40, 1, vectors="b")
+    yield Case((), 1, N * 9, 17, vectors="a")
+    yield Case((), 1, N * 90, 1, vectors="ab")
+
+
+GROUPS = {"shapes": shapes, "leading": leading, "symbolic": symbolic, "vectors": vectors}
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+@pytest.mark.parametrize("group", GROUPS)
+def test_products_are_those_of_numpy(group: str, dtype: DType) -> None:
+    check([case._replace(dtype=dtype) for case in GROUPS[group]()], machinery())
+
+
+@pytest.mark.parametrize("lanes", [8, 4])
+@pytest.mark.parametrize("group", GROUPS)
+def test_products_for_narrower_vectors_are_those_of_numpy(group: str, lanes: int) -> None:
+    cases = [*GROUPS[group]()]
+    check([c._replace(dtype=F64 if i % 4 == 0 else F32) for i, c in enumerate(cases)], Machinery(lanes, 16))
+
+
+@pytest.mark.parametrize("dtype", [I32, I64], ids=str)
+def test_products_of_integers_are_exact(dtype: DType) -> None:
+    cases = [Case((2, 3), 5, 7, 6, "sns", dtype, shared="b"), Case((), N, 7, 6, "nnt", dtype, accumulate=True)]
+    check(cases, machinery())
+
+
+def test_deep_products_are_added_up_block_by_block() -> None:
+    cases = [
+        Case((), 40, 1500, 33),
+        Case((), 40, 1500, 33, "nnt", accumulate=True),
+        Case((), 40, 1500, 33, "tss"),
+        Case((), 61, 1024, 70),  # rows that lie 4096 bytes apart
+        Case((), 61, 2048, 40, "nnt"),
+        Case((), 300, 8, 20, "ntn"),
+        Case((), 50, 40, 1030),
+        Case((), 90, 40, 1030, "ptn"),
+    ]
+    check(cases, machinery())
+
+
+def test_a_product_over_nothing_is_zero() -> None:
+    check([Case((), 3, 0, 4), Case((), 3, 0, 4, accumulate=True), Case((), 0, 3, 4)], machinery())
+
+
+sizes = st.integers(1, 70)
+kinds = st.text("ntsp", min_size=3, max_size=3)
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(
+        st.tuples(sizes, sizes, sizes, kinds, st.booleans(), st.sampled_from(["", "a", "b"])), min_size=4, max_size=8
+    )
+)
+def test_products_of_any_shape_are_those_of_numpy(
+    drawn: list[tuple[int, int, int, str, bool, str]],
+) -> None:
+    cases = [
+        Case((2,), m, k, n, layout, accumulate=accumulate, shared=shared)
+        for m, k, n, layout, accumulate, shared in drawn
+    ]
+    check(cases, machinery(), ((0, 1), (0, 0.4, 1)))
