@@ -88,6 +88,12 @@ FLAGS = 8192  # indices, whose truths are fewer bytes than what counts as an all
 class OutOfRange(InputError):
     """An index that points outside the axis it selects from."""
 
+    @classmethod
+    def at(cls, where: str, index: int, limit: int) -> OutOfRange:
+        """`where` is the place in the spec, empty if it is unknown."""
+        problem = f"{where}: index {index} is outside 0 … {limit - 1}".removeprefix(": ")
+        return cls("index-out-of-range", problem)
+
 
 def _ufunc(function: np.ufunc) -> Binder:
     def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
@@ -237,9 +243,7 @@ def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[
 
     def check() -> None:
         if is_wrong():
-            wrong = index[(index < 0) | (index >= limit)].flat[0]
-            problem = f"{where}: index {wrong} is outside 0 … {limit - 1}".removeprefix(": ")
-            raise OutOfRange("index-out-of-range", problem)
+            raise OutOfRange.at(where, index[(index < 0) | (index >= limit)].flat[0], limit)
 
     return (check,)
 

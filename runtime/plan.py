@@ -142,12 +142,13 @@ class Plan:
 
     def walk(self) -> Iterator[Step]:
         """Every step once, loops entered."""
-        yield from _walk((*self.sizes, *self.prepare, *self.steps))
+        yield from each_step((*self.sizes, *self.prepare, *self.steps))
 
 
-def _walk(items: tuple[Step | Loop, ...]) -> Iterator[Step]:
+def each_step(items: tuple[Step | Loop, ...]) -> Iterator[Step]:
+    """The steps once each, those of loops where the loop stands."""
     for item in items:
         if isinstance(item, Loop):
-            yield from _walk(item.body)
+            yield from each_step(item.body)
         else:
             yield item

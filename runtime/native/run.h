@@ -42,15 +42,18 @@ static inline void ax_pause(void) {
 #endif
 }
 
-/* The n-th wait in a row: some tens of microseconds at full speed, then others may have the core, then it rests. */
-static inline void ax_wait(int n) {
+/* Waits a little for the n-th time in a row: some tens of microseconds at full speed, then others may have the core,
+   then it rests. Returns the next n. */
+static inline int ax_wait(int n) {
   if (n < 2000) {
     ax_pause();
   } else if (n < 4000) {
     sched_yield();
   } else {
     nanosleep(&(struct timespec){0, 50000}, 0);
+    return n;
   }
+  return n + 1;
 }
 
 /* No thread goes on before all have come. */
@@ -63,16 +66,17 @@ static inline void ax_barrier(struct ax_run *run, int thread) {
     __atomic_store_n(&run->turn, turn + 1, __ATOMIC_RELEASE);
     return;
   }
-  for (int n = 0; __atomic_load_n(&run->turn, __ATOMIC_ACQUIRE) == turn; n += n < 4000) ax_wait(n);
+  for (int n = 0; __atomic_load_n(&run->turn, __ATOMIC_ACQUIRE) == turn;) n = ax_wait(n);
 }
 
-/* Says that step `note` of the plan met `value` where 0 ... limit - 1 was expected. Of several the first is told. */
+/* Says that `value` was met where 0 ... limit - 1 was expected, by the step of `note` in the plan's notes, or -1.
+   Of several the first is told. */
 static inline void ax_fault(struct ax_run *run, int64_t note, int64_t value, int64_t limit) {
   int64_t nobody = 0;
   if (!__atomic_compare_exchange_n(&run->fault[3], &nobody, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) return;
   run->fault[1] = value;
   run->fault[2] = limit;
-  __atomic_store_n(&run->fault[0], note + 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&run->fault[0], note < 0 ? -2 : note + 1, __ATOMIC_RELEASE);
 }
 
 static inline double ax_clock(void) {
