@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
 
 from ..runtime.plan import Plan
 from .emit.library import RULES
@@ -12,7 +12,10 @@ from .emit.numpy import emit
 from .garbage import without_collection
 from .ir.graph import Graph
 from .ir.rewrite import bind
-from .memory import lay_out
+from .memory import lay_out, numbered
+from .native import library as native
+from .native.driver import print_code
+from .native.emitter import emit as emit_kernels
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
@@ -27,23 +30,10 @@ from .schedule.destination import place_values
 from .schedule.group import group
 from .schedule.kernel import Schedule
 from .schedule.sweep import Sweep
+from .schedule.target import Target as Target
 
+NUMPY = Target()
 Watch: TypeAlias = Callable[[str, Any, float], None]
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a backend has: its name, and sizes in bytes.
-
-    What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
-    of about `block`. Measured with an L2 of 1 MB and an L3 of 32 MB: shorter sweeps lose more to their calls than
-    they gain, and blocks cost more than they give below 4 MB.
-    """
-
-    name: Literal["numpy"] = "numpy"
-    sweep: int = 4 << 20
-    block: int = 256 << 10
-    large: int = 4 << 20
 
 
 GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
@@ -62,6 +52,8 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:
     """The passes over a schedule for a target and at most `rows` samples."""
+    if target.name == "native":
+        return ()
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 
@@ -77,7 +69,7 @@ def compile_graph(
     graph: Graph,
     *,
     rows: int = 0,
-    target: Target = Target(),
+    target: Target = NUMPY,
     sizes: Mapping[str, int] | None = None,
     watch: Watch | None = None,
 ) -> Plan:
@@ -94,7 +86,7 @@ def compile_stages(
     graph: Graph,
     *,
     rows: int = 0,
-    target: Target = Target(),
+    target: Target = NUMPY,
     sizes: Mapping[str, int] | None = None,
     watch: Watch | None = None,
 ) -> Stages:
@@ -103,5 +95,18 @@ def compile_stages(
         graph = bind(graph, sizes)
     bare = run(graph, GRAPH_PASSES, watch)
     schedule = run(group(bare), schedule_passes(target, rows), watch)
-    code = place_values(emit(schedule, RULES), max(rows, 1))
-    return Stages(bare, schedule, lay_out(code, rows, target.name))
+    return Stages(
+        bare, schedule, _native(schedule, target, rows) if target.name == "native" else _numpy(schedule, rows)
+    )
+
+
+def _numpy(schedule: Schedule, rows: int) -> Plan:
+    return lay_out(place_values(emit(schedule, RULES), max(rows, 1)), rows)
+
+
+def _native(schedule: Schedule, target: Target, rows: int) -> Plan:
+    """A plan with the C of its steps."""
+    kernels = emit_kernels(schedule, native.RULES, target.machinery)
+    kernels = replace(kernels, code=place_values(kernels.code, max(rows, 1)))
+    plan, numbers = numbered(kernels.code, rows, target.name)
+    return replace(plan, code=print_code(kernels, plan, numbers, target))

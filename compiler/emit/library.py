@@ -60,14 +60,8 @@ def concat(e: NumpyEmitter, op: Concat, writes: Windows, reads: Windows) -> None
     axis = op.axis % len(out.shape)
     start: Size = 0
     for x in reads:
-        e.add("copy", (stretch(out, axis, start, x.shape[axis]),), (x,), replaces=(0,))
+        e.add("copy", (layout.stretch(out, axis, start, x.shape[axis]),), (x,), replaces=(0,))
         start = start + x.shape[axis]
-
-
-def stretch(x: Window, axis: int, start: Size, size: Size) -> Window:
-    """`size` elements along an axis from `start` on."""
-    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-    return x._replace(offset=x.offset + start * x.strides[axis], shape=shape)
 
 
 def pad(e: NumpyEmitter, op: Pad, writes: Windows, reads: Windows) -> None:

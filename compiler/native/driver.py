@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...runtime.plan import Note
+from ...runtime.plan import Code as CodeText
+from ...runtime.plan import Note, Plan
 from ..ir import dims
 from ..ir.dims import Dim, Size
-from ..schedule.code import Block, Code, Instruction, Line
-from ..schedule.kernel import Buffer, Operand, Window
+from ..schedule.code import Block, Instruction, Line
+from ..schedule.kernel import Buffer, Window
+from ..schedule.target import Machinery, Target
 from .emitter import Kernels
-from .function import TYPES, Function, c_size
+from .function import HEAD, TYPES, Function, c_size
+from .mathematics import header
+from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
+UNIT = 12000  # characters of kernels that are compiled together
 THREAD = "thread"  # the symbol of a size that stands for the number of the thread
+
+
+def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target) -> CodeText:
+    """The C of a plan: its kernels, a few to a unit, and the driver that calls them with addresses."""
+    named = [i for i, b in enumerate(plan.buffers) if b.home != "arena"]
+    driver = Driver(
+        kernels,
+        {b: plan.buffers[i].offset for b, i in numbers.items()},
+        {b: named.index(i) for b, i in numbers.items() if i in named},
+    )
+    text = driver.text()
+    return CodeText(tuple(units(driver, target.machinery)), text, target.threads, target.machinery.lanes)
+
+
+def units(driver: Driver, machinery: Machinery) -> Iterator[str]:
+    """The kernels as texts that are compiled one by one."""
+    size = 0
+    texts: list[str] = []
+    for name, f in driver.functions.items():
+        text = f"/* {driver.comments[name]} */\n{f.text.replace('@', name)}"
+        if texts and size + len(text) > UNIT:
+            yield unit(texts, machinery)
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text)
+    if texts:
+        yield unit(texts, machinery)
+
+
+def unit(texts: list[str], machinery: Machinery) -> str:
+    """One unit: the kernels, after what they call; what they do not call would cost time."""
+    body = "\n".join(texts)
+    head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
+    return f"{head}{header() if ' ax_' in body else ''}\n{body}"
 
 
 @dataclass
@@ -36,7 +75,7 @@ class Driver:
         for name, phase in zip(PHASES, self.kernels.code.phases, strict=True):
             self._phase(name, phase)
         declared = [_declaration(name, f) for name, f in self.functions.items()]
-        return "\n".join([*declared, *self.lines, ENTRY])
+        return "\n".join([START, *declared, *self.lines, ENTRY])
 
     def _phase(self, name: str, lines: tuple[Line, ...]) -> None:
         self.lines.append(f"static void ax_{name}(struct ax_run *run, int t) {{")
@@ -51,23 +90,19 @@ class Driver:
             self._block(line, indent)
             return
         f = Function()
-        self.kernels.form(line).print(f, line.writes, line.reads)
+        self.kernels.form(line).print(f, line.writes, tuple(r for r in line.reads if isinstance(r, Window)))
         name = f.name
         note = self._note(line)
         self.functions.setdefault(name, f)
         self.comments.setdefault(name, note)
         given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in f.windows]
         given += [self._size(dims.name(s)) for s in f.symbols]
-        call = f"{name}({{}});"
-        if f.units is None:
-            call = call.format(", ".join(given))
-            text = call if self.alone else f"if (t == 0) {call}"
-        elif self.alone:
-            text = call.format(", ".join([*given, "0", self._size(f.units)]))
-        else:
+        if f.units is not None:
             units = self._size(f.units)
-            text = call.format(", ".join([*given, f"ax_share({units}, t, T)", f"ax_share({units}, t + 1, T)"]))
-        self.lines.append(f"{indent}{text}  /* {note} */")
+            given += ["0", units] if self.alone else [f"ax_share({units}, t, T)", f"ax_share({units}, t + 1, T)"]
+        given += ["run", str(line.note)] if f.refuses else []
+        only = "if (t == 0) " if f.units is None and not self.alone else ""
+        self.lines.append(f"{indent}{only}{name}({', '.join(given)});  /* {note} */")
         if not self.alone:
             self.lines.append(f"{indent}ax_barrier(run, t);")
 
@@ -122,9 +157,14 @@ def clean(text: str) -> str:
 
 
 ENTRY = """
-static void (*const ax_phases[])(struct ax_run *, int) = { ax_sizes, ax_prepare, ax_steps };
-int ax_phase(struct ax_run *run, int phase) {
+void ax_refuse(struct ax_run *run, long note, long value, long limit) { ax_fault(run, note, value, limit); }
+static ax_function *const ax_phases[] = { ax_sizes, ax_prepare, ax_steps };
+AX_EXPORT int ax_phase(struct ax_run *run, int phase) {
   ax_start(run, ax_phases[phase]);
   return run->fault[0] != 0;
 }
+"""
+START = """static inline long ax_least(long a, long b) { return a < b ? a : b; }
+static inline long ax_share(long units, long t, long T) { return units * t / T; }
+static inline long ax_floor_divide(long a, long b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,15 +10,16 @@ from typing import Protocol
 from ..emit.emitter import Emitter, Rule
 from ..ir.op import Op
 from ..schedule.code import Code, Instruction
-from ..schedule.kernel import Call, Nest, Operand, Schedule, Window
-from .function import Function, Machinery
+from ..schedule.kernel import Call, Nest, Schedule, Window
+from ..schedule.target import Machinery
+from .function import Function
 from .nest import Copy, Map
 
 
 class Form(Protocol):
     """What one instruction does, printed when the windows are final."""
 
-    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None: ...
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ class NativeEmitter(Emitter):
         self.forms: list[Form] = [Copy()]
 
     def nest(self, nest: Nest, call: Call) -> None:
-        same = [i for i, r in enumerate(call.reads) if isinstance(r, Window) and _alike(r, call.writes[0])]
-        self.add(Map(nest.shape, nest.stores), call.writes, call.reads, replaces=tuple(same))
+        reads = tuple(r for r in call.reads if isinstance(r, Window))
+        assert len(reads) == len(call.reads)
+        same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
+        self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same)
 
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.lines.append(Instruction("copy", (out,), (x,), (), replaces, note=self.note))
@@ -58,14 +62,15 @@ class NativeEmitter(Emitter):
         self,
         form: Form,
         writes: tuple[Window, ...],
-        reads: tuple[Operand, ...],
+        reads: tuple[Window, ...],
         *,
         replaces: tuple[int, ...] = (),
         tied: bool = False,
     ) -> None:
         self.forms.append(form)
         number = (("form", len(self.forms) - 1),)
-        self.lines.append(Instruction(type(form).__name__.lower(), writes, reads, number, replaces, tied, self.note))
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(form).__name__).lower()
+        self.lines.append(Instruction(name, writes, reads, number, replaces, tied, self.note))
 
 
 def _alike(read: Window, write: Window) -> bool:

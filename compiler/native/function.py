@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 
-from ..ir import dims
 from ..ir.dims import Dim, Floor, Size
 from ..ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32
 from ..schedule.kernel import Window
+from ..schedule.target import Machinery as Machinery
 
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
 TYPES |= {I64: "int64_t", F16: "_Float16"}
 
 
-@dataclass(frozen=True)
-class Machinery:
-    """What a processor has: f32 lanes of a vector, vector registers, and bytes of its caches."""
-
-    lanes: int = 16
-    registers: int = 32
-    first_cache: int = 32 << 10
-    second_cache: int = 1 << 20
+HEAD = """#include <stdint.h>
+#include <stddef.h>
+#include <string.h>
+#include <math.h>
+struct ax_run;
+void ax_refuse(struct ax_run *run, long note, long value, long limit);
+static inline long ax_floor_divide(long a, long b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+"""
 
 
 class Function:
@@ -37,6 +36,7 @@ class Function:
         self.windows: list[Window] = []
         self.symbols: list[str] = []
         self.units: Size | None = None
+        self.refuses = False
         self.lines: list[str] = []
         self._types: list[str] = []
         self._depth = 1
@@ -61,6 +61,11 @@ class Function:
         """Says that lines work on units `lo` to `hi` of so many; whoever calls gives each thread its share."""
         assert self.units is None
         self.units = units
+
+    def refuse(self, value: str, limit: str) -> None:
+        """A line that reports a value which is not in 0 … limit - 1; the caller says which instruction it was."""
+        self.refuses = True
+        self.line(f"ax_refuse(run, note, {value}, {limit});")
 
     def fresh(self, stem: str = "v") -> str:
         """A name that no other line uses."""
@@ -92,6 +97,7 @@ class Function:
         formals = [f"{t}p{i}" for i, t in enumerate(self._types)]
         formals += [f"long n{i}" for i in range(len(self.symbols))]
         formals += ["long lo", "long hi"] if self.units is not None else []
+        formals += ["struct ax_run *run", "long note"] if self.refuses else []
         return f"void @({', '.join(formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
 
     @property
@@ -125,12 +131,3 @@ def at(strides: tuple[Size, ...], indices: tuple[str, ...], f: Function) -> str:
         if stride != 0 and index != "0":
             terms.append(index if stride == 1 else f"{f.size(stride)} * {index}")
     return " + ".join(terms) or "0"
-
-
-def number_of(size: Size) -> int | None:
-    """A size that is known when compiling."""
-    return size if isinstance(size, int) else None
-
-
-def is_known(shape: tuple[Size, ...]) -> bool:
-    return not any(dims.names(s) for s in shape)

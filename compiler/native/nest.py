@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..ir.dims import Size
 from ..ir.scalar import Expr
 from ..ir.types import BOOL, F16, Shape
-from ..schedule.kernel import Number, Operand, Window
+from ..schedule.kernel import Number, Window
 from .arithmetic import Arithmetic, constant
 from .function import Function
 from .loops import Pointers, axes_of, elements
@@ -19,17 +19,12 @@ class Map(NamedTuple):
     shape: Shape
     stores: tuple[Expr, ...]
 
-    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
-        windows = [r for r in reads if isinstance(r, Window)]
-        strides = [*(w.strides for w in writes), *(stretched(r, self.shape) for r in windows)]
-        pointers = Pointers(f, [*(f.pointer(w, write=True) for w in writes), *map(f.pointer, windows)])
-        order = {i: len(writes) + k for k, i in enumerate(i for i, r in enumerate(reads) if isinstance(r, Window))}
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        strides = [*(w.strides for w in writes), *(stretched(r, self.shape) for r in reads)]
+        pointers = Pointers(f, [*(f.pointer(w, write=True) for w in writes), *map(f.pointer, reads)])
 
         def load(i: int) -> str:
-            operand = reads[i]
-            if isinstance(operand, Window):
-                return loaded(operand, pointers.at(order[i]))
-            return number(operand)
+            return loaded(reads[i], pointers.at(len(writes) + i))
 
         with elements(f, axes_of(self.shape, strides), pointers):
             arithmetic = Arithmetic(f, load)
@@ -41,9 +36,8 @@ class Map(NamedTuple):
 class Copy(NamedTuple):
     """Every element of the read, in the type of the write; a number fills it."""
 
-    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         (out,), (x,) = writes, reads
-        assert isinstance(x, Window)
         pointers = Pointers(f, [f.pointer(out, write=True), f.pointer(x)])
         with elements(f, axes_of(out.shape, [out.strides, stretched(x, out.shape)]), pointers):
             f.line(f"{pointers.at(0)} = {loaded(x, pointers.at(1))};")
@@ -54,7 +48,7 @@ class Fill(NamedTuple):
 
     value: Number
 
-    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         (out,) = writes
         pointers = Pointers(f, [f.pointer(out, write=True)])
         with elements(f, axes_of(out.shape, [out.strides]), pointers):
@@ -72,8 +66,3 @@ def loaded(x: Window, text: str) -> str:
     if x.dtype is BOOL:
         return f"{text} != 0"
     return f"(float){text}" if x.dtype is F16 else text
-
-
-def number(value: Number) -> str:
-    """A plain number among the operands."""
-    return repr(int(value)) if isinstance(value, bool | int) else repr(value)

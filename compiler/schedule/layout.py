@@ -46,6 +46,12 @@ def cut(x: Window, starts: tuple[Size, ...], steps: tuple[int, ...], shape: Shap
     return x._replace(offset=offset, shape=shape, strides=tuple(s * t for s, t in zip(x.strides, steps, strict=True)))
 
 
+def stretch(x: Window, axis: int, start: Size, size: Size) -> Window:
+    """`size` elements along an axis from `start` on."""
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    return x._replace(offset=x.offset + start * x.strides[axis], shape=shape)
+
+
 def flip(x: Window, positions: tuple[int, ...]) -> Window:
     """The elements along axes in reverse order."""
     turned = {p % len(x.shape) for p in positions}

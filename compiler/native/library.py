@@ -1,0 +1,177 @@
+"""Operations that are neither arithmetic nor index maps, as C kernels: one rule each, by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..emit.emitter import Rule
+from ..ir.dims import Size
+from ..ir.graph import Literal
+from ..ir.op import Op
+from ..ir.types import I64, Tensor
+from ..ops import index
+from ..ops import reduce as reductions
+from ..ops.along import AddAlong, Take, TakeAlong
+from ..ops.contract import Matmul
+from ..ops.index import Iota
+from ..ops.layout import Concat, Pad, Reshape
+from ..ops.order import Argsort
+from ..ops.random import RandomBits, stream_number
+from ..ops.state import Size as SizeNumber
+from ..schedule import layout
+from ..schedule.kernel import Window
+from .emitter import Form, NativeEmitter
+from .index import AddAlong as AddAlongForm
+from .index import AddAt, Gather, Pick, ScatterAdd, SliceAt, WriteAt
+from .index import Take as TakeForm
+from .index import TakeAlong as TakeAlongForm
+from .nest import Fill
+from .numbers import Count, Extent
+from .numbers import RandomBits as RandomForm
+from .order import Position, RunningSum, Sort
+from .reduce import Reduce
+
+Windows: TypeAlias = tuple[Window, ...]
+
+
+def number(e: NativeEmitter, op: Literal, writes: Windows, reads: Windows) -> None:
+    """A literal in memory."""
+    e.add(Fill(op.value), writes, ())
+
+
+def copy(e: NativeEmitter, op: Reshape, writes: Windows, reads: Windows) -> None:
+    """A reshape of what strides cannot say."""
+    out = layout.reshape(writes[0], reads[0].shape)
+    assert out is not None
+    e.copy(out, reads[0], replaces=(0,))
+
+
+def concat(e: NativeEmitter, op: Concat, writes: Windows, reads: Windows) -> None:
+    """Each operand into its stretch; most are then computed there in the first place."""
+    (out,) = writes
+    axis = op.axis % len(out.shape)
+    start: Size = 0
+    for x in reads:
+        e.copy(layout.stretch(out, axis, start, x.shape[axis]), x, replaces=(0,))
+        start = start + x.shape[axis]
+
+
+def pad(e: NativeEmitter, op: Pad, writes: Windows, reads: Windows) -> None:
+    """x inside what surrounds it."""
+    ((out,), (x,)) = writes, reads
+    between = op.between or (0,) * len(x.shape)
+    e.add(Fill(op.value), (out,), ())
+    e.copy(layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape), x)
+
+
+def reduce(law: str) -> Rule:
+    """The rule of a reduction; over no axes it is a copy."""
+
+    def rule(e: NativeEmitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
+        (out,), (x,) = writes, reads
+        along = op.along(len(x.shape))
+        bare = layout.squeeze(out, along) if op.keep else out
+        if along:
+            e.add(Reduce(law, along), (bare,), (x,))
+        else:
+            e.copy(out, x, replaces=(0,))
+
+    return rule
+
+
+def simple(form: Callable[[Any], Form], *, replaces: tuple[int, ...] = ()) -> Rule:
+    """The rule of an operation that is one kernel, made from the operation."""
+
+    def rule(e: NativeEmitter, op: Op, writes: Windows, reads: Windows) -> None:
+        e.add(form(op), writes, reads, replaces=replaces)
+
+    return rule
+
+
+def along(form: Callable[[int], Form]) -> Rule:
+    """The rule of a kernel along an axis, counted from the front."""
+
+    def rule(e: NativeEmitter, op: Any, writes: Windows, reads: Windows) -> None:
+        e.add(form(op.axis % len(reads[0].shape)), writes, reads)
+
+    return rule
+
+
+def update(e: NativeEmitter, op: index.Update, writes: Windows, reads: Windows) -> None:
+    """In place where the old value dies, as a cache does."""
+    e.add(WriteAt(op.axis % len(reads[0].shape)), writes, reads, replaces=(0,))
+
+
+def position(*, greatest: bool) -> Rule:
+    """The rule of finding the greatest or least."""
+
+    def rule(e: NativeEmitter, op: reductions.Position, writes: Windows, reads: Windows) -> None:
+        axis = op.axis % len(reads[0].shape)
+        out = layout.squeeze(writes[0], (axis,)) if op.keep else writes[0]
+        e.add(Position(axis, greatest), (out,), reads)
+
+    return rule
+
+
+def cumsum(e: NativeEmitter, op: reductions.Cumsum, writes: Windows, reads: Windows) -> None:
+    """Running sums, over reversed windows from the end."""
+    (out,), (x,) = writes, reads
+    if op.reverse:
+        out, x = layout.flip(out, (op.axis,)), layout.flip(x, (op.axis,))
+    e.add(RunningSum(op.axis % len(x.shape)), (out,), (x,))
+
+
+def argsort(e: NativeEmitter, op: Argsort, writes: Windows, reads: Windows) -> None:
+    """By merging, with room for two orders of each row."""
+    (out,), (x,) = writes, reads
+    axis = op.axis % len(x.shape)
+    rows = tuple(n for i, n in enumerate(x.shape) if i != axis)
+    scratch = e.scratch(Tensor(I64, (*rows, 2, x.shape[axis])))
+    e.add(Sort(axis, op.descending), (out, scratch), (x,))
+
+
+def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
+    """Transposition is a matter of strides."""
+    a, b = reads
+    a = swapped(a) if op.transpose_a else a
+    b = swapped(b) if op.transpose_b else b
+    from .product import Product
+
+    e.add(Product(e.machinery), writes, (a, b))
+
+
+def swapped(x: Window) -> Window:
+    """The last two axes exchanged."""
+    rank = len(x.shape)
+    return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
+RULES: dict[type[Op], Rule] = {
+    Literal: number,
+    Reshape: copy,
+    Concat: concat,
+    Pad: pad,
+    SizeNumber: simple(lambda op: Extent(op.dim)),
+    Iota: simple(lambda op: Count()),
+    index.Gather: simple(lambda op: Gather()),
+    index.ScatterAdd: simple(lambda op: ScatterAdd()),
+    index.Pick: simple(lambda op: Pick()),
+    index.AddAt: simple(lambda op: AddAt(), replaces=(0,)),
+    index.Window: along(SliceAt),
+    index.Update: update,
+    Take: along(TakeForm),
+    TakeAlong: along(TakeAlongForm),
+    AddAlong: along(AddAlongForm),
+    Argsort: argsort,
+    RandomBits: simple(lambda op: RandomForm(stream_number(op.stream))),
+    reductions.Argmax: position(greatest=True),
+    reductions.Argmin: position(greatest=False),
+    reductions.Cumsum: cumsum,
+    reductions.Sum: reduce("sum"),
+    reductions.ReduceMax: reduce("max"),
+    reductions.ReduceMin: reduce("min"),
+    reductions.Prod: reduce("prod"),
+    reductions.Any: reduce("any"),
+    reductions.All: reduce("all"),
+}

@@ -1,0 +1,148 @@
+"""Reductions as C loops: along contiguous memory in vectors, across it by whole rows of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..ir.types import BOOL, F16, DType
+from ..schedule.kernel import Window
+from .arithmetic import local
+from .function import TYPES, Function
+from .loops import VECTORS, Axis, Pointers, axes_of, divided, nested
+from .nest import loaded
+
+LANES = 64  # results that are added up side by side when whole rows are
+
+
+class Law(NamedTuple):
+    """How elements are combined: the first value by dtype, the C of combining, and OpenMP's name for it."""
+
+    first: Callable[[DType], str]
+    combine: str
+    clause: str
+
+
+def _least(dtype: DType) -> str:
+    if dtype.is_float:
+        return "-INFINITY"
+    return {"i8": "INT8_MIN", "i32": "INT32_MIN", "i64": "INT64_MIN"}.get(dtype.value, "0")
+
+
+def _most(dtype: DType) -> str:
+    if dtype.is_float:
+        return "INFINITY"
+    return "1" if dtype is BOOL else f"{TYPES[dtype].removesuffix('_t').upper()}_MAX"
+
+
+LAWS = {
+    "sum": Law(lambda _: "0", "{a} + {x}", "+"),
+    "prod": Law(lambda _: "1", "{a} * {x}", "*"),
+    "max": Law(_least, "{a} > {x} ? {a} : {x}", "max"),
+    "min": Law(_most, "{a} < {x} ? {a} : {x}", "min"),
+    "any": Law(lambda _: "0", "{a} | {x}", "|"),
+    "all": Law(lambda _: "1", "{a} & {x}", "&"),
+}
+
+
+class Reduce(NamedTuple):
+    """The elements of the read along axes, combined; the write has the other axes."""
+
+    law: str
+    along: tuple[int, ...]
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        (out,), (x,) = writes, reads
+        kept_axes = [i for i in range(len(x.shape)) if i not in self.along]
+        kept = axes_of(tuple(x.shape[i] for i in kept_axes), [out.strides, tuple(x.strides[i] for i in kept_axes)])
+        added = axes_of(tuple(x.shape[i] for i in self.along), [tuple(x.strides[i] for i in self.along)])
+        added = [Axis(a.size, (0, *a.steps)) for a in added]
+        pointers = Pointers(f, [f.pointer(out, write=True), f.pointer(x)])
+        printer = _Reduction(f, LAWS[self.law], x, pointers)
+        if kept and kept[-1].steps == (1, 1) and not (added and added[-1].steps[1] == 1):
+            printer.across(kept, added)
+        else:
+            printer.along(kept, added)
+
+
+class _Reduction:
+    """Writes one reduction."""
+
+    def __init__(self, f: Function, law: Law, x: Window, pointers: Pointers) -> None:
+        self.f, self.law, self.x, self.pointers = f, law, x, pointers
+        self.type = {F16: "float", BOOL: "int"}.get(x.dtype, local(x.dtype))
+        self.watches = law.clause in ("max", "min") and x.dtype.is_float
+
+    def element(self) -> str:
+        text = loaded(self.x, self.pointers.at(1))
+        return f"({text})" if self.x.dtype is BOOL else text
+
+    def combined(self, total: str, x: str) -> str:
+        return self.law.combine.format(a=total, x=x)
+
+    def along(self, kept: list[Axis], added: list[Axis]) -> None:
+        """One result after the other, each over memory that is next to it."""
+        if not kept:
+            self._one(added)
+        else:
+            with divided(self.f, kept[0], self.pointers), nested(self.f, kept[1:], self.pointers):
+                self._one(added)
+
+    def _one(self, added: list[Axis]) -> None:
+        f, total = self.f, self.f.fresh("total")
+        f.line(f"{self.type} {total} = {self.law.first(self.x.dtype)};")
+        wrong = f.fresh("wrong")
+        if self.watches:
+            f.line(f"int {wrong} = 0;")
+        with nested(f, added[:-1], self.pointers):
+            inner = added[-1] if added else Axis(1, (0, 0))
+            f.line(
+                f"{VECTORS} reduction({self.law.clause}:{total})" + (f" reduction(|:{wrong})" if self.watches else "")
+            )
+            index = f.fresh("i")
+            with f.loop(index, f.size(inner.size)), self.pointers.moved(inner, index):
+                self._add(total, wrong)
+        result = f"{wrong} ? NAN : {total}" if self.watches else total
+        f.line(f"{self.pointers.at(0)} = {result};")
+
+    def _add(self, total: str, wrong: str) -> None:
+        x = self.f.fresh()
+        self.f.line(f"const {self.type} {x} = {self.element()};")
+        self.f.line(f"{total} = {self.combined(total, x)};")
+        if self.watches:
+            self.f.line(f"{wrong} |= {x} != {x};")
+
+    def across(self, kept: list[Axis], added: list[Axis]) -> None:
+        """Some neighbouring results at once, over one row after the other."""
+        f = self.f
+        if len(kept) > 1:
+            with divided(f, kept[0], self.pointers), nested(f, kept[1:-1], self.pointers):
+                self._stretches(kept[-1], added, "0", f"({f.size(kept[-1].size)} + {LANES - 1}) / {LANES}")
+        else:
+            f.split((kept[-1].size + LANES - 1) // LANES)
+            self._stretches(kept[-1], added, "lo", "hi")
+
+    def _stretches(self, axis: Axis, added: list[Axis], start: str, end: str) -> None:
+        f, block, width = self.f, self.f.fresh("b"), self.f.fresh("width")
+        total, wrong = f.fresh("total"), f.fresh("wrong")
+        with f.loop(block, end, start), self.pointers.advanced(Axis(LANES, (LANES, LANES)), block):
+            left = f"{f.size(axis.size)} - {block} * {LANES}"
+            f.line(f"const int {width} = {left} < {LANES} ? {left} : {LANES};")
+            f.line(f"{self.type} {total}[{LANES}]; int {wrong}[{LANES}];")
+            with f.loop("j", str(LANES)):
+                f.line(f"{total}[j] = {self.law.first(self.x.dtype)}; {wrong}[j] = 0;")
+            f.line(f"if ({width} == {LANES}) {{")
+            self._rows(str(LANES), added, total, wrong)
+            f.line("} else {")
+            self._rows(width, added, total, wrong)
+            f.line("}")
+            result = f"{wrong}[j] ? NAN : {total}[j]" if self.watches else f"{total}[j]"
+            with f.loop("j", width), self.pointers.moved(Axis(LANES, (1, 1)), "j"):
+                f.line(f"{self.pointers.at(0)} = {result};")
+
+    def _rows(self, width: str, added: list[Axis], total: str, wrong: str) -> None:
+        whole = Axis(LANES, (1, 1))
+        with nested(self.f, added, self.pointers):
+            self.f.line(VECTORS)
+            with self.f.loop("j", width), self.pointers.moved(whole, "j"):
+                self._add(f"{total}[j]", f"{wrong}[j]")

@@ -1,0 +1,33 @@
+"""What a backend has to run on: the numbers by which passes choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What a processor has: f32 lanes of a vector, vector registers, and bytes of its caches."""
+
+    lanes: int = 16
+    registers: int = 32
+    first_cache: int = 32 << 10
+    second_cache: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a backend has: its name, and sizes in bytes; for native code also its processor and number of threads.
+
+    What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
+    of about `block`. Measured on NumPy with an L2 of 1 MB and an L3 of 32 MB: shorter sweeps lose more to their calls
+    than they gain, and blocks cost more than they give below 4 MB.
+    """
+
+    name: Literal["numpy", "native"] = "numpy"
+    sweep: int = 4 << 20
+    block: int = 256 << 10
+    large: int = 4 << 20
+    machinery: Machinery = Machinery()
+    threads: int = 1
