@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import backends
+from .backends import Backend
 from .compiler.initialise import first_range, values
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
@@ -38,17 +40,19 @@ def compile(  # noqa: A001 - the public name is the verb of the field
     spec: str | Path,
     *,
     backend: str = "numpy",
+    threads: int | None = None,
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Program:
     """The program of a spec: a path, or the text itself.
 
-    `overrides` replace constants of the spec; `sizes` give numbers to dimensions that no data binds.
+    `backend` is 'numpy', or 'native' for generated C on so many `threads`; where no C compiler works, NumPy runs, and
+    `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes` give numbers to dimensions
+    that no data binds.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
-    if backend != "numpy":
-        raise ValueError(f"there is no backend {backend!r}; there is 'numpy'")
-    return Program(check(spec, overrides=overrides, sizes=sizes))
+    chosen = backends.backend(backend, threads=threads)
+    return Program(check(spec, overrides=overrides, sizes=sizes), backend=chosen)
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,11 @@ class Program:
     first axis counts samples; any number of samples is well, the plan of the largest serves the smaller ones.
     """
 
-    def __init__(self, specification: Specification, *, seed: int | None = None) -> None:
+    def __init__(
+        self, specification: Specification, *, seed: int | None = None, backend: Backend = backends.NUMPY
+    ) -> None:
         self.specification = specification
+        self.backend = backend
         self.seed = specification.training.seed if seed is None else seed
         self.batch = specification.recipe.batch if specification.recipe else 32
         self._memory: dict[str, np.ndarray] = {}
@@ -297,11 +304,12 @@ class Program:
         _check_sizes(wanted, arrays, sizes)
         self.seen_sizes |= sizes
         try:
-            plan = compile_graph(graph, rows=rows, sizes=sizes)
+            plan = compile_graph(graph, rows=rows, sizes=sizes, target=self.backend.target)
         except NotAffine:  # samples meet each other: a plan for every count
             key = (*key, count)
-            plan = compile_graph(graph, rows=count, sizes=sizes | {"N": count})
-        ready = _Ready(Machine(plan, self._memory), rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
+            plan = compile_graph(graph, rows=count, sizes=sizes | {"N": count}, target=self.backend.target)
+        machine = self.backend.machine(plan, self._memory)
+        ready = _Ready(machine, rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
         self._ready[key] = ready
         return ready
 

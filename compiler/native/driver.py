@@ -30,6 +30,7 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         kernels,
         {b: plan.buffers[i].offset for b, i in numbers.items()},
         {b: named.index(i) for b, i in numbers.items() if i in named},
+        target.threads,
     )
     text = driver.text()
     return CodeText(tuple(units(driver, target.machinery)), text, target.threads, target.machinery.lanes)
@@ -64,15 +65,19 @@ class Driver:
     kernels: Kernels
     addresses: Mapping[Buffer, int]
     named: Mapping[Buffer, int]
+    threads: int
+    timed: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     symbols: dict[str, str] = field(default_factory=lambda: {"N": "N", THREAD: "t"})
+    steps: int = 0  # so far, those of loops counted once
     alone: int = 0  # loops around whose turns one thread does by itself
 
     def text(self) -> str:
         """The driver, without the prelude: declarations, one function for each phase, and the entry."""
         for name, phase in zip(PHASES, self.kernels.code.phases, strict=True):
+            self.timed = name == "steps"
             self._phase(name, phase)
         declared = [_declaration(name, f) for name, f in self.functions.items()]
         return "\n".join([START, *declared, *self.lines, ENTRY])
@@ -105,6 +110,9 @@ class Driver:
         self.lines.append(f"{indent}{only}{name}({', '.join(given)});  /* {note} */")
         if not self.alone:
             self.lines.append(f"{indent}ax_barrier(run, t);")
+        if self.timed and (not self.alone or self.threads == 1):
+            self.lines.append(f"{indent}AX_DONE(run, t, {self.steps});")
+        self.steps += self.timed
 
     def _note(self, line: Instruction) -> str:
         if line.note < 0:

@@ -53,7 +53,7 @@ class NativeEmitter(Emitter):
         reads = tuple(r for r in call.reads if isinstance(r, Window))
         assert len(reads) == len(call.reads)
         same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
-        self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same)
+        self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same, each=True)
 
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.lines.append(Instruction("copy", (out,), (x,), (), replaces, note=self.note))
@@ -66,11 +66,12 @@ class NativeEmitter(Emitter):
         *,
         replaces: tuple[int, ...] = (),
         tied: bool = False,
+        each: bool = False,
     ) -> None:
         self.forms.append(form)
         number = (("form", len(self.forms) - 1),)
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(form).__name__).lower()
-        self.lines.append(Instruction(name, writes, reads, number, replaces, tied, self.note))
+        self.lines.append(Instruction(name, writes, reads, number, replaces, tied, self.note, each))
 
 
 def _alike(read: Window, write: Window) -> bool:

@@ -9,7 +9,7 @@ from ..emit.emitter import Rule
 from ..ir.dims import Size
 from ..ir.graph import Literal
 from ..ir.op import Op
-from ..ir.types import I64, Tensor
+from ..ir.types import F16, F32, I64, Tensor
 from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.along import AddAlong, Take, TakeAlong
@@ -30,6 +30,7 @@ from .nest import Fill
 from .numbers import Count, Extent
 from .numbers import RandomBits as RandomForm
 from .order import Position, RunningSum, Sort
+from .product import Product
 from .reduce import Reduce
 
 Windows: TypeAlias = tuple[Window, ...]
@@ -132,13 +133,17 @@ def argsort(e: NativeEmitter, op: Argsort, writes: Windows, reads: Windows) -> N
 
 
 def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
-    """Transposition is a matter of strides."""
+    """Transposition is a matter of strides; f16 is multiplied and added up in f32."""
+    (out,) = writes
     a, b = reads
     a = swapped(a) if op.transpose_a else a
     b = swapped(b) if op.transpose_b else b
-    from .product import Product
-
-    e.add(Product(e.machinery), writes, (a, b))
+    if out.dtype is F16:
+        wide = e.scratch(Tensor(F32, out.shape))
+        e.add(Product(e.machinery), (wide,), (e.copied(a, F32), e.copied(b, F32)))
+        e.copy(out, wide)
+    else:
+        e.add(Product(e.machinery), writes, (a, b))
 
 
 def swapped(x: Window) -> Window:
@@ -165,6 +170,7 @@ RULES: dict[type[Op], Rule] = {
     AddAlong: along(AddAlongForm),
     Argsort: argsort,
     RandomBits: simple(lambda op: RandomForm(stream_number(op.stream))),
+    Matmul: matmul,
     reductions.Argmax: position(greatest=True),
     reductions.Argmin: position(greatest=False),
     reductions.Cumsum: cumsum,

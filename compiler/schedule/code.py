@@ -17,7 +17,8 @@ class Instruction(NamedTuple):
     """One entry of the instruction table on windows.
 
     `replaces` are the reads whose very place the first write may take, since element i of it needs nothing but
-    element i of them. `tied` says that it must take the place of read 0.
+    element i of them; where `each`, so may every other write, since all is read before anything of element i is
+    written. `tied` says that the first must take the place of read 0.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Instruction(NamedTuple):
     replaces: tuple[int, ...] = ()
     tied: bool = False
     note: int = -1
+    each: bool = False
 
 
 class Block(NamedTuple):

@@ -199,9 +199,11 @@ class Destination:
         if made.life.first == ALWAYS[0]:
             return False
         line = self.lives.instruction(made.life.first)
-        if not line.writes or line.writes[0].buffer is not made.buffer:
+        given = line.writes if line.each else line.writes[:1]
+        write = next((w for w in given if w.buffer is made.buffer), None)
+        if write is None:
             return False
-        wanted = moved_window(line.writes[0], made.move)
+        wanted = moved_window(write, made.move)
         reads = [(i, r) for i, r in enumerate(line.reads) if isinstance(r, Window) and r.buffer is dying.buffer]
         if not reads or any(i not in line.replaces or moved_window(r, dying.move) != wanted for i, r in reads):
             return False

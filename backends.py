@@ -1,0 +1,49 @@
+"""Names of backends to what they compile for and run on; where C cannot be compiled, NumPy, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+from .compiler.schedule.target import Machinery, Target
+from .runtime.machine import Machine, Memory
+from .runtime.plan import Plan
+
+Name: TypeAlias = Literal["numpy", "native"]
+NAMES: tuple[Name, ...] = ("numpy", "native")
+
+
+class Backend(NamedTuple):
+    """A way to run plans. `note` says why it is another than was asked for."""
+
+    name: Name
+    target: Target
+    machine: Callable[[Plan, Memory], Machine]
+    note: str = ""
+
+
+NUMPY = Backend("numpy", Target(), Machine)
+
+
+def backend(name: str, *, threads: int | None = None) -> Backend:
+    """The backend called `name`; native code runs on `threads`, by default one for each core.
+
+    Without a C compiler that works, `native` gives NumPy and a note. Raises ValueError for an unknown name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no backend {name!r}; there are {', '.join(map(repr, NAMES))}")
+    return NUMPY if name == "numpy" else _native(threads)
+
+
+def _native(threads: int | None) -> Backend:
+    from .runtime.native.errors import NotNative
+    from .runtime.native.machine import NativeMachine
+    from .runtime.native.objects import user_objects
+    from .runtime.native.processor import cores
+
+    try:
+        found = user_objects().toolchain
+    except NotNative as reason:
+        return NUMPY._replace(note=f"{reason}; NumPy runs instead")
+    machinery = Machinery(found.lanes, found.registers, found.first_cache, found.second_cache)
+    return Backend("native", Target("native", machinery=machinery, threads=threads or cores()), NativeMachine)
