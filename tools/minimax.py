@@ -112,17 +112,14 @@ def _minus_log_erfc(x: mp.mpf) -> mp.mpf:
     return -mp.log(mp.erfc(x))
 
 
+def _square(x: mp.mpf) -> mp.mpf:
+    return x * x
+
+
 SQRT_PI = mp.sqrt(mp.pi)
+QUARTER = float(mp.pi / 4) * (1 + 2**-6)
 
 POLYNOMIALS = {
-    # exp(r) = 1 + r + r²·P(r)
-    "exp": Polynomial(
-        _ratio(lambda r: mp.expm1(r) - r, lambda r: r * r, [mp.mpf(1) / 2, mp.mpf(1) / 6]),
-        lambda r: r * r / mp.exp(r) + mp.mpf(2) ** -60,
-        -HALF_LN2,
-        HALF_LN2,
-        4,
-    ),
     # exp(r) - 1 = r + r²·P(r), relative
     "expm1": Polynomial(
         _ratio(lambda r: mp.expm1(r) - r, lambda r: r * r, [mp.mpf(1) / 2, mp.mpf(1) / 6]),
@@ -137,7 +134,7 @@ POLYNOMIALS = {
         lambda f: abs(f**3 / mp.log1p(f)) if f else mp.mpf(2) ** -60,
         ROOT - 1,
         2 * ROOT - 1,
-        8,
+        7,
     ),
     # erf(x) = 1 - exp(-x·P(x)), relative
     "erf": Polynomial(
@@ -146,6 +143,59 @@ POLYNOMIALS = {
         0.0,
         3.95,
         9,
+    ),
+    # sin(r) = r + r³·P(r²), relative
+    "sin": Polynomial(
+        _ratio(lambda r: mp.sin(r) - r, lambda r: r**3, [-mp.mpf(1) / 6]),
+        lambda r: r**3 / mp.sin(r) if r else mp.mpf(2) ** -60,
+        0.0,
+        QUARTER,
+        2,
+        variable=_square,
+    ),
+    # cos(r) = 1 - r²/2 + r⁴·P(r²)
+    "cos": Polynomial(
+        _ratio(lambda r: mp.cos(r) - 1 + r * r / 2, lambda r: r**4, [mp.mpf(1) / 24]),
+        lambda r: r**4 + mp.mpf(2) ** -60,
+        0.0,
+        QUARTER,
+        2,
+        variable=_square,
+    ),
+    # asin(x) = x + x³·P(x²), relative
+    "asin": Polynomial(
+        _ratio(lambda x: mp.asin(x) - x, lambda x: x**3, [mp.mpf(1) / 6]),
+        lambda x: x**3 / mp.asin(x) if x else mp.mpf(2) ** -60,
+        0.0,
+        0.5,
+        4,
+        variable=_square,
+    ),
+    # atan(x) = x + x³·P(x²), relative
+    "atan": Polynomial(
+        _ratio(lambda x: mp.atan(x) - x, lambda x: x**3, [-mp.mpf(1) / 3]),
+        lambda x: x**3 / mp.atan(x) if x else mp.mpf(2) ** -60,
+        0.0,
+        1.0,
+        7,
+        variable=_square,
+    ),
+    # log2(1 + f) = f·P(f), relative
+    "log2": Polynomial(
+        _ratio(lambda f: mp.log1p(f) / mp.log(2), lambda f: f, [1 / mp.log(2), -1 / mp.log(4)]),
+        lambda f: f * mp.log(2) / mp.log1p(f) if f else mp.log(2),
+        ROOT - 1,
+        2 * ROOT - 1,
+        12,
+        single=False,
+    ),
+    # 2^r = 1 + r·P(r)
+    "exp2": Polynomial(
+        _ratio(lambda r: mp.expm1(r * mp.log(2)), lambda r: r, [mp.log(2), mp.log(2) ** 2 / 2]),
+        lambda r: abs(r) / mp.mpf(2) ** r + mp.mpf(2) ** -60,
+        -0.5,
+        0.5,
+        5,
     ),
 }
 

@@ -1,7 +1,8 @@
-/* Scalar functions without branches, for loops that the compiler turns into vectors.
+/* Scalar functions for loops that the compiler turns into vectors: in f32 without branches, calls or tables.
 
-   A word of the scalar vocabulary and a type make a name: ax_exp_f32. Results and special cases are NumPy's. The
-   polynomials come from tools/minimax.py. */
+   A word of the scalar vocabulary and a type make a name: ax_exp_f32. Results and special cases are NumPy's. What C
+   has an operator or an instruction for has no function here. Polynomials come from tools/minimax.py. Arithmetic may be
+   contracted to fused multiply-adds, but never reordered. */
 
 #ifndef AX_MATHEMATICS_H
 #define AX_MATHEMATICS_H
@@ -18,7 +19,26 @@
 #endif
 #endif
 
-/* Bits */
+/* Words with one text for both floats. */
+
+#define AX_FLOAT_WORDS(S, T)                                                                   \
+  AX_INLINE T ax_max_##S(T a, T b) { T greater = a > b ? a : b; return a != a ? a : greater; } \
+  AX_INLINE T ax_min_##S(T a, T b) { T lesser = a < b ? a : b; return a != a ? a : lesser; }   \
+  AX_INLINE T ax_sign_##S(T x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }             \
+  AX_INLINE T ax_square_##S(T x) { return x * x; }                                             \
+  AX_INLINE T ax_reciprocal_##S(T x) { return 1 / x; }                                         \
+  AX_INLINE int ax_is_finite_##S(T x) { return x - x == 0; }                                   \
+  AX_INLINE int ax_is_nan_##S(T x) { return x != x; }
+
+AX_FLOAT_WORDS(f32, float)
+AX_FLOAT_WORDS(f64, double)
+
+AX_INLINE float ax_abs_f32(float x) { return fabsf(x); }
+AX_INLINE double ax_abs_f64(double x) { return fabs(x); }
+AX_INLINE float ax_round_f32(float x) { return rintf(x); }
+AX_INLINE double ax_round_f64(double x) { return rint(x); }
+
+/* Bits. */
 
 AX_INLINE uint32_t ax_bits_f32(float x) {
   uint32_t bits;
@@ -26,30 +46,36 @@ AX_INLINE uint32_t ax_bits_f32(float x) {
   return bits;
 }
 
-AX_INLINE float ax_from_bits_f32(uint32_t bits) {
+AX_INLINE float ax_of_bits_f32(uint32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
   return x;
 }
 
-/* Exponentials of f32: x = n ln 2 + r, with n whole and |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to a whole number
-   and leaves it in the low bits. */
-
-AX_INLINE float ax_shifted_f32(float x) {
-  return x * 1.44269504f + 12582912.0f;
+AX_INLINE uint32_t ax_low_bits_f64(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return (uint32_t)bits;
 }
 
-/* 2^(n + more). */
-AX_INLINE float ax_power_of_two_f32(float shifted, int32_t more) {
-  return ax_from_bits_f32((ax_bits_f32(shifted) << 23) + ((uint32_t)(127 + more) << 23));
-}
+/* Added to a number that is not too great, these round it to a whole one and leave that in the low bits of the sum. */
+#define AX_ROUNDING_F32 0x1.8p23f
+#define AX_ROUNDING_F64 0x1.8p52
 
-AX_INLINE float ax_remainder_f32(float x, float n) {
-  return (x - n * 0.693359375f) + n * 2.12194440e-4f;
+/* 2^n, for n in [-126, 127] and in the low bits of a number of bits. */
+AX_INLINE float ax_power_of_two(uint32_t n) { return ax_of_bits_f32((n + 127u) << 23); }
+
+/* Exponentials: x = n ln 2 + r, with n whole and |r| <= ln 2 / 2. */
+
+AX_INLINE float ax_reduced_exp(float x, uint32_t *n) {
+  float sum = x * 1.44269504f + AX_ROUNDING_F32;
+  float whole = sum - AX_ROUNDING_F32;
+  *n = ax_bits_f32(sum);
+  return (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
 }
 
 /* exp(r) - 1. */
-AX_INLINE float ax_reduced_expm1_f32(float r) {
+AX_INLINE float ax_expm1_of_reduced(float r) {
   float p = 0.0013835824f;
   p = p * r + 0.008367118f;
   p = p * r + 0.041667756f;
@@ -58,40 +84,69 @@ AX_INLINE float ax_reduced_expm1_f32(float r) {
   return p * (r * r) + r;
 }
 
+AX_INLINE float ax_limited(float x, float low, float high) {
+  float y = x < low ? low : x;
+  return y > high ? high : y;
+}
+
 AX_INLINE float ax_exp_f32(float x) {
-  float inside = x < -104.0f ? -104.0f : x;
-  inside = inside > 89.0f ? 89.0f : inside;
-  float shifted = ax_shifted_f32(inside);
-  float p = 1.0f + ax_reduced_expm1_f32(ax_remainder_f32(inside, shifted - 12582912.0f));
+  uint32_t n;
+  float r = ax_reduced_exp(ax_limited(x, -104.0f, 89.0f), &n);
   /* 2^n may be no f32 where the result is one, so 64 of the exponent come in a factor of their own. */
-  return p * ax_power_of_two_f32(shifted, x < 0.0f ? 64 : -64) * (x < 0.0f ? 0x1p-64f : 0x1p64f);
+  float scaled = (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(x < 0.0f ? n + 64u : n - 64u);
+  return scaled * (x < 0.0f ? 0x1p-64f : 0x1p64f);
 }
 
 /* exp(x) for x <= 0. */
-AX_INLINE float ax_decay_f32(float x) {
-  float inside = x < -104.0f ? -104.0f : x;
-  float shifted = ax_shifted_f32(inside);
-  float p = 1.0f + ax_reduced_expm1_f32(ax_remainder_f32(inside, shifted - 12582912.0f));
-  return p * ax_power_of_two_f32(shifted, 64) * 0x1p-64f;
+AX_INLINE float ax_exp_below_zero(float x) {
+  uint32_t n;
+  float r = ax_reduced_exp(x < -104.0f ? -104.0f : x, &n);
+  return (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(n + 64u) * 0x1p-64f;
 }
 
-/* exp(x) - 1 for -80 <= x <= 0. */
-AX_INLINE float ax_decrease_f32(float x) {
-  float shifted = ax_shifted_f32(x);
-  float p = ax_reduced_expm1_f32(ax_remainder_f32(x, shifted - 12582912.0f));
-  float power = ax_power_of_two_f32(shifted, 0);
-  return power * p + (power - 1.0f);
+/* exp(x) - 1 for x in [-80, 0]. */
+AX_INLINE float ax_expm1_below_zero(float x) {
+  uint32_t n;
+  float r = ax_reduced_exp(x, &n);
+  float power = ax_power_of_two(n);
+  return power * ax_expm1_of_reduced(r) + (power - 1.0f);
+}
+
+/* (exp(x) - 1) / 4 for x in [-80, 89.5]; four times it may overflow. */
+AX_INLINE float ax_quarter_of_expm1(float x) {
+  uint32_t n;
+  float r = ax_reduced_exp(x, &n);
+  float power = ax_power_of_two(n - 2u);
+  return power * ax_expm1_of_reduced(r) + (power - 0.25f);
+}
+
+AX_INLINE float ax_expm1_f32(float x) {
+  return copysignf(4.0f * ax_quarter_of_expm1(ax_limited(x, -20.0f, 89.0f)), x);
 }
 
 AX_INLINE float ax_sigmoid_f32(float x) {
-  float small = ax_decay_f32(-fabsf(x));
+  float small = ax_exp_below_zero(-fabsf(x));
   return (x < 0.0f ? small : 1.0f) / (1.0f + small);
 }
 
 AX_INLINE float ax_tanh_f32(float x) {
   float size = fabsf(x);
-  float e = ax_decrease_f32(-2.0f * (size > 9.1f ? 9.1f : size));
+  float e = ax_expm1_below_zero(-2.0f * (size > 9.1f ? 9.1f : size));
   return copysignf(e / (2.0f + e), x);
+}
+
+AX_INLINE float ax_sinh_f32(float x) {
+  float size = fabsf(x);
+  float half = 2.0f * ax_quarter_of_expm1(size > 89.5f ? 89.5f : size);
+  return copysignf(size > 20.0f ? half : half + half / (1.0f + 2.0f * half), x);
+}
+
+AX_INLINE float ax_cosh_f32(float x) {
+  float size = fabsf(x);
+  uint32_t n;
+  float r = ax_reduced_exp(size > 89.5f ? 89.5f : size, &n);
+  float half = (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(n - 64u) * 0x1p63f;
+  return half + 0.25f / half;
 }
 
 /* 1 - exp(-x P(x)). */
@@ -108,33 +163,356 @@ AX_INLINE float ax_erf_f32(float x) {
   p = p * size + 0.102854006f;
   p = p * size + 0.63661426f;
   p = p * size + 1.1283792f;
-  return copysignf(ax_decrease_f32(-size * p), x);
+  return copysignf(ax_expm1_below_zero(-size * p), x);
 }
 
-/* Logarithms of f32: x = 2^e (1 + f), with 1 + f between the roots of 1/2 and 2. */
+/* Logarithms: x = 2^e (1 + f), with 1 + f between the roots of 1/2 and 2. Where x is no positive number the result means
+   nothing. */
 
-AX_INLINE float ax_reduced_log_f32(float f, float e) {
-  float p = 0.06735448f;
-  p = p * f - 0.11661014f;
-  p = p * f + 0.11884985f;
-  p = p * f - 0.12407977f;
-  p = p * f + 0.14220369f;
-  p = p * f - 0.16667871f;
-  p = p * f + 0.20002069f;
-  p = p * f - 0.25000012f;
-  p = p * f + 0.33333313f;
+AX_INLINE float ax_reduced_log(float x, int32_t *e) {
+  int denormal = x < 0x1p-126f;
+  uint32_t bits = ax_bits_f32(denormal ? x * 0x1p23f : x) - 0x3f3504f3u;
+  *e = ((int32_t)bits >> 23) - (denormal ? 23 : 0);
+  return ax_of_bits_f32((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
+}
+
+/* log(2^e (1 + f)). */
+AX_INLINE float ax_log_of_reduced(float f, float e) {
+  float p = -0.07641484f;
+  p = p * f + 0.12765998f;
+  p = p * f - 0.13159597f;
+  p = p * f + 0.1420106f;
+  p = p * f - 0.16623342f;
+  p = p * f + 0.2000126f;
+  p = p * f - 0.25000823f;
+  p = p * f + 0.3333333f;
   float square = f * f;
   float low = p * (square * f) + e * -2.12194440e-4f;
   return (low - 0.5f * square + f) + e * 0.693359375f;
 }
 
-AX_INLINE float ax_log_f32(float x) {
-  int denormal = x < 0x1p-126f;
-  uint32_t bits = ax_bits_f32(denormal ? x * 0x1p23f : x) - 0x3f3504f3u;
-  float e = (float)((int32_t)bits >> 23) - (denormal ? 23.0f : 0.0f);
-  float y = ax_reduced_log_f32(ax_from_bits_f32((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0f, e);
+/* `y` where 0 < x < inf, else the logarithm of x. */
+AX_INLINE float ax_log_or_limit(float x, float y) {
   float limit = x < 0.0f ? NAN : x == 0.0f ? -INFINITY : x;
-  return ax_bits_f32(x) - 1u < 0x7f7fffffu ? y : limit;
+  return x > 0.0f && x < INFINITY ? y : limit;
+}
+
+AX_INLINE float ax_log_f32(float x) {
+  int32_t e;
+  float f = ax_reduced_log(x, &e);
+  return ax_log_or_limit(x, ax_log_of_reduced(f, (float)e));
+}
+
+AX_INLINE float ax_log1p_f32(float x) {
+  float sum = 1.0f + x;
+  int32_t e;
+  float f = ax_reduced_log(sum, &e);
+  float lost = x - (sum - 1.0f);
+  f += lost * ax_power_of_two(e > 64 ? 0u : 0u - (uint32_t)e);
+  return copysignf(ax_log_or_limit(sum, ax_log_of_reduced(f, (float)e)), x);
+}
+
+/* Circular functions: x = (n + t) pi / 2, with n whole and |t| little more than 1/2, for every f32. A great x is scaled
+   down and multiplied by 2/pi scaled up, from which multiples of 4 are taken; this has three parts, and the products
+   with the first two are exact. */
+
+/* The number of the last condition that holds, each of which implies those before; one choice after another, so that
+   compilers do not move what follows into the cases. */
+AX_INLINE double ax_choice(int b, int c, int d, double of_none, double of_b, double of_c, double of_d) {
+  double y = b ? of_b : of_none;
+  y = c ? of_c : y;
+  return d ? of_d : y;
+}
+
+AX_INLINE float ax_reduced_angle(float x, uint32_t *n) {
+  float size = fabsf(x);
+  int b = size >= 0x1p50f, c = size >= 0x1p76f, d = size >= 0x1p102f;
+  float scale = b ? 0x1p-26f : 1.0f;
+  scale = c ? 0x1p-52f : scale;
+  scale = d ? 0x1p-78f : scale;
+  double y = (double)(x * scale);
+  double first = y * ax_choice(b, c, d, 0x1.45f306ep-1, 0x1.b939105p+0, 0x1.529fc27p+0, 0x1.d5f47d5p+0);
+  double second = y * ax_choice(b, c, d, -0x1.b1bbeadp-32, 0x1.29fc275p-30, 0x1.5f47d4dp-30, -0x1.6447e49p-31);
+  double third = y * ax_choice(b, c, d, -0x1.80f62a0b82b2dp-62, 0x1.f47d4d377036ep-60, 0x1.bb81b6c52b328p-61,
+                               -0x1.d6a66c3bc6fbep-62);
+  double sum = first + AX_ROUNDING_F64;
+  double rest = first - (sum - AX_ROUNDING_F64);
+  double more = (rest + second) + AX_ROUNDING_F64;
+  *n = ax_low_bits_f64(sum) + ax_low_bits_f64(more);
+  return (float)((((rest - (more - AX_ROUNDING_F64)) + second) + third) * 1.5707963267948966);
+}
+
+AX_INLINE float ax_sin_of_reduced(float r) {
+  float square = r * r;
+  float p = -0.00019506495f;
+  p = p * square + 0.0083321f;
+  p = p * square - 0.16666654f;
+  return p * (square * r) + r;
+}
+
+AX_INLINE float ax_cos_of_reduced(float r) {
+  float square = r * r;
+  float p = 2.4429319e-05f;
+  p = p * square - 0.0013887294f;
+  p = p * square + 0.041666646f;
+  return p * (square * square) + (1.0f - 0.5f * square);
+}
+
+/* The sine of r and n quarters of a turn. */
+AX_INLINE float ax_sin_of_quarters(float r, uint32_t n) {
+  float y = (n & 1u) ? ax_cos_of_reduced(r) : ax_sin_of_reduced(r);
+  return ax_of_bits_f32(ax_bits_f32(y) ^ ((n & 2u) << 30));
+}
+
+AX_INLINE float ax_sin_f32(float x) {
+  uint32_t n;
+  float r = ax_reduced_angle(x, &n);
+  return ax_sin_of_quarters(r, n);
+}
+
+AX_INLINE float ax_cos_f32(float x) {
+  uint32_t n;
+  float r = ax_reduced_angle(x, &n);
+  return ax_sin_of_quarters(r, n + 1u);
+}
+
+AX_INLINE float ax_tan_f32(float x) {
+  uint32_t n;
+  float r = ax_reduced_angle(x, &n);
+  float sine = ax_sin_of_reduced(r), cosine = ax_cos_of_reduced(r);
+  return ((n & 1u) ? -cosine : sine) / ((n & 1u) ? sine : cosine);
+}
+
+/* Angles; pi/2 is AX_QUARTER - AX_QUARTER_MORE. */
+
+#define AX_QUARTER 1.57079637f
+#define AX_QUARTER_MORE 4.37113883e-8f
+
+/* asin(|x|) for |x| <= 1/2, else asin of the root of (1 - |x|) / 2, which is acos(|x|) / 2. */
+AX_INLINE float ax_reduced_asin(float x) {
+  float size = fabsf(x);
+  float square = size > 0.5f ? 0.5f - 0.5f * size : size * size;
+  float y = size > 0.5f ? sqrtf(square) : size;
+  float p = 0.042158388f;
+  p = p * square + 0.024184743f;
+  p = p * square + 0.045469154f;
+  p = p * square + 0.074953094f;
+  p = p * square + 0.16666752f;
+  return p * (square * y) + y;
+}
+
+AX_INLINE float ax_asin_f32(float x) {
+  float y = ax_reduced_asin(x);
+  return copysignf(fabsf(x) > 0.5f ? AX_QUARTER - (2.0f * y + AX_QUARTER_MORE) : y, x);
+}
+
+AX_INLINE float ax_acos_f32(float x) {
+  float y = ax_reduced_asin(x);
+  float outer = x < 0.0f ? 2.0f * AX_QUARTER - (2.0f * y + 2.0f * AX_QUARTER_MORE) : 2.0f * y;
+  return fabsf(x) > 0.5f ? outer : AX_QUARTER - (copysignf(y, x) + AX_QUARTER_MORE);
+}
+
+/* atan(x) for x in [0, 1]. */
+AX_INLINE float ax_reduced_atan(float x) {
+  float square = x * x;
+  float p = 0.0029194453f;
+  p = p * square - 0.01636324f;
+  p = p * square + 0.043204766f;
+  p = p * square - 0.07551661f;
+  p = p * square + 0.10665769f;
+  p = p * square - 0.14211002f;
+  p = p * square + 0.19993767f;
+  p = p * square - 0.33333153f;
+  return p * (square * x) + x;
+}
+
+AX_INLINE float ax_atan_f32(float x) {
+  float size = fabsf(x);
+  float y = ax_reduced_atan((size > 1.0f ? 1.0f : size) / (size > 1.0f ? size : 1.0f));
+  return copysignf(size > 1.0f ? AX_QUARTER - (y + AX_QUARTER_MORE) : y, x);
+}
+
+AX_INLINE float ax_atan2_f32(float a, float b) {
+  float up = fabsf(a), across = fabsf(b);
+  int steep = up > across;
+  float lesser = steep ? across : up, greater = steep ? up : across;
+  float slope = lesser == greater ? (greater == 0.0f ? 0.0f : 1.0f) : lesser / greater;
+  float y = ax_reduced_atan(slope);
+  y = steep ? AX_QUARTER - (y + AX_QUARTER_MORE) : y;
+  y = copysignf(1.0f, b) < 0.0f ? 2.0f * AX_QUARTER - (y + 2.0f * AX_QUARTER_MORE) : y;
+  return copysignf(y, a);
+}
+
+/* Powers: the logarithm is multiplied by the exponent, so it is taken in f64. */
+
+/* log2(1 + f). */
+AX_INLINE double ax_log2_of_reduced(double f) {
+  double p = 0.06793461757544048;
+  p = p * f - 0.1370003707033614;
+  p = p * f + 0.1465679183536443;
+  p = p * f - 0.14463732189867387;
+  p = p * f + 0.15866191936546714;
+  p = p * f - 0.1801615837505643;
+  p = p * f + 0.2061769341495041;
+  p = p * f - 0.24045897833751717;
+  p = p * f + 0.2885373200822111;
+  p = p * f - 0.36067357418110707;
+  p = p * f + 0.4808983610011115;
+  p = p * f - 0.7213475213593048;
+  p = p * f + 1.4426950408687043;
+  return p * f;
+}
+
+/* 2^r for |r| <= 1/2. */
+AX_INLINE float ax_exp2_of_reduced(float r) {
+  float p = 0.00013332293f;
+  p = p * r + 0.0013387926f;
+  p = p * r + 0.009625445f;
+  p = p * r + 0.055503663f;
+  p = p * r + 0.24022594f;
+  p = p * r + 0.6931472f;
+  return p * r + 1.0f;
+}
+
+/* a^b for a >= 0. */
+AX_INLINE float ax_pow_of_size(float a, float b) {
+  int32_t e;
+  float f = ax_reduced_log(a, &e);
+  double log2 = (double)e + ax_log2_of_reduced((double)f);
+  log2 = a == 0.0f ? -INFINITY : a < INFINITY ? log2 : a;
+  double exponent = (double)b * log2;
+  exponent = exponent < -160.0 ? -160.0 : exponent;
+  exponent = exponent > 160.0 ? 160.0 : exponent;
+  double sum = exponent + AX_ROUNDING_F64;
+  uint32_t n = ax_low_bits_f64(sum);
+  int small = (int32_t)n < 0;
+  float scaled = ax_exp2_of_reduced((float)(exponent - (sum - AX_ROUNDING_F64)));
+  return scaled * ax_power_of_two(small ? n + 64u : n - 64u) * (small ? 0x1p-64f : 0x1p64f);
+}
+
+AX_INLINE float ax_pow_f32(float a, float b) {
+  float y = ax_pow_of_size(fabsf(a), b);
+  int whole = rintf(b) == b;
+  int odd = whole && rintf(0.5f * b) != 0.5f * b;
+  y = odd ? copysignf(y, a) : y;
+  y = a < 0.0f && a > -INFINITY && !whole ? NAN : y;
+  return b == 0.0f || a == 1.0f || (a == -1.0f && fabsf(b) == INFINITY) ? 1.0f : y;
+}
+
+/* Remainders are exact. */
+
+AX_INLINE double ax_less_multiples(double x, double divisor, double inverse, double power) {
+  return x - rint(x * (inverse / power)) * (divisor * power);
+}
+
+/* fmod(a, b): steps of 28 bits cover every quotient of two f32, each leaving at most half the divisor. */
+AX_INLINE float ax_remainder_f32(float a, float b) {
+  double x = (double)a, divisor = (double)b, inverse = 1.0 / divisor;
+  x = ax_less_multiples(x, divisor, inverse, 0x1p252);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p224);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p196);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p168);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p140);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p112);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p84);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p56);
+  x = ax_less_multiples(x, divisor, inverse, 0x1p28);
+  x = ax_less_multiples(x, divisor, inverse, 1.0);
+  float nearest = (float)x;
+  float y = nearest * copysignf(1.0f, a) < 0.0f ? nearest + copysignf(b, a) : nearest;
+  return fabsf(b) == INFINITY && fabsf(a) < INFINITY ? a : y;
+}
+
+AX_INLINE double ax_remainder_f64(double a, double b) { return fmod(a, b); }
+
+#define AX_DIVISIONS(S, T, COPYSIGN, FLOOR)                                                    \
+  AX_INLINE T ax_mod_##S(T a, T b) {                                                           \
+    T left = ax_remainder_##S(a, b);                                                           \
+    T y = left * COPYSIGN(1, b) < 0 ? left + b : left;                                         \
+    return left == 0 ? COPYSIGN(0, b) : y;                                                     \
+  }                                                                                            \
+  AX_INLINE T ax_floor_div_##S(T a, T b) {                                                     \
+    T left = ax_remainder_##S(a, b), y = (a - left) / b;                                       \
+    y = left * COPYSIGN(1, b) < 0 ? y - 1 : y;                                                 \
+    T below = FLOOR(y);                                                                        \
+    T whole = y - below > (T)0.5 ? below + 1 : below;                                          \
+    return y == 0 ? COPYSIGN(0, a / b) : b == 0 ? a / b : whole;                               \
+  }
+
+AX_DIVISIONS(f32, float, copysignf, floorf)
+AX_DIVISIONS(f64, double, copysign, floor)
+
+/* f64 is for checking: the library's functions, one element at a time. */
+
+AX_INLINE double ax_exp_f64(double x) { return exp(x); }
+AX_INLINE double ax_log_f64(double x) { return log(x); }
+AX_INLINE double ax_log1p_f64(double x) { return log1p(x); }
+AX_INLINE double ax_expm1_f64(double x) { return expm1(x); }
+AX_INLINE double ax_sin_f64(double x) { return sin(x); }
+AX_INLINE double ax_cos_f64(double x) { return cos(x); }
+AX_INLINE double ax_tan_f64(double x) { return tan(x); }
+AX_INLINE double ax_asin_f64(double x) { return asin(x); }
+AX_INLINE double ax_acos_f64(double x) { return acos(x); }
+AX_INLINE double ax_atan_f64(double x) { return atan(x); }
+AX_INLINE double ax_atan2_f64(double a, double b) { return atan2(a, b); }
+AX_INLINE double ax_sinh_f64(double x) { return sinh(x); }
+AX_INLINE double ax_cosh_f64(double x) { return cosh(x); }
+AX_INLINE double ax_tanh_f64(double x) { return tanh(x); }
+AX_INLINE double ax_erf_f64(double x) { return erf(x); }
+AX_INLINE double ax_pow_f64(double a, double b) { return pow(a, b); }
+
+AX_INLINE double ax_sigmoid_f64(double x) {
+  double small = exp(-fabs(x));
+  return (x < 0.0 ? small : 1.0) / (1.0 + small);
+}
+
+/* Integers. W is an unsigned type as wide as T or wider, in which overflow is defined. A negative power is 0, but for
+   those of 1 and -1; NumPy refuses it. */
+
+#define AX_INTEGER_WORDS(S, T, W)                                                              \
+  AX_INLINE T ax_max_##S(T a, T b) { return a > b ? a : b; }                                   \
+  AX_INLINE T ax_min_##S(T a, T b) { return a < b ? a : b; }                                   \
+  AX_INLINE T ax_abs_##S(T x) { return (T)(x > 0 ? (W)x : (W)0 - (W)x); }                      \
+  AX_INLINE T ax_sign_##S(T x) { return (T)(x > 0 ? 1 : x == 0 ? 0 : -1); }                      \
+  AX_INLINE T ax_square_##S(T x) { return (T)((W)x * (W)x); }                                  \
+  AX_INLINE T ax_pow_##S(T a, T b) {                                                           \
+    W y = 1, factor = (W)a;                                                                    \
+    if (b != 0 && !(b > 0)) return a == 1 || a == (T)-1 ? (b & 1 ? a : 1) : 0;                  \
+    for (W n = (W)b; n; n >>= 1, factor *= factor) y = n & 1 ? y * factor : y;                 \
+    return (T)y;                                                                               \
+  }
+
+AX_INTEGER_WORDS(u8, uint8_t, uint32_t)
+AX_INTEGER_WORDS(i8, int8_t, uint32_t)
+AX_INTEGER_WORDS(i32, int32_t, uint32_t)
+AX_INTEGER_WORDS(u32, uint32_t, uint32_t)
+AX_INTEGER_WORDS(i64, int64_t, uint64_t)
+
+/* There are no vectors of integer divisions. In a float F with more than twice the bits of T, the floor of the rounded
+   quotient is that of the exact one. OVER is the one quotient that T lacks; it wraps. By 0 the results are 0. */
+
+#define AX_INTEGER_DIVISIONS(S, T, W, F, FLOOR, OVER)                                          \
+  AX_INLINE T ax_floor_div_##S(T a, T b) {                                                     \
+    F y = FLOOR((F)a / (F)(b == 0 ? 1 : b));                                                   \
+    return (T)(b == 0 ? 0 : y == OVER ? -y : y);                                               \
+  }                                                                                            \
+  AX_INLINE T ax_mod_##S(T a, T b) {                                                           \
+    return (T)(b == 0 ? 0 : (W)a - (W)ax_floor_div_##S(a, b) * (W)b);                          \
+  }
+
+AX_INTEGER_DIVISIONS(u8, uint8_t, uint32_t, float, floorf, -1)
+AX_INTEGER_DIVISIONS(i8, int8_t, uint32_t, float, floorf, 128)
+AX_INTEGER_DIVISIONS(i32, int32_t, uint32_t, double, floor, 0x1p31)
+AX_INTEGER_DIVISIONS(u32, uint32_t, uint32_t, double, floor, -1)
+
+AX_INLINE int64_t ax_floor_div_i64(int64_t a, int64_t b) {
+  if (b == 0) return 0;
+  if (b == -1) return (int64_t)(0 - (uint64_t)a);
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+AX_INLINE int64_t ax_mod_i64(int64_t a, int64_t b) {
+  return b == 0 ? 0 : (int64_t)((uint64_t)a - (uint64_t)ax_floor_div_i64(a, b) * (uint64_t)b);
 }
 
 #endif
