@@ -80,8 +80,9 @@ class NativeMachine(Machine):
         return list(zip(steps, least.tolist(), strict=True))
 
     def forget(self) -> None:
-        super().forget()
-        self._follow()
+        with self._lock:  # running code may use the arrays that are let go
+            super().forget()
+            self._follow()
 
     def _compiled(self, before: str) -> ctypes.CDLL:
         return self._objects.library((*self._code.units, before + header() + self._code.driver))
@@ -125,6 +126,7 @@ class NativeMachine(Machine):
         """Raises what the code says went wrong."""
         note, value, limit, _ = self._state.fault
         self._state.fault[:] = (0, 0, 0, 0)
+        assert note != 0, "a phase failed and says nothing"
         if note == NO_THREADS:
             raise NoThreads(f"the system does not start {self._code.threads} threads")
         raise OutOfRange.at(self.plan.notes[note - 1].place if note > 0 else "", value, limit)
