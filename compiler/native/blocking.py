@@ -12,6 +12,8 @@ from .matrices import Matrices, Matrix
 DEPTH = 512  # rows of b that are multiplied before the next ones are begun
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
+LOAD = 0.52  # cycles for each load
+NEAR, FAR = 0.2, 0.5  # cycles lost for each vector of b from the first cache, and from the second
 MANY = 1000  # stands for a size that only a run knows
 
 
@@ -34,9 +36,11 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     """The cut of one product for a processor."""
     lanes = machinery.lanes if p.dtype is F32 else machinery.lanes // 2
     rows, columns = known(p.m), -(-known(p.n) // lanes)
-    vectors = min(range(1, min(columns, 16) + 1), key=lambda v: _cycles(rows, columns, v, machinery.registers))
-    vectors = vectors if isinstance(p.n, int) else min(vectors, 2)
-    height = _height(rows, vectors, machinery.registers)
+    near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
+    shapes = _Shapes(rows, columns, machinery.registers, NEAR if near else FAR)
+    widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
+    vectors = min(range(1, widest + 1), key=shapes.cycles)
+    height = shapes.height(vectors)
     depth = evenly_deep(p.k, lanes)
     tiles, panels = -(-rows // height), -(-columns // vectors)
     packs_a = _packs_a(p.a, height, panels)
@@ -60,23 +64,29 @@ def evenly_deep(k: Size, lanes: int) -> int:
     return -(-each // lanes) * lanes
 
 
-def _height(rows: int, vectors: int, registers: int) -> int:
-    """Rows of a tile, as even as possible: beside the sums stand the vectors of b and one element of a."""
-    most = max(1, min((registers - vectors - 1) // vectors, registers - 4))
-    return -(-rows // -(-rows // most))
+class _Shapes(NamedTuple):
+    """What is known when the width of tiles is chosen; `columns` count vectors."""
 
+    rows: int
+    columns: int
+    registers: int
+    wait: float
 
-def _cycles(rows: int, columns: int, vectors: int, registers: int) -> float:
-    """For each step of the inner axis: two sums or two loads in a cycle, and no sum waits for itself."""
-    height = _height(rows, vectors, registers)
-    if vectors > 1 and height * vectors + vectors + 1 > registers:
-        return float("inf")
-    whole, rest = divmod(columns, vectors)
-    return -(-rows // height) * (whole * _tile(height, vectors) + (_tile(height, rest) if rest else 0))
+    def height(self, vectors: int) -> int:
+        """Rows of a tile, as even as possible: beside the sums stand the vectors of b and one element of a."""
+        most = max(1, min((self.registers - vectors - 1) // vectors, self.registers - 4))
+        return -(-self.rows // -(-self.rows // most))
 
+    def cycles(self, vectors: int) -> float:
+        """All tiles, for each step of the inner axis."""
+        height = self.height(vectors)
+        whole, rest = divmod(self.columns, vectors)
+        panels = whole * self._tile(height, vectors) + (self._tile(height, rest) if rest else 0)
+        return -(-self.rows // height) * panels
 
-def _tile(height: int, vectors: int) -> float:
-    return max(height * vectors / 2, (height + vectors) / 2, LATENCY) + (height + vectors) / 16
+    def _tile(self, height: int, vectors: int) -> float:
+        """Two sums or two loads in a cycle, no sum waits for itself, and vectors of b come from where they are."""
+        return max(height * vectors / 2, (height + vectors) * LOAD, LATENCY) + vectors * self.wait
 
 
 def _packs_a(a: Matrix, height: int, panels: int) -> bool:

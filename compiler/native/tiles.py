@@ -54,7 +54,7 @@ class Tiles:
     def _by_columns(self) -> bool:
         """Whether threads divide the columns, because there are few rows."""
         p, cut = self.p, self.cut
-        if not isinstance(p.m, int) or not isinstance(p.n, int):
+        if not isinstance(p.m, int) or not isinstance(p.n, int) or cut.packs_a:
             return False
         return not p.lead and -(-p.m // cut.height) < min(4, -(-p.n // cut.width))
 

@@ -28,6 +28,8 @@ DTYPES = {"f32": "float32", "f64": "float64", "i8": "int8", "i32": "int32", "i64
 WARNINGS = ("-Wall", "-Werror", "-Wno-unused")
 FLAGS = "-O2 -std=gnu11 -fPIC -shared -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd"
 WIDE = ("-march=native", "-mprefer-vector-width=512")
+# Of a file that is gone, the loader takes the next one of the same inode for the same library: files stay to the end.
+FOLDER = tempfile.TemporaryDirectory()
 GUARD = 96  # elements before and after every buffer
 
 COMPILER = (
@@ -78,13 +80,13 @@ def printed(form: Form, writes: Sequence[Window], reads: Sequence[object]) -> Fu
 def library(functions: Iterable[Function], m: Machinery) -> ctypes.CDLL:
     """All functions compiled together."""
     texts = {f.name: f.text.replace("@", f.name, 1) for f in functions}
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "kernels.c"), Path(folder, "kernels.so")
-        source.write_text(prelude(m.lanes) + "\n".join(texts.values()), encoding="utf-8")
-        command = [*COMPILER, *FLAGS.split(), *WARNINGS, *machine_flags(m), "-o", str(target), str(source), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[:4000]
-        return ctypes.CDLL(str(target))
+    number = len([*Path(FOLDER.name).iterdir()])
+    source, target = Path(FOLDER.name, f"{number}.c"), Path(FOLDER.name, f"{number}.so")
+    source.write_text(prelude(m.lanes) + "\n".join(texts.values()), encoding="utf-8")
+    command = [*COMPILER, *FLAGS.split(), *WARNINGS, *machine_flags(m), "-o", str(target), str(source), "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:4000]
+    return ctypes.CDLL(str(target))
 
 
 def window(
