@@ -65,6 +65,13 @@ class Tile(NamedTuple):
             sums = " ".join(f"c{i}_{j} += s * b{j};" for j in range(self.vectors))
             f.line(f"{{ const {TYPES[self.dtype]} s = {a}[{offset}]; {sums} }}")
 
+    def add_own(self, f: Function, a: str, b: str, *, last: str = "") -> None:
+        """As `add`, but each row has a vector of `a` of its own, which multiplies that of `b` lane by lane."""
+        assert self.vectors == 1
+        f.line(f"{VECTORS[self.dtype][0]} b0 = {self._load(b, 0, last)};")
+        for i, offset in enumerate(self.offsets):
+            f.line(f"c{i}_0 += {self._load(f'{a} + {offset}', 0, last)} * b0;")
+
     def store(self, f: Function, target: Callable[[int, int], str], *, last: str = "", onto: bool = False) -> None:
         """Writes the accumulators, or adds them `onto` what is there; `target` gives the C pointer for row i and
         vector j, and `last` is as in `add`."""
