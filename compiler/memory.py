@@ -9,9 +9,9 @@ from ..runtime import plan as runtime
 from .ir.dims import Dim, Size
 from .occupation import Occupation
 from .schedule.code import Block, Code, Line
-from .schedule.destination import number
 from .schedule.kernel import Buffer, Window
 from .schedule.life import Lives
+from .schedule.members import number
 
 ALIGNMENT = 64
 PAGE = 4096

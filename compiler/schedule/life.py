@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from .code import Block, Code, Instruction, Line
 from .kernel import Buffer, Window
 
 ALWAYS = (-1, 1 << 60)
+_position = attrgetter("position")
 
 
 class Life(NamedTuple):
@@ -74,10 +77,6 @@ class Lives:
         ends = {window.buffer for _, window in code.results}
         self.of = {b: self._lives(b, found, b in ends) for b, found in self.accesses.items()}
 
-    def instructions(self) -> Iterator[tuple[int, Instruction]]:
-        for position, line, _ in self._lines:
-            yield position, line
-
     def instruction(self, position: int) -> Instruction:
         return self._lines[position][1]
 
@@ -112,8 +111,7 @@ class Lives:
         last_write = max((a.position for a in found if a.write), default=-1)
         if buffer.home == "input" or self._outlives_phase(found):
             return [alive(*ALWAYS, last_write)]
-        start, end = self._reach(found, every=True)
-        first, last = self._reach(found, every=False)
+        start, end, first, last = self._reach(found)
         if result:
             end = last = ALWAYS[1]
         return [Life(start, end, last_write, first, last)]
@@ -123,7 +121,7 @@ class Lives:
         if not writes:
             return [alive(*ALWAYS, -1)]
         reads = [a for a in found if not a.write] or found[:1]
-        (_, end), (_, last) = (self._reach(reads, every=every) for every in (True, False))
+        _, end, _, last = self._reach(reads)
         if end >= min(writes):
             return [alive(*ALWAYS, max(writes))]
         return [Life(ALWAYS[0], end, -1, ALWAYS[0], last), alive(min(writes), ALWAYS[1], max(writes))]
@@ -136,22 +134,21 @@ class Lives:
     def _phase(self, position: int) -> int:
         return sum(position >= bound for bound in self._bounds)
 
-    def _reach(self, found: list[Access], *, every: bool) -> tuple[int, int]:
-        """First and last position, stretched over the blocks that carry the contents from turn to turn.
-
-        Unless `every`, blocks through whose turns the contents only move on count as a straight line.
-        """
-        start, end = found[0].position, found[-1].position
-        for access in found:
-            for block in access.blocks:
-                low, high = self._spans[id(block)]
-                inside = [a for a in found if low <= a.position <= high]
-                moves_on = any(_follows(a.window, block) for a in inside)
-                local = len(inside) == len(found) and inside[0].write and not moves_on
-                own = not every and block.independent and all(_follows(a.window, block) for a in inside)
-                if not local and not own:
-                    start, end = min(start, low), max(end, high)
-        return start, end
+    def _reach(self, found: list[Access]) -> tuple[int, int, int, int]:
+        """First and last position, stretched over the blocks that carry the contents from turn to turn; and the same
+        with blocks through whose turns the contents only move on as a straight line."""
+        begins, ends = found[0].position, found[-1].position
+        start, end, first, last = begins, ends, begins, ends
+        for block in {id(block): block for access in found for block in access.blocks}.values():
+            low, high = self._spans[id(block)]
+            inside = found[bisect_left(found, low, key=_position) : bisect_right(found, high, key=_position)]
+            follow = [_follows(a.window, block) for a in inside]
+            if low <= begins and ends <= high and inside[0].write and not any(follow):
+                continue
+            start, end = min(start, low), max(end, high)
+            if not block.independent or not all(follow):
+                first, last = min(first, low), max(last, high)
+        return start, end, first, last
 
 
 def _follows(window: Window, block: Block) -> bool:
