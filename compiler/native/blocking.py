@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..ir.dims import Size
-from ..ir.types import F32
+from ..ir.types import F32, DType
 from .function import Machinery
-from .matrices import Matrices, Matrix
+from .matrices import Matrices
 
-DEPTH = 512  # rows of b that are multiplied before the next ones are begun
+DEPTH = 1024  # rows of b at most that are multiplied before the next ones are begun
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
+WAYS = 6  # lines of the first cache that such addresses may share
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
 LOAD = 0.52  # cycles for each load
 NEAR, FAR = 0.2, 0.5  # cycles lost for each vector of b from the first cache, and from the second
@@ -37,15 +38,14 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     lanes = machinery.lanes if p.dtype is F32 else machinery.lanes // 2
     rows, columns = known(p.m), -(-known(p.n) // lanes)
     near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
-    shapes = _Shapes(rows, columns, machinery.registers, NEAR if near else FAR)
+    tallest = WAYS if _is_paged(p.a.row, p.dtype) else rows
+    shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR)
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
     vectors = min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
-    depth = evenly_deep(p.k, lanes)
-    tiles, panels = -(-rows // height), -(-columns // vectors)
-    packs_a = _packs_a(p.a, height, panels)
-    packs_b = p.b.column != 1 or (tiles > 4 and known(p.n) >= 1024)
-    return Blocking(lanes, height, vectors, depth, packs_a, packs_b)
+    deepest = DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH
+    packs_b = p.b.column != 1 or (rows >= 16 * height and is_wide(p.b.row, p.dtype))
+    return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), not isinstance(p.a.row, int), packs_b)
 
 
 def known(size: Size) -> int:
@@ -53,13 +53,23 @@ def known(size: Size) -> int:
     return size if isinstance(size, int) else MANY
 
 
-def evenly_deep(k: Size, lanes: int) -> int:
+def is_wide(step: Size, dtype: DType) -> bool:
+    """Whether elements a step apart lie in different pages."""
+    return not isinstance(step, int) or abs(step) * dtype.bytes >= PAGE
+
+
+def _is_paged(step: Size, dtype: DType) -> bool:
+    """Whether elements a step apart meet in the same lines of the first cache, and push each other out of it."""
+    return isinstance(step, int) and step != 0 and step * dtype.bytes % PAGE == 0
+
+
+def _evenly_deep(k: Size, most: int, lanes: int) -> int:
     """Blocks of the inner axis: as even as vectors allow."""
     if not isinstance(k, int):
-        return DEPTH
-    if k <= 2 * DEPTH:
+        return min(most, DEPTH // 2)
+    if k <= most:
         return k
-    blocks = -(-k // DEPTH)
+    blocks = -(-k // most)
     each = -(-k // blocks)
     return -(-each // lanes) * lanes
 
@@ -69,12 +79,13 @@ class _Shapes(NamedTuple):
 
     rows: int
     columns: int
+    tallest: int
     registers: int
     wait: float
 
     def height(self, vectors: int) -> int:
         """Rows of a tile, as even as possible: beside the sums stand the vectors of b and one element of a."""
-        most = max(1, min((self.registers - vectors - 1) // vectors, self.registers - 4))
+        most = max(1, min((self.registers - vectors - 1) // vectors, self.registers - 4, self.tallest))
         return -(-self.rows // -(-self.rows // most))
 
     def cycles(self, vectors: int) -> float:
@@ -87,10 +98,3 @@ class _Shapes(NamedTuple):
     def _tile(self, height: int, vectors: int) -> float:
         """Two sums or two loads in a cycle, no sum waits for itself, and vectors of b come from where they are."""
         return max(height * vectors / 2, (height + vectors) * LOAD, LATENCY) + vectors * self.wait
-
-
-def _packs_a(a: Matrix, height: int, panels: int) -> bool:
-    """Whether the rows of a tile would push each other out of the first cache, or lie where only a run knows."""
-    if not isinstance(a.row, int):
-        return True
-    return height > 6 and panels > 1 and a.row != 0 and a.row * a.window.dtype.bytes % PAGE == 0

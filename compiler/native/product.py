@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from ..schedule.kernel import Operand, Window
 from .blocking import blocking
+from .dots import Dots, suits
 from .function import TYPES, Function, Machinery
 from .matrices import Matrices, matrices
 from .tile import VECTORS
-from .tiles import Tiles, matrix_of_unit
+from .tiles import Tiles
+from .units import matrix_of_unit
 
 
 class Product(NamedTuple):
@@ -26,9 +28,13 @@ class Product(NamedTuple):
         (out,), (a, b) = writes, reads
         assert isinstance(a, Window)
         assert isinstance(b, Window)
-        p = oriented(matrices(out, a, b))
+        given = matrices(out, a, b)
+        p = oriented(given)
+        few = next((q for q in (given, given.turned) if suits(q, self.machinery)), None)
         if p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n):
             _elements(f, p, onto=self.accumulate)
+        elif few:
+            Dots(f, few, self.machinery, self.accumulate).print()
         else:
             Tiles(f, p, blocking(p, self.machinery), self.accumulate, masks=self.machinery.lanes == 16).print()
 

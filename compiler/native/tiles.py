@@ -13,10 +13,10 @@ from .blocking import Blocking
 from .function import TYPES, Function
 from .matrices import Matrices, Matrix
 from .tile import Tile
+from .units import matrix_of_unit
 
 GROUP = 192 << 10  # bytes of packed rows of a
 UNROLLED = 64  # sums up to which a short inner axis is written out
-SMALL = 1 << 15  # multiplications up to which one thread does all
 
 
 class Panels(NamedTuple):
@@ -266,48 +266,3 @@ class Tiles:
 def dims_int(size: Size) -> int:
     assert isinstance(size, int)
     return size
-
-
-@contextmanager
-def matrix_of_unit(f: Function, p: Matrices, names: list[str], units: Size) -> Iterator[None]:
-    """Each matrix of the leading axes: lines inside see its pointers c, a, b, and its units `from` to `to`."""
-    count = dims.product(p.lead)
-    all_units = count * units
-    work = dims.product((count, p.m, p.k, p.n))
-    if all_units == 1 or (isinstance(work, int) and work <= SMALL):
-        f.line(
-            f"enum {{ lo = 0, hi = {f.size(all_units)} }};"
-            if isinstance(all_units, int)
-            else f"const long lo = 0, hi = {f.size(all_units)};"
-        )
-    else:
-        f.split(all_units)
-    if not p.lead:
-        _pointers(f, p, names, [])
-        f.line("const long from = lo, to = hi;")
-        yield
-        return
-    each = f.size(units)
-    with f.block(f"for (long l = lo / {each}; l * {each} < hi; l++)"):
-        f.line(f"const long from = lo > l * {each} ? lo - l * {each} : 0;")
-        f.line(f"const long to = hi - l * {each} < {each} ? hi - l * {each} : {each};")
-        _pointers(f, p, names, _indices(f, p.lead))
-        yield
-
-
-def _indices(f: Function, lead: tuple[Size, ...]) -> list[str]:
-    """Positions along the leading axes of the matrix number `l`."""
-    after: Size = 1
-    found: list[str] = []
-    for size in reversed(lead):
-        outer = "l" if after == 1 else f"l / {f.size(after)}"
-        after = after * size
-        found.insert(0, outer if len(found) == len(lead) - 1 else f"{outer} % {f.size(size)}")
-    return found
-
-
-def _pointers(f: Function, p: Matrices, names: list[str], indices: list[str]) -> None:
-    for name, pointer, x in zip("cab", names, (p.out, p.a, p.b), strict=True):
-        terms = [f"({i}) * {f.size(s)}" for i, s in zip(indices, x.lead, strict=True) if s != 0]
-        const = "" if name == "c" else "const "
-        f.line(f"{const}{TYPES[p.dtype]} *const {name} = {' + '.join([pointer, *terms])};")
