@@ -4,56 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .compiler.generation.section import Generation
-from .compiler.generation.steps import SCORES, Steps, recomputed
+from .compiler.generation.steps import Steps
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import DATA, Graph
-from .compiler.parameters import in_ranges
-from .compiler.passes.unused import drop_unused
-from .compiler.phases import COUNT, asking_only, closed
+from .compiler.ir.graph import DATA, STATE, Graph
+from .compiler.phases import COUNT
 from .compiler.pipeline import compile_graph
-from .compiler.trace.expression import evaluate
-from .compiler.trace.model import trace
 from .runtime.errors import InputError
 from .runtime.generation.stepper import Stepper
 from .runtime.generation.vocabulary import Vocabulary, vocabulary
 from .runtime.generation.writing import Manner, Written, write
 from .runtime.model import check_array
-from .spec import tree
-from .spec.source import CompileError
 from .specification import Specification
 
 if TYPE_CHECKING:
     from .program import Program
 
 LIMIT = 200  # tokens of a text, where nobody says
+KEPT = 4  # steppers of a program, each with caches of its own
 Prompt: TypeAlias = "str | Sequence[int] | np.ndarray"
-
-
-class Growth(NamedTuple):
-    """The graph of `scores`, and the name of the length of what grows, None where only one length will do."""
-
-    graph: Graph
-    length: str | None
-
-
-def growth(specification: Specification) -> Growth:
-    """The scores of a model with the length of what grows free, where that can be.
-
-    Raises CompileError where the model cannot be traced without a number for it.
-    """
-    section = section_of(specification)
-    name = _length_name(specification.model, section.input)
-    free = _scores(specification, section, name)
-    others = (n for n in free.named_inputs(DATA).values() if n is not free.input(section.input))
-    weights = (p.type for p in specification.parameters.values())
-    fixed = {n for t in (*(n.tensor for n in others), *weights) for s in t.shape for n in dims.names(s)}
-    return Growth(free, name) if name and name not in fixed else Growth(_scores(specification, section, None), None)
 
 
 def section_of(specification: Specification) -> Generation:
@@ -62,26 +36,6 @@ def section_of(specification: Specification) -> Generation:
         advice = "add a line such as `generate tokens from logits { limit 200 }`"
         raise InputError("no-generation", "the spec does not say how it writes", advice)
     return specification.generation
-
-
-def _length_name(model: tree.Model, grown: str) -> str | None:
-    """The name of the second size of an input, where it has one of its own."""
-    declared = next(i for i in model.inputs if i.name.text == grown)
-    size = declared.type.sizes[1]
-    constants = {c.name.text for c in model.constants}
-    return size.text if isinstance(size, tree.Name) and size.text not in constants else None
-
-
-def _scores(specification: Specification, section: Generation, length: str | None) -> Graph:
-    """The graph of `scores`, traced again without a number for the length if it has one."""
-    traced = specification.phases.traced["predict"]
-    if length in specification.sizes:
-        sizes = {n: size for n, size in specification.sizes.items() if n != length}
-        traced = trace(specification.model, "predict", overrides=specification.overrides, sizes=sizes)
-    scores = evaluate(traced.tracer, traced.scope, section.scores)
-    if traced.reports:
-        raise CompileError(traced.reports)
-    return asking_only(drop_unused(in_ranges(closed(traced, {SCORES: scores}), specification.phases.used)[0]))
 
 
 def vocabulary_of(program: Program) -> Vocabulary | None:
@@ -149,8 +103,8 @@ def generate(
     tokens = [row for row in begun for _ in range(count)]
     arrays = {name: np.repeat(array, count, axis=0) for name, array in arrays.items()}
     rows = len(tokens) * (manner.beam or 1)
-    stepper, most = _stepper(program, arrays, rows, manner)
-    found = write(stepper, arrays, tokens, replace(manner, limit=most))
+    writer, most = stepper(program, arrays, rows, manner.limit)
+    found = write(writer, arrays, tokens, replace(manner, limit=most))
     return found if words is None else [replace(w, text=_text(words, w)) for w in found]
 
 
@@ -173,31 +127,39 @@ def _prompts(prompts: Sequence[Prompt], inputs: Mapping[str, np.ndarray], words:
     return [words.encode(p) if words and isinstance(p, str) else np.asarray(p) for p in prompts]
 
 
-def _stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, manner: Manner) -> tuple[Stepper, int]:
-    """What computes the scores for so many rows, and how many tokens a text may have."""
-    section = section_of(program.specification)
-    graph, length = growth(program.specification)
-    sizes = _sizes(graph, section.input, inputs)
-    most = manner.limit
-    if length is None:
-        size = dims.substitute(graph.input(section.input).shape[1], sizes)
+def stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, limit: int) -> tuple[Stepper, int]:
+    """What computes the scores of so many rows position by position, and how many tokens a text may have.
+
+    `inputs` are those that do not grow. A program keeps the last few that it made.
+    """
+    growth = program.specification.growth
+    assert growth is not None
+    sizes = _sizes(growth.graph, growth.section.input, inputs) | {COUNT: rows}
+    if growth.length is None:
+        size = dims.substitute(growth.graph.input(growth.section.input).shape[1], sizes)
         assert isinstance(size, int), size
-        most = min(most, size)
+        limit = min(limit, size)
     else:
-        sizes[length] = most
-    steps = recomputed(graph, section.input)
-    return _machines(program, steps, sizes | {COUNT: rows}, rows, section.input), most
+        sizes[growth.length] = limit
+    key = (limit, *sorted(sizes.items()))
+    known = program.steppers.get(key)
+    if known is None:
+        if len(program.steppers) >= KEPT:
+            program.steppers.clear()
+        known = program.steppers[key] = _machines(program, growth.steps, sizes, growth.section.input)
+    return known, limit
 
 
-def _machines(program: Program, steps: Steps, sizes: Mapping[str, int], rows: int, grown: str) -> Stepper:
+def _machines(program: Program, steps: Steps, sizes: Mapping[str, int], grown: str) -> Stepper:
     begin, step = (compile_graph(g, sizes=sizes) for g in (steps.begin, steps.step))
-    states = steps.step.named_inputs("state")
+    states = steps.step.named_inputs(STATE)
     moving = {}
     for name, axis in steps.moving.items():
         outer = dims.substitute(dims.product(states[name].shape[:axis]), sizes)
         assert isinstance(outer, int), outer
         moving[name] = outer
-    return Stepper(begin, step, program.memory(), rows=rows, grown=grown, moving=moving, seed=program.seed)
+    memory = program.memory()
+    return Stepper(begin, step, memory, rows=sizes[COUNT], grown=grown, moving=moving, seed=program.seed)
 
 
 def _sizes(graph: Graph, grown: str, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:

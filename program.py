@@ -29,6 +29,7 @@ from .specification import Specification, check
 if TYPE_CHECKING:
     from .generation import Prompt
     from .runtime.data.dataset import Dataset
+    from .runtime.generation.stepper import Stepper
     from .runtime.generation.writing import Written
     from .runtime.trainer import History, Observer
 
@@ -98,6 +99,7 @@ class Program:
         self._scale = 1.0
         self.seen_sizes = dict(specification.sizes)
         self.data: Dataset | None = None
+        self.steppers: dict[tuple[Any, ...], Stepper] = {}
         self._begin()
 
     # Weights

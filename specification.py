@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .compiler.budget import check_claims, parameter_count
 from .compiler.garbage import without_collection
@@ -30,6 +31,9 @@ from .spec import tree
 from .spec.load import load, parse_override, read
 from .spec.record import replace as replace_record
 from .spec.source import CompileError, Diagnostic, Source
+
+if TYPE_CHECKING:
+    from .compiler.generation.growth import Growth
 
 PHASES = ("train", "evaluate", "predict")
 BATCH = 32  # samples of a step where no data says otherwise
@@ -80,6 +84,22 @@ class Specification:
     def parameter_count(self) -> Size:
         """How many numbers are trained or frozen; a size where a dimension is free."""
         return parameter_count(self.ranges)
+
+    @cached_property
+    def growth(self) -> Growth | None:
+        """How the model writes, where its `generate` section says so."""
+        if self.generation is None:
+            return None
+        from .compiler.generation.growth import growth  # loads NumPy, which other specs are checked without
+
+        return growth(self.generation, self.model, self._freed, self.phases.used)
+
+    def _freed(self, name: str | None) -> Traced:
+        """The predict phase with the size of that name free."""
+        if name not in self.sizes:
+            return self.phases.traced["predict"]
+        sizes = {n: size for n, size in self.sizes.items() if n != name}
+        return trace(self.model, "predict", overrides=self.overrides, sizes=sizes)
 
 
 def check(
@@ -167,6 +187,8 @@ def check_model(
     if model.train is not None and not specification.phases.learns:
         t.wrong(NothingLearned, traced["train"].losses[0].place.span)
         _refuse(t, traced)
+    if specification.growth is not None:
+        specification.growth.check()
     return specification
 
 

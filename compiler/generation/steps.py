@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...spec.source import Place
 from ..ir.graph import CONTROL, DATA, STATE, Builder, Graph, Input, Node
 from ..ir.rewrite import again
 from ..ir.types import I64, Tensor
@@ -21,18 +22,21 @@ class Steps:
 
     `begin` reads the inputs that do not grow; its updates are everything that `step` finds kept. `step` reads the
     grown input, i[N, 1], and the scalar `position`, i64; it gives the scores f[N, entries] of what follows, and
-    updates what later positions need: the states of `moving`, by name, with the axis of the batch.
+    updates what later positions need: the states of `moving`, by name, with the axis of the batch. `repeated` is
+    where something keeps all positions from being computed but once.
     """
 
     begin: Graph
     step: Graph
     moving: Mapping[str, int]
+    repeated: Place | None = None
 
 
 class Split:
     """Two graphs in the making: nodes that depend on the text go to `step`, others to `begin`.
 
-    What depends neither on the text nor on an input is made in both, and stays where it is read.
+    What depends neither on the text nor on an input is made in both, and stays where it is read. `token` and
+    `position` are what `step` is given.
     """
 
     def __init__(self, graph: Graph, source: Node) -> None:
@@ -44,72 +48,77 @@ class Split:
         for guard in graph.guards:
             for b in (self.begin, self.step):
                 b.guard(guard.left, guard.right, guard.place)
-        self.first: dict[Node, Node] = {}  # nodes of the graph to those of `begin`
-        self.new: dict[Node, Node] = {}  # and to those of `step`
-        self.starts: list[tuple[str, Node]] = []
-        self.next: list[tuple[str, Node]] = []
-        self.moving: dict[str, int] = {}
+        assert isinstance(source.op, Input)
+        self.token = self.step.input(source.op.name, DATA, source.tensor.with_shape((source.shape[0], 1)))
+        self.position = self.step.input(POSITION, CONTROL, Tensor(I64, ()))
+        self._first: dict[Node, Node] = {}  # nodes of the graph to those of `begin`
+        self._new: dict[Node, Node] = {}  # and to those of `step`
+        self._starts: list[tuple[str, Node]] = []
+        self._next: list[tuple[str, Node]] = []
+        self._moving: dict[str, int] = {}
 
     def copy(self, node: Node) -> None:
         """Makes a node that does not depend on the text where it is needed."""
-        for b, known in ((self.begin, self.first), (self.step, self.new)):
-            if b is self.step and node in self.once:
-                continue
-            with b.at(node.place):
-                known[node] = again(b, node, tuple(known[n] for n in node.inputs))
+        for b, known in ((self.begin, self._first), (self.step, self._new)):
+            if b is self.begin or node not in self.once:
+                with b.at(node.place):
+                    known[node] = again(b, node, tuple(known[n] for n in node.inputs))
 
     def operand(self, node: Node) -> Node:
-        """A node as `step` reads it: what was computed once is kept."""
-        if node not in self.new:
-            self.new[node] = self.state(node.tensor, self.first[node])
-        return self.new[node]
+        """A node that does not depend on the text as `step` reads it: what was computed once is kept."""
+        if node not in self._new:
+            self._new[node] = self.state(node.tensor, self.beginning(node))
+        return self._new[node]
+
+    def beginning(self, node: Node) -> Node:
+        """A node that does not depend on the text, in `begin`."""
+        return self._first[node]
 
     def state(self, type_: Tensor, first: Node) -> Node:
         """A kept value that begins as `first`, a node of `begin`."""
-        name = f"{KEPT}{len(self.starts)}"
+        name = f"{KEPT}{len(self._starts)}"
         self.begin.input(name, STATE, type_)
-        self.starts.append((name, first))
+        self._starts.append((name, first))
         return self.step.input(name, STATE, type_)
 
     def zeros(self, type_: Tensor) -> Node:
         """Zeros in `begin`."""
         return self.begin.add(Expand(type_.shape), self.begin.literal(0, type_.dtype))
 
-    def moves(self, state: Node, following: Node, axis: int) -> None:
+    def moves(self, state: Node, following: Node, axis: int | None) -> None:
         """A kept value that belongs to the text: its next value, and the axis of its rows."""
         assert isinstance(state.op, Input)
-        self.next.append((state.op.name, following))
-        self.moving[state.op.name] = axis
+        self._next.append((state.op.name, following))
+        if axis is not None:
+            self._moving[state.op.name] = axis
 
-    def steps(self, scores: Node) -> Steps:
+    def steps(self, scores: Node, repeated: Place | None = None) -> Steps:
         """Both graphs, the scores of one position being [N, 1, entries]."""
         last = self.step.add(Reshape((scores.shape[0], scores.shape[2])), scores)
-        begin = self.begin.graph({}, self.starts)
-        step = self.step.graph({SCORES: last}, self.next)
-        return Steps(drop_unused(begin), drop_unused(step), self.moving)
+        begin = drop_unused(self.begin.graph({}, self._starts))
+        step = drop_unused(self.step.graph({SCORES: last}, self._next))
+        return Steps(begin, step, self._moving, repeated)
 
 
-def recomputed(graph: Graph, grown: str) -> Steps:
+def recomputed(graph: Graph, grown: str, place: Place) -> Steps:
     """Steps that compute all positions again for each one, over a text with zeros behind its end.
 
-    The result of `graph` is `scores`; what does not depend on the grown input is computed once.
+    The result of `graph` is `scores`; what does not depend on the grown input is computed once. `place` says why.
     """
-    source = graph.input(grown)
-    split = Split(graph, source)
-    b = split.step
+    split = Split(graph, graph.input(grown))
+    b, source, made = split.step, split.source, dict[Node, Node]()
     text = split.state(source.tensor, split.zeros(source.tensor))
-    token = b.input(grown, DATA, source.tensor.with_shape((source.shape[0], 1)))
-    position = b.input(POSITION, CONTROL, Tensor(I64, ()))
-    split.new[source] = b.add(Update(1), text, token, position)
-    split.moves(text, split.new[source], 0)
+    made[source] = b.add(Update(1), text, split.token, split.position)
+    split.moves(text, made[source], 0)
     for node in graph.nodes:
         if node not in split.reached:
             split.copy(node)
         elif node is not source:
+            inputs = (made[n] if n in made else split.operand(n) for n in node.inputs)
             with b.at(node.place):
-                split.new[node] = again(b, node, tuple(split.operand(n) for n in node.inputs))
+                made[node] = again(b, node, tuple(inputs))
     with b.at(graph.result(SCORES).place):
-        return split.steps(b.add(Window(1, 1), split.new[graph.result(SCORES)], position))
+        return split.steps(b.add(Window(1, 1), made[graph.result(SCORES)], split.position), place)
 
 
 def reaching(graph: Graph, sources: Sequence[Node]) -> set[Node]:

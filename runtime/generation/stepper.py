@@ -40,13 +40,14 @@ class Stepper:
 
     def begin(self, inputs: Mapping[str, Array]) -> None:
         """Forgets what was written; `inputs` are those that do not grow, a row for each row."""
+        self._begin.forget()  # weights may have been written since
+        self._step.forget()
         binding = self._begin.binding()
         for name, place in binding.inputs.items():
             if name in inputs:
                 put(name, place, inputs[name])
         self._control(binding.inputs, 0)
         self._begin.execute(binding)
-        self._step.forget()
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores of what follows the tokens at a position; they lie in the stepper's memory until the next call."""

@@ -1,0 +1,171 @@
+"""Position by position a model gives the scores that it gives for whole texts; what looks ahead is refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axonc.generation import stepper
+from axonc.program import Program
+from axonc.spec.source import CompileError
+from axonc.specification import check
+
+ZOO = Path(__file__).parents[3] / "examples" / "zoo"
+HEAD = "axonc 1\nmodel m(d = 8)\ninput tokens: i32[N, T]\n"
+TAIL = "logits = y |> dense(9)\ngenerate tokens from logits { limit 7 }\n"
+LENGTH = 7
+REDUCED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "characters": ({"entries": 9, "width": 8, "units": 8}, ()),
+    "gpt2": ({"vocabulary": 9, "context": 16, "d": 8, "heads": 2, "depth": 2}, ()),
+    "seq2seq": (
+        {"source_words": 9, "target_words": 9, "width": 8, "units": 8, "alignment": 4},
+        ("source", "length"),
+    ),
+    "transformer": ({"entries": 9, "d": 8, "heads": 2, "hidden": 16, "depth": 2}, ("source",)),
+}
+# What stands between the tokens and the scores of a model that keeps all that it needs.
+CACHED = {
+    "dense": "y = embedding(9, d)(tokens) |> dense(d, activation = relu)",
+    "rnn": "y = embedding(9, d)(tokens) |> rnn(d)",
+    "lstm": "y = embedding(9, d)(tokens) |> lstm(d) |> lstm(d)",
+    "gru": "y = embedding(9, d)(tokens) |> gru(d)",
+    "running sum": "y = embedding(9, d)(tokens) |> cumsum(axis = 1)",
+    "running mean": "y = cumsum(embedding(9, d)(tokens), axis = 1) / cast(unsqueeze(range(T) + 1, 1), f32)",
+    "convolution": "y = embedding(9, d)(tokens) |> conv1d(d, 3, padding = [[2, 0]])",
+    "dilation": "y = embedding(9, d)(tokens) |> conv1d(d, 2, padding = [[3, 0]], dilation = 3)",
+    "no reach": "y = embedding(9, d)(tokens) |> conv1d(d, 1)",
+    "rotary": "y = embedding(9, d)(tokens) |> transformer_encoder(2, causal = true, rotary = true)",
+    "groups": "y = embedding(9, d)(tokens) |> self_attention(4, causal = true, groups = 2)",
+    "seen": "y = embedding(9, d)(tokens) |> self_attention(2, causal = true, mask = tokens != 3 or range(T) == 0)",
+    "learned": "y = embedding(9, d)(tokens) |> learned_positions(20) |> self_attention(2, causal = true)",
+    "waves": "y = embedding(9, d)(tokens) |> sinusoidal_positions |> self_attention(2, causal = true)",
+    "statistics": "y = embedding(9, d)(tokens) |> batch_norm |> self_attention(2, causal = true)",
+    "own mask": """x = embedding(9, d)(tokens)
+at = unsqueeze(range(T), 1)
+near = range(T) <= at and range(T) > at - 3
+y = softmax(where(near, x @ transpose(x), -1e9)) @ x""",
+    "linear": """x = embedding(9, d)(tokens)
+y = tril(x @ transpose(x)) @ x""",
+    "means": """x = embedding(9, d)(tokens)
+y = tril(ones(T, T)) / cast(unsqueeze(range(T) + 1, 1), f32) @ x""",
+    "maxima": """x = embedding(9, d)(tokens)
+before = reshape(range(T) <= unsqueeze(range(T), 1), T, T, 1)
+y = max(where(before, unsqueeze(x, 1), -1e9), axis = 2)""",
+    "additive": """x = embedding(9, d)(tokens)
+score = tanh(unsqueeze(x, 2) + unsqueeze(x |> dense(d), 1)) |> dense(1) |> squeeze(-1)
+y = softmax(where(range(T) <= unsqueeze(range(T), 1), score, -1e9)) @ x""",
+    "distances": """x = embedding(9, d)(tokens)
+apart = unsqueeze(range(T), 1) - range(T)
+bias = squeeze(embedding(16, 1)(clip(apart, 0, 15)), -1)
+y = softmax(where(apart >= 0, x @ transpose(x) + bias, -1e9)) @ x""",
+}
+# What is right, but computed again at every position.
+REPEATED = {
+    "shift": "x = embedding(9, d)(tokens)\ny = x + concat(zeros(N, 1, d), x[:, : -1], axis = 1)",
+    "rows": "x = embedding(9, d)(tokens)\ny = reshape(reshape(x, -1, d) |> dense(d), N, T, d)",
+}
+# What looks ahead, with the line and column at fault.
+AHEAD = {
+    "y = embedding(9, d)(tokens) |> self_attention(2)": (4, 32),
+    "y = embedding(9, d)(tokens) |> gru(d, bidirectional = true)": (4, 32),
+    "y = embedding(9, d)(tokens) |> conv1d(d, 3)": (4, 32),
+    "x = embedding(9, d)(tokens)\ny = x + mean(x, axis = 1, keep = true)": (5, 9),
+    "x, last = embedding(9, d)(tokens) |> gru(d, state = true)\ny = x + unsqueeze(last, 1)": (4, 38),
+    "x = embedding(9, d)(tokens)\ny = cumsum(x, axis = 1, reverse = true)": (5, 5),
+    "x = embedding(9, d)(tokens)\ny = triu(x @ transpose(x)) @ x": (5, 28),
+    "x = embedding(9, d)(tokens)\ny = cumsum(x, axis = 1) / T": (5, 25),
+}
+
+
+def made(text: str | Path, **given: Any) -> Program:
+    """A program with weights far from zero."""
+    program = Program(check(text, **given))
+    random = np.random.default_rng(3)
+    for array in program.parameters.values():
+        array[...] = random.normal(0, 0.4, array.shape)
+    return program
+
+
+def given(names: tuple[str, ...], rows: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(4)
+    both = {
+        "source": random.integers(1, 9, (rows, 5)).astype(np.int32),
+        "length": random.integers(2, 6, rows).astype(np.int32),
+    }
+    return {name: both[name] for name in names}
+
+
+def check_against_whole(program: Program, inputs: dict[str, np.ndarray], grown: str) -> None:
+    """The scores of every position against the last ones of the model's prediction for the text up to there."""
+    rows = 3
+    tokens = np.random.default_rng(5).integers(1, 9, (rows, LENGTH)).astype(np.int32)
+    writer, limit = stepper(program, inputs, rows, LENGTH)
+    assert limit == LENGTH
+    for _ in range(2):  # nothing is left of an earlier text
+        writer.begin(inputs)
+        for position in range(LENGTH):
+            found = writer.advance(tokens[:, position], position).copy()
+            if position in (0, 3, LENGTH - 1):
+                (whole,) = program.predict({**inputs, grown: tokens[:, : position + 1]}).values()
+                np.testing.assert_allclose(found, whole[:, -1], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_the_models_of_the_zoo_score_each_position_as_the_whole_text(name: str) -> None:
+    constants, inputs = REDUCED[name]
+    text = re.sub(r"^assert parameters.*\n", "", (ZOO / f"{name}.axon").read_text(), flags=re.M)
+    program = made(text, overrides=constants)
+    growth = program.specification.growth
+    assert growth is not None
+    assert growth.steps.repeated is None
+    check_against_whole(program, given(inputs, 3), growth.section.input)
+
+
+@pytest.mark.parametrize("name", CACHED)
+def test_what_positions_share_is_kept_and_scores_stay_the_same(name: str) -> None:
+    program = made(f"{HEAD}{CACHED[name]}\n{TAIL}")
+    growth = program.specification.growth
+    assert growth is not None
+    assert growth.steps.repeated is None
+    check_against_whole(program, {}, "tokens")
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_what_cannot_be_kept_is_computed_again_and_says_where(name: str) -> None:
+    program = made(f"{HEAD}{REPEATED[name]}\n{TAIL}")
+    growth = program.specification.growth
+    assert growth is not None
+    assert growth.steps.repeated is not None
+    assert growth.steps.repeated.span.line == 5
+    check_against_whole(program, {}, "tokens")
+
+
+def test_a_weight_of_the_text_s_length_fixes_it() -> None:
+    body = f"weight place: f32[T, d] = normal(1)\ny = embedding(9, d)(tokens) + place |> gru(d)\n{TAIL}"
+    program = made(HEAD + body, sizes={"T": LENGTH})
+    random = np.random.default_rng(6)
+    tokens = random.integers(1, 9, (2, LENGTH)).astype(np.int32)
+    writer, limit = stepper(program, {}, 2, 100)
+    assert limit == LENGTH
+    writer.begin({})
+    whole = program.predict({"tokens": tokens})["logits"]
+    for position in range(LENGTH):
+        found = writer.advance(tokens[:, position], position)
+        np.testing.assert_allclose(found, whole[:, position], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("body", AHEAD)
+def test_a_model_that_looks_ahead_is_refused_where_it_does(body: str) -> None:
+    with pytest.raises(CompileError) as failure:
+        check(f"{HEAD}{body}\n{TAIL}")
+    ((code, line, column),) = [(d.code, d.place.span.line, d.place.span.column) for d in failure.value.diagnostics]
+    assert (code, (line, column)) == ("not-causal", AHEAD[body])
+
+
+def test_a_model_of_one_length_that_looks_ahead_is_refused() -> None:
+    with pytest.raises(CompileError, match="not-causal"):
+        check(f"{HEAD.replace('T]', '8]')}y = embedding(9, d)(tokens) |> self_attention(2)\n{TAIL}")
+    check(f"{HEAD.replace('T]', '8]')}y = embedding(9, d)(tokens) |> self_attention(2, causal = true)\n{TAIL}")
