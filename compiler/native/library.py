@@ -10,6 +10,7 @@ from ..ir.dims import Size
 from ..ir.graph import Literal
 from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
+from ..ops import convolution as ops
 from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.along import AddAlong, Take, TakeAlong
@@ -21,6 +22,7 @@ from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
+from . import framing
 from .emitter import Form, NativeEmitter
 from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, Pick, ScatterAdd, SliceAt, WriteAt
@@ -171,6 +173,9 @@ RULES: dict[type[Op], Rule] = {
     Argsort: argsort,
     RandomBits: simple(lambda op: RandomForm(stream_number(op.stream))),
     Matmul: matmul,
+    ops.Conv: framing.conv,
+    ops.ConvInput: framing.conv_input,
+    ops.ConvWeight: framing.conv_weight,
     reductions.Argmax: position(greatest=True),
     reductions.Argmin: position(greatest=False),
     reductions.Cumsum: cumsum,
