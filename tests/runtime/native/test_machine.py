@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -123,10 +124,12 @@ def test_results_that_lie_in_named_memory_follow_too(objects: Objects) -> None:
 
 
 def test_a_binding_keeps_what_its_calls_need(objects: Objects) -> None:
-    made = machine(objects, "((int64_t *)run->arena)[8] = ((int64_t *)run->named[1])[1];")
-    binding = made.step()
-    del made
+    memory = {"w": np.zeros(4, np.float32)}
+    made = machine(objects, "((int64_t *)run->arena)[8] = ((int64_t *)run->named[1])[1];", memory=memory)
+    binding, array = made.step(), weakref.ref(memory["w"])
+    del made, memory
     gc.collect()
+    assert array() is not None
     binding.results["y"].fill(0)
     binding.steps[0]()
     assert binding.results["y"][0] == 7
