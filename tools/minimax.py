@@ -1,4 +1,4 @@
-"""Derives the polynomials of `compiler/native/mathematics.h`: for each the coefficients and the error that remains.
+"""Derives the constants of `compiler/native/mathematics.h`: polynomials, with the error that remains, and 2/π.
 
     python tools/minimax.py [NAME...]
 
@@ -9,15 +9,19 @@ Needs mpmath.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import mpmath as mp
+import mpmath as mp  # type: ignore[import-untyped]
 import numpy as np
 
 POINTS = 1500
-EXCHANGES = 40
+REFINEMENTS = 6
+DIGITS = 12  # of what is stored in f64: more than the polynomials are good for
+Array = np.ndarray[Any, Any]
 Real = Callable[[mp.mpf], mp.mpf]
 
 
@@ -49,40 +53,48 @@ def fitted(p: Polynomial) -> tuple[list[float], float]:
         rest -= np.longdouble(c) * u**k
     for k in range(len(coefficients), p.degree + 1):
         found = _exchange(u, w, rest, range(k, p.degree + 1))
-        coefficients.append(float(np.float32(found[0])) if p.single else float(found[0]))
+        coefficients.append(float(np.float32(found[0]) if p.single else f"{found[0]:.{DIGITS}g}"))
         rest -= np.longdouble(coefficients[k]) * u**k
     return coefficients, float(np.max(np.abs(rest * w)))
 
 
-def _long(values: Sequence[mp.mpf]) -> np.ndarray:
+def _long(values: Sequence[mp.mpf]) -> Array:
     """Numbers to the 64 bits of an extended float, as the sum of two doubles."""
-    high = np.array([float(v) for v in values])
-    low = np.array([float(v - h) for v, h in zip(values, high, strict=True)])
-    return high.astype(np.longdouble) + low
+    high: Array = np.array([float(v) for v in values])
+    low: Array = np.array([float(v - h) for v, h in zip(values, high, strict=True)], np.longdouble)
+    return low + high
 
 
-def _exchange(u: np.ndarray, w: np.ndarray, value: np.ndarray, powers: range) -> list[mp.mpf]:
-    """The c of the least greatest |w·(Σ c·u^k - value)| over the grid."""
+def _exchange(u: Array, w: Array, value: Array, powers: range) -> Array:
+    """The c of the least greatest |w·(Σ c·u^k - value)| over the grid.
+
+    Where the lowest powers are missing the exchange may go round among choices that are nearly as good: the best of
+    them is taken.
+    """
     count = len(powers) + 1
     basis = np.array([u**k for k in powers])
     chosen = np.round((1 - np.cos(np.pi * (np.arange(count) + 0.5) / count)) / 2 * (len(u) - 1)).astype(int)
-    for _ in range(EXCHANGES):
-        rows = [[*map(_exact, basis[:, i]), (-1) ** n / _exact(w[i])] for n, i in enumerate(chosen)]
-        *c, _level = mp.lu_solve(mp.matrix(rows), mp.matrix([_exact(value[i]) for i in chosen]))
-        error = w * (np.array([np.longdouble(mp.nstr(x, 25)) for x in c]) @ basis - value)
-        following = _alternating(error, count)
-        if np.array_equal(following, chosen):
-            break
-        chosen = following
-    return c
+    signs = (-1.0) ** np.arange(count)
+    seen: dict[tuple[int, ...], tuple[float, Array]] = {}
+    while tuple(chosen) not in seen:
+        c = _solution(np.column_stack([basis[:, chosen].T, signs / w[chosen]]), value[chosen])[:-1]
+        error = w * (c @ basis - value)
+        seen[tuple(chosen)] = (float(np.max(np.abs(error))), c)
+        chosen = _alternating(error, count)
+    return min(seen.values(), key=lambda found: found[0])[1]
 
 
-def _exact(x: np.longdouble) -> mp.mpf:
-    high = float(x)
-    return mp.mpf(high) + mp.mpf(float(x - np.longdouble(high)))
+def _solution(rows: Array, right: Array) -> Array:
+    """x of rows @ x = right in extended precision: solved in double, then what is left over is solved for again."""
+    scale: Array = np.abs(rows).max(axis=0)
+    doubles = (rows / scale).astype(np.float64)
+    x: Array = np.zeros(len(right), np.longdouble)
+    for _ in range(REFINEMENTS):
+        x += np.linalg.solve(doubles, (right - (rows / scale) @ x).astype(np.float64))
+    return x / scale
 
 
-def _alternating(error: np.ndarray, count: int) -> np.ndarray:
+def _alternating(error: Array, count: int) -> Array:
     """The places of `count` extremes of the error that alternate in sign, as great as can be."""
     stretches = np.split(np.arange(len(error)), np.flatnonzero(np.diff(np.signbit(error))) + 1)
     extremes = [s[np.argmax(np.abs(error[s]))] for s in stretches]
@@ -200,13 +212,31 @@ POLYNOMIALS = {
 }
 
 
+def parts_of_two_over_pi(power: int) -> list[float]:
+    """2^power · 2/π less a multiple of 4, as a sum of numbers of 29, 29 and 53 bits and one sign."""
+    rest = mp.mpf(2) ** power * 2 / mp.pi
+    rest -= 4 * mp.nint(rest / 4)
+    sign, rest = mp.sign(rest), abs(rest)
+    parts = []
+    for bits in (29, 29, 53):
+        mantissa, exponent = mp.frexp(rest)
+        part = mp.ldexp(mp.floor(mp.ldexp(mantissa, bits)), exponent - bits)
+        parts.append(float(sign * part))
+        rest -= part
+    return parts
+
+
 def main() -> None:
-    mp.mp.prec = 160
+    """Prints polynomials of f32 as f32, those of f64 with DIGITS digits, and the parts of 2/π as they are."""
+    mp.mp.prec = 300
     for name in sys.argv[1:] or POLYNOMIALS:
         coefficients, error = fitted(POLYNOMIALS[name])
         print(f"{name}: error {error:.3g} = 2^{np.log2(error):.1f}")
         single = POLYNOMIALS[name].single
         print("   ", ", ".join(f"{np.float32(c)!s}f" if single else repr(c) for c in coefficients))
+    for power in (0, 26, 52, 78) if not sys.argv[1:] else ():
+        print(f"two_over_pi: times 2^{power}")
+        print("   ", ", ".join(re.sub(r"0+p", "p", part.hex()) for part in parts_of_two_over_pi(power)))
 
 
 if __name__ == "__main__":

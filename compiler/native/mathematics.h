@@ -178,11 +178,11 @@ AX_INLINE float ax_reduced_log(float x, int32_t *e) {
 
 /* log(2^e (1 + f)). */
 AX_INLINE float ax_log_of_reduced(float f, float e) {
-  float p = -0.07641484f;
-  p = p * f + 0.12765998f;
-  p = p * f - 0.13159597f;
-  p = p * f + 0.1420106f;
-  p = p * f - 0.16623342f;
+  float p = -0.07641113f;
+  p = p * f + 0.12765695f;
+  p = p * f - 0.13159546f;
+  p = p * f + 0.14201072f;
+  p = p * f - 0.16623345f;
   p = p * f + 0.2000126f;
   p = p * f - 0.25000823f;
   p = p * f + 0.3333333f;
@@ -213,8 +213,8 @@ AX_INLINE float ax_log1p_f32(float x) {
 }
 
 /* Circular functions: x = (n + t) pi / 2, with n whole and |t| little more than 1/2, for every f32. A great x is scaled
-   down and multiplied by 2/pi scaled up, from which multiples of 4 are taken; this has three parts, and the products
-   with the first two are exact. */
+   down and multiplied by 2/pi scaled up, from which multiples of 4 are taken; this has three parts of one sign, and the
+   products with the first two are exact. */
 
 /* The number of the last condition that holds, each of which implies those before; one choice after another, so that
    compilers do not move what follows into the cases. */
@@ -231,10 +231,10 @@ AX_INLINE float ax_reduced_angle(float x, uint32_t *n) {
   scale = c ? 0x1p-52f : scale;
   scale = d ? 0x1p-78f : scale;
   double y = (double)(x * scale);
-  double first = y * ax_choice(b, c, d, 0x1.45f306ep-1, 0x1.b939105p+0, 0x1.529fc27p+0, 0x1.d5f47d5p+0);
-  double second = y * ax_choice(b, c, d, -0x1.b1bbeadp-32, 0x1.29fc275p-30, 0x1.5f47d4dp-30, -0x1.6447e49p-31);
-  double third = y * ax_choice(b, c, d, -0x1.80f62a0b82b2dp-62, 0x1.f47d4d377036ep-60, 0x1.bb81b6c52b328p-61,
-                               -0x1.d6a66c3bc6fbep-62);
+  double first = y * ax_choice(b, c, d, 0x1.45f306dp-1, 0x1.b939105p+0, 0x1.529fc27p+0, 0x1.d5f47d4p+0);
+  double second = y * ax_choice(b, c, d, 0x1.9391054p-30, 0x1.29fc275p-30, 0x1.5f47d4dp-30, 0x1.a6ee06dp-29);
+  double third = y * ax_choice(b, c, d, 0x1.4fe13abe8fa9ap-59, 0x1.f47d4d377036dp-60, 0x1.bb81b6c52b327p-61,
+                               0x1.6295993c43904p-58);
   double sum = first + AX_ROUNDING_F64;
   double rest = first - (sum - AX_ROUNDING_F64);
   double more = (rest + second) + AX_ROUNDING_F64;
@@ -247,7 +247,7 @@ AX_INLINE float ax_sin_of_reduced(float r) {
   float p = -0.00019506495f;
   p = p * square + 0.0083321f;
   p = p * square - 0.16666654f;
-  return p * (square * r) + r;
+  return copysignf(p * (square * r) + r, r); /* the sum of 0 and -0 is 0 */
 }
 
 AX_INLINE float ax_cos_of_reduced(float r) {
@@ -347,25 +347,25 @@ AX_INLINE float ax_atan2_f32(float a, float b) {
 
 /* log2(1 + f). */
 AX_INLINE double ax_log2_of_reduced(double f) {
-  double p = 0.06793461757544048;
-  p = p * f - 0.1370003707033614;
-  p = p * f + 0.1465679183536443;
-  p = p * f - 0.14463732189867387;
-  p = p * f + 0.15866191936546714;
-  p = p * f - 0.1801615837505643;
-  p = p * f + 0.2061769341495041;
-  p = p * f - 0.24045897833751717;
-  p = p * f + 0.2885373200822111;
-  p = p * f - 0.36067357418110707;
-  p = p * f + 0.4808983610011115;
-  p = p * f - 0.7213475213593048;
-  p = p * f + 1.4426950408687043;
+  double p = 0.0644539764853;
+  p = p * f - 0.134615652269;
+  p = p * f + 0.147131755247;
+  p = p * f - 0.145237391066;
+  p = p * f + 0.15864715393;
+  p = p * f - 0.180105446591;
+  p = p * f + 0.206175467537;
+  p = p * f - 0.240461336138;
+  p = p * f + 0.288537397667;
+  p = p * f - 0.360673532685;
+  p = p * f + 0.480898360092;
+  p = p * f - 0.721347521568;
+  p = p * f + 1.44269504087;
   return p * f;
 }
 
 /* 2^r for |r| <= 1/2. */
 AX_INLINE float ax_exp2_of_reduced(float r) {
-  float p = 0.00013332293f;
+  float p = 0.00013332411f;
   p = p * r + 0.0013387926f;
   p = p * r + 0.009625445f;
   p = p * r + 0.055503663f;
