@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from . import jobs
-from .errors import CompilationFailed
+from .errors import CompilationFailed, NoCompiler
 from .jobs import Job
 from .store import Store, user_store
 from .toolchain import Toolchain, find
@@ -78,11 +78,23 @@ class Objects:
         return [made[name] if content is None else content for name, content in kept.items()]
 
 
-@cache
 def user_objects(command: str | None = None) -> Objects:
-    """The objects of the user, made by the compiler of `command` or the first that works. Raises NotNative."""
-    store = user_store()
-    return Objects(find(store, command), store)
+    """The objects of the user, made by the compiler of `command` or the first that works. Raises NotNative.
+
+    Compilers are looked for once in a process, whatever comes of it.
+    """
+    found = _sought(user_store(), command)
+    if isinstance(found, NoCompiler):
+        raise found.with_traceback(None)
+    return found
+
+
+@cache
+def _sought(store: Store, command: str | None) -> Objects | NoCompiler:
+    try:
+        return Objects(find(store, command), store)
+    except NoCompiler as refusal:
+        return refusal
 
 
 def header() -> str:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axonc.runtime.native.errors import CompilationFailed
-from axonc.runtime.native.objects import Objects
-from axonc.runtime.native.store import Store
+from axonc.runtime.native.errors import CompilationFailed, NoCompiler
+from axonc.runtime.native.objects import Objects, user_objects
+from axonc.runtime.native.store import Store, user_store
 from axonc.runtime.native.toolchain import find
 
 from .conftest import Compiler
@@ -117,6 +117,19 @@ def test_a_folder_that_goes_away_is_told(store: Store, real: str) -> None:
     store.folder.rmdir()
     with pytest.raises(CompilationFailed, match="cannot be kept in"):
         objects.library((TWICE,))
+
+
+def test_a_compiler_is_looked_for_once_in_a_process(
+    tmp_path: Path, script: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    user_store.cache_clear()
+    broken = script("broken", f"echo x >> {tmp_path / 'log'}; exit 1")
+    for _ in range(2):
+        with pytest.raises(NoCompiler, match="no C compiler works"):
+            user_objects(str(broken))
+    assert (tmp_path / "log").read_text() == "x\n"
+    user_store.cache_clear()
 
 
 PROCESS = f"""

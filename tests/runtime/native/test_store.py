@@ -100,7 +100,7 @@ import sys
 from pathlib import Path
 from axonc.runtime.native.store import Store
 store = Store(Path(sys.argv[1]))
-for _ in range(200):
+for _ in range(60):
     store.keep("name", sys.argv[2].encode() * 50_000)
 """
 
