@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-
 from ..ir.dims import Size
 from ..schedule.kernel import Window
 from .function import Function, Machinery

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
-from ..ir import dims
 from ..ir.dims import Size
 from ..schedule.kernel import Window
 from .function import TYPES, Function, Machinery
@@ -52,7 +52,7 @@ class Sliding(NamedTuple):
     def counted(self, *, padding: bool) -> str:
         """How many elements a window has, where `bounds` were declared if they matter."""
         if padding or not self.is_padded:
-            return str(dims.product(self.size))
+            return str(prod(self.size))
         return " * ".join(f"(to{axis} - from{axis})" for axis in range(len(self.size)))
 
     def holders(self, f: Function, axis: int, place: str, found: Size) -> tuple[str, str]:
@@ -174,7 +174,7 @@ class Lanes:
             tuple(w.strides[1 + axis] if i in operands else 0 for i, w in enumerate(self.windows))
             for axis in range(len(sliding.size))
         ]
-        if not sliding.is_padded and dims.product(sliding.size) <= UNROLLED:
+        if not sliding.is_padded and prod(sliding.size) <= UNROLLED:
             for tap in product(*map(range, sliding.size)):
                 with f.block(""), ExitStack() as stack:
                     for axis, (index, step) in enumerate(zip(tap, steps, strict=True)):
