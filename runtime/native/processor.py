@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 TOLD = re.compile("(model name|vendor_id|cpu family|model|stepping|flags|Features|CPU [a-z]+|isa|uarch)\\s*:")
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+PROCESSORS = Path("/sys/devices/system/cpu")
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 DEFAULTS = {1: 32 << 10, 2: 512 << 10}
 UNITS = {"K": 1 << 10, "M": 1 << 20}
 
@@ -33,7 +34,7 @@ def cache(level: int) -> int:
 
 
 def _from_files(level: int) -> int | None:
-    for folder in sorted(CACHES.glob("index*")):
+    for folder in sorted((PROCESSORS / "cpu0" / "cache").glob("index*")):
         try:
             facts = [(folder / fact).read_text().strip() for fact in ("level", "type", "size")]
         except OSError:
@@ -45,10 +46,22 @@ def _from_files(level: int) -> int | None:
 
 
 def cores() -> int:
-    """How many threads may run at once: processors open to this process, at most the quota of its group."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many threads are of use: one for each core open to this process, at most the quota of its group.
+
+    The second thread of a core shares its arithmetic with the first.
+    """
+    known = hasattr(os, "sched_getaffinity")
+    count = len({_core(i) for i in os.sched_getaffinity(0)}) if known else os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = QUOTA.read_text().split()
         return max(1, min(count, round(int(quota) / int(period))))
     except (OSError, ValueError):  # no groups, or no quota
         return count
+
+
+def _core(number: int) -> str:
+    """A name for the core of a processor, which the processors on it share."""
+    try:
+        return (PROCESSORS / f"cpu{number}" / "topology" / "thread_siblings_list").read_text()
+    except OSError:
+        return str(number)

@@ -111,5 +111,31 @@ def test_no_more_threads_than_processors_that_may_be_used() -> None:
         os.sched_setaffinity(0, before)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not bind threads to processors")
+@pytest.mark.parametrize(
+    ("siblings", "quota", "expected"),
+    [
+        (["0-1", "0-1", "2-3", "2-3"], None, 2),
+        (["0", "1", "2", "3"], None, 4),
+        (["0", "1", "2", "3"], "max 100000", 4),
+        (["0", "1", "2", "3"], "200000 100000", 2),
+        (["0", "1", "2", "3"], "50000 100000", 1),
+        ([], None, 4),
+    ],
+)
+def test_one_thread_for_each_core_within_the_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, siblings: list[str], quota: str | None, expected: int
+) -> None:
+    for i, text in enumerate(siblings):
+        (tmp_path / f"cpu{i}" / "topology").mkdir(parents=True)
+        (tmp_path / f"cpu{i}" / "topology" / "thread_siblings_list").write_text(f"{text}\n")
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(processor, "PROCESSORS", tmp_path)
+    monkeypatch.setattr(processor, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    assert processor.cores() == expected
+
+
 def test_caches_have_sizes_that_caches_have() -> None:
     assert 8 << 10 <= processor.cache(1) <= processor.cache(2) <= 256 << 20
