@@ -46,4 +46,8 @@ def _native(threads: int | None) -> Backend:
     except NotNative as reason:
         return NUMPY._replace(note=f"{reason}; NumPy runs instead")
     machinery = Machinery(found.lanes, found.registers, found.first_cache, found.second_cache)
-    return Backend("native", Target("native", machinery=machinery, threads=threads or cores()), NativeMachine)
+    return Backend(
+        "native",
+        Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads or cores()),
+        NativeMachine,
+    )

@@ -16,6 +16,7 @@ from .memory import lay_out, numbered
 from .native import library as native
 from .native.driver import print_code
 from .native.emitter import emit as emit_kernels
+from .native.private import per_thread
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
@@ -53,7 +54,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:
     """The passes over a schedule for a target and at most `rows` samples."""
     if target.name == "native":
-        return ()
+        return (Sweep(target.sweep, rows, 1, target.threads),)
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 
@@ -106,7 +107,8 @@ def _numpy(schedule: Schedule, rows: int) -> Plan:
 
 def _native(schedule: Schedule, target: Target, rows: int) -> Plan:
     """A plan with the C of its steps."""
-    kernels = emit_kernels(schedule, native.RULES, target.machinery)
-    kernels = replace(kernels, code=place_values(kernels.code, max(rows, 1)))
+    kernels = emit_kernels(schedule, native.RULES, native.ADDING, target.machinery)
+    placed = place_values(kernels.code, max(rows, 1))
+    kernels = replace(kernels, code=per_thread(placed, target.threads))
     plan, numbers = numbered(kernels.code, rows, target.name)
     return replace(plan, code=print_code(kernels, plan, numbers, target))

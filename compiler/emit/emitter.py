@@ -34,6 +34,19 @@ class Emitter:
         self._known: dict[tuple[object, ...], Window] = {}
         self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
 
+    def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
+        """Appends what an operation needs; where it `adds`, a sum is added to what lies in the write."""
+        if not adds:
+            self.rules[type(op)](self, op, writes, reads)
+            return
+        part = self.scratch(writes[0].type, "part")
+        self.rules[type(op)](self, op, (part,), reads)
+        self.plus(writes[0], part)
+
+    def plus(self, total: Window, part: Window) -> None:
+        """Appends an addition to what lies in `total`."""
+        raise NotImplementedError
+
     def nest(self, nest: Nest, call: Call) -> None:
         """Appends what computes elements."""
         raise NotImplementedError
@@ -66,7 +79,7 @@ class Emitter:
                 self.nest(nest, call)
             case Library(op):
                 reads = tuple(r for r in call.reads if isinstance(r, Window))
-                self.rules[type(op)](self, op, call.writes, reads)
+                self.library(op, call.writes, reads, adds=call.adds)
 
     def _repeat(self, item: Repeat) -> None:
         outer, self.lines, scope = self.lines, [], self.scope

@@ -41,6 +41,9 @@ class NumpyEmitter(Emitter):
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.add("copy", (out,), (x,), replaces=replaces)
 
+    def plus(self, total: Window, part: Window) -> None:
+        self.add("add", (total,), (total, part), replaces=(0, 1))
+
     def add(
         self,
         name: str,

@@ -11,7 +11,7 @@ from ...runtime.plan import Note, Plan
 from ..ir import dims
 from ..ir.dims import Dim, Size
 from ..schedule.code import Block, Instruction, Line
-from ..schedule.kernel import Buffer, Window
+from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Machinery, Target
 from .emitter import Kernels
 from .function import HEAD, TYPES, Function, c_size
@@ -20,7 +20,6 @@ from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
 UNIT = 12000  # characters of kernels that are compiled together
-THREAD = "thread"  # the symbol of a size that stands for the number of the thread
 
 
 def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target) -> CodeText:

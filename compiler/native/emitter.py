@@ -9,6 +9,8 @@ from typing import Protocol
 
 from ..emit.emitter import Emitter, Rule
 from ..ir.op import Op
+from ..ir.scalar import Expressions
+from ..ir.types import F16
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Schedule, Window
 from ..schedule.target import Machinery
@@ -35,17 +37,21 @@ class Kernels:
         return self.forms[number]
 
 
-def emit(schedule: Schedule, rules: Mapping[type[Op], Rule], machinery: Machinery) -> Kernels:
-    """The kernels of a schedule for a processor."""
-    emitter = NativeEmitter(rules, machinery)
+def emit(
+    schedule: Schedule, rules: Mapping[type[Op], Rule], adding: frozenset[type[Op]], machinery: Machinery
+) -> Kernels:
+    """The kernels of a schedule for a processor; the rules of `adding` may add to what lies in the result."""
+    emitter = NativeEmitter(rules, adding, machinery)
     return Kernels(emitter.emit(schedule), tuple(emitter.forms))
 
 
 class NativeEmitter(Emitter):
     """Appends one instruction for each kernel."""
 
-    def __init__(self, rules: Mapping[type[Op], Rule], machinery: Machinery) -> None:
+    def __init__(self, rules: Mapping[type[Op], Rule], adding: frozenset[type[Op]], machinery: Machinery) -> None:
         super().__init__(rules)
+        self.adding = adding
+        self.adds = False  # whether the call at hand adds to what lies in its write
         self.machinery = machinery
         self.forms: list[Form] = [Copy()]
 
@@ -57,6 +63,19 @@ class NativeEmitter(Emitter):
 
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.lines.append(Instruction("copy", (out,), (x,), (), replaces, note=self.note))
+
+    def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
+        self.adds = adds
+        if adds and (type(op) not in self.adding or writes[0].dtype is F16):
+            self.adds = False
+            super().library(op, writes, reads, adds=True)
+        else:
+            self.rules[type(op)](self, op, writes, reads)
+
+    def plus(self, total: Window, part: Window) -> None:
+        e = Expressions()
+        sums = e.apply("add", e.load(0, total.dtype), e.load(1, total.dtype))
+        self.add(Map(total.shape, (sums,)), (total,), (total, part), replaces=(0,))
 
     def add(
         self,

@@ -8,7 +8,7 @@ from ..schedule import layout
 from ..schedule.kernel import Window
 from .convolution import Conv, ConvInput, input_frame, known
 from .convolution_weight import ConvWeight
-from .emitter import NativeEmitter
+from .emitter import Form, NativeEmitter
 from .frame import Border, Flipped
 
 Windows = tuple[Window, ...]
@@ -42,11 +42,11 @@ def conv_weight(e: NativeEmitter, op: ops.ConvWeight, writes: Windows, reads: Wi
     """Framed data times the cotangent, added up over all pixels."""
     x, y = (widened(e, r) for r in reads)
     before, after = sides(op)
-    form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery)
+    form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery, e.adds)
     with_result(e, writes[0], form, (framed(e, x, before, after), y))
 
 
-def with_result(e: NativeEmitter, out: Window, form: Conv | ConvInput | ConvWeight, reads: Windows) -> None:
+def with_result(e: NativeEmitter, out: Window, form: Form, reads: Windows) -> None:
     """The kernel, and its result as f16 where that is wanted."""
     if out.dtype is not F16:
         e.add(form, (out,), reads)

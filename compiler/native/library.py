@@ -12,6 +12,7 @@ from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
 from ..ops import convolution as ops
 from ..ops import index
+from ..ops import pool as pools
 from ..ops import reduce as reductions
 from ..ops.along import AddAlong, Take, TakeAlong
 from ..ops.contract import Matmul
@@ -23,6 +24,7 @@ from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
 from . import framing
+from . import pool as forms
 from .emitter import Form, NativeEmitter
 from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, Pick, ScatterAdd, SliceAt, WriteAt
@@ -101,6 +103,17 @@ def along(form: Callable[[int], Form]) -> Rule:
     return rule
 
 
+def pool(form: Callable[..., Form]) -> Rule:
+    """The rule of a pool, whose form takes the settings of the operation; f16 is compared and added up in f32."""
+
+    def rule(e: NativeEmitter, op: Any, writes: Windows, reads: Windows) -> None:
+        settings = [getattr(op, name) for name in form._fields[:-1]]  # type: ignore[attr-defined]
+        made = form(*settings, e.machinery)
+        framing.with_result(e, writes[0], made, tuple(framing.widened(e, r) for r in reads))
+
+    return rule
+
+
 def update(e: NativeEmitter, op: index.Update, writes: Windows, reads: Windows) -> None:
     """In place where the old value dies, as a cache does."""
     e.add(WriteAt(op.axis % len(reads[0].shape)), writes, reads, replaces=(0,))
@@ -145,7 +158,7 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
         e.add(Product(e.machinery), (wide,), (e.copied(a, F32), e.copied(b, F32)))
         e.copy(out, wide)
     else:
-        e.add(Product(e.machinery), writes, (a, b))
+        e.add(Product(e.machinery, e.adds), writes, (a, b))
 
 
 def swapped(x: Window) -> Window:
@@ -176,6 +189,11 @@ RULES: dict[type[Op], Rule] = {
     ops.Conv: framing.conv,
     ops.ConvInput: framing.conv_input,
     ops.ConvWeight: framing.conv_weight,
+    pools.MaxPool: pool(forms.MaxPool),
+    pools.MaxPoolInput: pool(forms.MaxPoolInput),
+    pools.MaxPoolPick: pool(forms.MaxPoolPick),
+    pools.AveragePool: pool(forms.AveragePool),
+    pools.AveragePoolInput: pool(forms.AveragePoolInput),
     reductions.Argmax: position(greatest=True),
     reductions.Argmin: position(greatest=False),
     reductions.Cumsum: cumsum,
@@ -186,3 +204,5 @@ RULES: dict[type[Op], Rule] = {
     reductions.Any: reduce("any"),
     reductions.All: reduce("all"),
 }
+
+ADDING: frozenset[type[Op]] = frozenset((ops.ConvWeight, Matmul))

@@ -17,6 +17,7 @@ from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import DType, Shape, Tensor
 
+THREAD = "thread"  # the symbol of a size that stands for the number of the thread at work
 Number: TypeAlias = "int | float | bool"
 
 
@@ -86,7 +87,10 @@ class Kernel(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A kernel on windows. `phase` is 0 for what the count decides, 1 for what named memory decides, else 2."""
+    """A kernel on windows. `phase` is 0 for what the count decides, 1 for what named memory decides, else 2.
+
+    One that `adds` has a single result, which it adds to what lies in its write.
+    """
 
     kernel: Kernel
     writes: tuple[Window, ...]
@@ -94,6 +98,7 @@ class Call:
     place: Place
     formula: str = ""
     phase: int = 2
+    adds: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,15 +16,14 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import DATA, Builder, Literal
 from ..ir.rewrite import bind
-from ..ir.scalar import Expressions
 from ..ir.types import Tensor
 from ..ops.convolution import Convolution
-from ..ops.elementwise import Add
 from ..ops.layout import Expand
 from ..ops.pool import Pool
+from ..ops.reduce import Sum
 from ..ops.scan import Scan
 from .cost import sample_bytes, shared_bytes
-from .kernel import Buffer, Call, Item, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, fresh
+from .kernel import THREAD, Buffer, Call, Item, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, fresh
 
 N = dims.name("N")
 SHARE = 4  # what every turn reads again, weights and sums, may fill this part of the cache
@@ -43,10 +42,15 @@ class Batched(NamedTuple):
 
 @dataclass(frozen=True)
 class Sweep:
-    """The pass for caches of `cache` bytes and at most `rows` samples."""
+    """The pass for caches of `cache` bytes and at most `rows` samples; `most` of them a turn, if that is not 0.
+
+    With several `threads`, each adds up sums of its own.
+    """
 
     cache: int
     rows: int
+    most: int = 0
+    threads: int = 1
 
     def __call__(self, schedule: Schedule) -> Schedule:
         uses = _uses(schedule)
@@ -54,7 +58,7 @@ class Sweep:
         for before, run in self._runs(schedule.items):
             items += before
             if run and self._pays(run):
-                items += _swept(run, self._chunk(run), uses, f"n{len(items)}")
+                items += _swept(run, self._chunk(run), uses, f"n{len(items)}", self.threads)
             else:
                 items += [call for call, _ in run]
         return schedule.with_items(tuple(items))
@@ -65,7 +69,8 @@ class Sweep:
 
     def _chunk(self, run: list[tuple[Call, Batched]]) -> int:
         """As many samples as the call that needs most of the cache leaves room for."""
-        return max(1, min(self.rows, self.cache // max(sample_bytes(c, N) for c, _ in run)))
+        fitting = max(1, self.cache // max(sample_bytes(c, N) for c, _ in run))
+        return min(self.rows, fitting, self.most or fitting)
 
     def _runs(self, items: tuple[Item, ...]) -> Iterator[tuple[list[Item], list[tuple[Call, Batched]]]]:
         """What stands before each run, and the run. Calls that depend on nothing in a run move before it."""
@@ -137,6 +142,8 @@ def _batched(call: Call) -> Batched | None:
         return None
     else:
         found = _library(call, form)
+    if found is not None and found.sums and len(found.writes) > 1:
+        return None
     if found is None or not all(_outermost(w, axis) for w, axis in zip(call.writes, found.writes, strict=True)):
         return None
     windows = [w for w in call.reads if isinstance(w, Window)]
@@ -188,20 +195,28 @@ def _library(call: Call, form: Library) -> Batched | None:
     return Batched(tuple(found), tuple(writes))
 
 
-def _swept(run: list[tuple[Call, Batched]], chunk: int, uses: dict[Buffer, set[int]], start: str) -> Iterator[Item]:
-    """Zeros for the sums, and the run over stretches of the batch."""
+def _swept(
+    run: list[tuple[Call, Batched]], chunk: int, uses: dict[Buffer, set[int]], start: str, threads: int
+) -> Iterator[Item]:
+    """Zeros for the sums, and the run over stretches of the batch; then the sums of threads become one."""
     turn = Turn(start, chunk, {id(call) for call, _ in run}, uses)
     body: list[Item] = []
+    after: list[Item] = []
     for call, batched in run:
         made = turn.call(call, batched)
-        for i in batched.sums:
-            yield _zero(call.writes[i], call.place)
-            part = fresh(call.writes[i].buffer.name, call.writes[i].type)
-            made = replace(made, writes=(*made.writes[:i], part, *made.writes[i + 1 :]))
-            body += [made, _added(call.writes[i], part, call.place)]
-        if not batched.sums:
-            body.append(made)
+        if batched.sums:
+            (total,) = call.writes
+            if threads > 1:
+                each = fresh(total.buffer.name, Tensor(total.dtype, (threads, *total.shape)))
+                after.append(_joined(total, each, call.place))
+                yield _zero(each, call.place)
+                made = replace(made, writes=(_of_thread(each),), adds=True)
+            else:
+                yield _zero(total, call.place)
+                made = replace(made, writes=(total,), adds=True)
+        body.append(made)
     yield Repeat(start, turn.length, N, chunk, tuple(body), independent=True)
+    yield from after
 
 
 class Turn:
@@ -209,6 +224,7 @@ class Turn:
 
     def __init__(self, start: str, chunk: int, run: set[int], uses: dict[Buffer, set[int]]) -> None:
         self.start, self.length, self.chunk = start, f"{start}.length", chunk
+        self.count: Size = 1 if chunk == 1 else dims.name(self.length)
         self.run, self.uses = run, uses
         self.local: dict[Buffer, Buffer] = {}
 
@@ -219,13 +235,13 @@ class Turn:
 
     def kernel(self, kernel: Kernel) -> Kernel:
         """The same kernel for as many samples as the stretch has."""
-        meaning = bind(kernel.meaning, {"N": dims.name(self.length)})
+        meaning = bind(kernel.meaning, {"N": self.count})
         if isinstance(kernel.form, Nest):
             return Kernel(meaning, kernel.form._replace(shape=tuple(map(self.size, kernel.form.shape))))
         return Kernel(meaning, Library(kernel.form.op.map(sizes=self.size)))
 
     def size(self, size: Size) -> Size:
-        return dims.substitute(size, {"N": dims.name(self.length)})
+        return dims.substitute(size, {"N": self.count})
 
     def operand(self, operand: Window | Number, axis: int | None) -> Operand:
         return self.window(operand, axis) if isinstance(operand, Window) else operand
@@ -249,16 +265,22 @@ class Turn:
         return self.local[buffer]
 
 
+def _of_thread(each: Window) -> Window:
+    """The sums that the thread at work adds up."""
+    offset = each.offset + dims.name(THREAD) * each.strides[0]
+    return Window(each.buffer, offset, each.shape[1:], each.strides[1:])
+
+
+def _joined(total: Window, each: Window, place: Place) -> Call:
+    """The sums of all threads, added up."""
+    b = Builder(place)
+    op = Sum((0,))
+    meaning = b.graph({"y0": b.add(op, b.input("x0", DATA, each.type))})
+    return Call(Kernel(meaning, Library(op)), (total,), (each,), place, "Σ of the threads")
+
+
 def _zero(window: Window, place: Place) -> Call:
     b = Builder(place)
     zero = Literal(0.0 if window.dtype.is_float else 0, window.dtype)
     meaning = b.graph({"y0": b.add(Expand(window.shape), b.add(zero))})
     return Call(Kernel(meaning, Library(zero)), (window,), (), place, "0")
-
-
-def _added(total: Window, part: Window, place: Place) -> Call:
-    b, e = Builder(place), Expressions()
-    inputs = [b.input(f"x{i}", DATA, Tensor(total.dtype, total.shape)) for i in range(2)]
-    loads = [e.load(i, total.dtype) for i in range(2)]
-    kernel = Kernel(b.graph({"y0": b.add(Add(), *inputs)}), Nest(total.shape, (e.apply("add", *loads),)))
-    return Call(kernel, (total,), (total, part), place, "+=")
