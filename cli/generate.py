@@ -13,6 +13,7 @@ from .options import examples, machine_option
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..program import Program
     from ..runtime.generation.writing import Written
     from .saved import Preparation
 
@@ -64,6 +65,7 @@ def command(
     if machine:
         _print_json(program.specification.name, found)
         return
+    _explain(program)
     texts = [_readable(written) for written in found]
     between = f"\n{RULE}\n" if any("\n" in text for text in texts) else "\n"
     click.echo(between.join(texts))
@@ -113,6 +115,16 @@ def _cell(name: str, value: str, kind: str) -> np.ndarray:
         return np.array([float(value)])
     except ValueError:
         raise click.BadParameter(f"{name} is {value!r}, expected a number", param_hint="--input") from None
+
+
+def _explain(program: Program) -> None:
+    """Says where a model makes writing slow."""
+    from ..spec.render import escape
+
+    growth = program.specification.growth
+    if growth is not None and growth.steps.repeated is not None:
+        place = escape(str(growth.steps.repeated))
+        click.echo(f"note: all positions are computed again for each token, because of {place}", err=True)
 
 
 def _readable(written: Written) -> str:

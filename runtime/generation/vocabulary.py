@@ -32,11 +32,13 @@ class Vocabulary:
         found = self.encode(text)
         if len(found) == 1 and found[0] != UNKNOWN:
             return int(found[0])
-        problem = f"`{key}` is {quoted(text)}, which is " + ("not among the" if len(found) == 1 else f"{len(found)}")
-        raise InputError("unknown-token", f"{problem} tokens of `{self.name}`", "give a text that is one token of it")
+        problem = f"`{key}` is {quoted(text)}, which is no token of `{self.name}`"
+        raise InputError("unknown-token", problem, "give a text that the data encode as one token")
 
     def decode(self, tokens: np.ndarray) -> str:
         """The text of tokens; padding stands for nothing."""
+        if not len(tokens):
+            return ""
         found = invert(self.recipe, self.learned, self.name, tokens[None])
         assert found is not None
         return str(found[0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axonc.runtime.errors import InputError
 from axonc.runtime.generation.writing import Manner, write
+
 from .chains import Chain, every_text, log_shares, table
 
 ENTRIES = 4

@@ -1,0 +1,160 @@
+"""`axonc generate`: from a run's folder and a prompt to texts on the screen."""
+
+import json
+
+import pytest
+
+LETTERS = """axonc 1
+model letters
+
+data "a.txt" {
+  tokens = text |> characters |> window(12)
+  target next = tokens |> shift(1)
+  batch 16
+}
+
+input tokens: i32[N, T]
+input next: i64[N, T]
+
+logits = tokens |> embedding(30, 12) |> gru(24) |> dense(30)
+loss cross_entropy(logits, next)
+train { optimizer adam(2e-2); epochs 10 }
+generate tokens from logits { stop "."; limit 40 }
+"""
+COUNTS = """axonc 1
+model counts
+
+data "counts.csv" {
+  first = first |> words
+  much = much
+  said = said |> words
+  target next = next |> words
+  batch 8
+}
+
+input first: i32[N, S]
+input much: f32[N]
+input said: i32[N, T]
+input next: i64[N, T]
+
+begin = first |> embedding(20, 8) |> gru(8, sequence = false)
+begin = begin + (reshape(much, -1, 1) |> dense(8))
+logits = said |> embedding(20, 8) |> gru(16, initial = concat(begin, begin)) |> dense(20)
+loss cross_entropy(logits, next)
+train { optimizer adam(5e-2); epochs 2 }
+generate said from logits { start "go"; stop "go"; limit 4 }
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run on letters, whose data are gone."""
+    from axonc.cli.main import run
+
+    folder = tmp_path_factory.mktemp("letters")
+    (folder / "a.txt").write_text("a cat sat. the cat ate. " * 60)
+    (folder / "letters.axon").write_text(LETTERS)
+    assert run(["train", str(folder / "letters.axon"), "--out", str(folder / "run"), "--quiet"]) == 0
+    (folder / "a.txt").unlink()
+    return folder / "run"
+
+
+@pytest.fixture
+def counts(axonc, tmp_path, monkeypatch):
+    """The folder of a run with inputs that do not grow."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{word} {word},{i},go {word} up,{word} up go" for i, word in enumerate(["one", "two", "three"] * 4)]
+    (tmp_path / "counts.csv").write_text("\n".join(["first,much,said,next", *rows]) + "\n")
+    (tmp_path / "counts.axon").write_text(COUNTS)
+    ended = axonc("train", "counts.axon", "--out", "run", "--quiet")
+    assert ended.code == 0, ended.err
+    return tmp_path
+
+
+def test_a_prompt_is_gone_on_with(axonc, trained):
+    assert axonc("generate", str(trained), "--prompt", "the c") == (0, "the cat ate\n", "")
+
+
+def test_several_prompts_and_counts_are_a_line_each(axonc, trained):
+    ended = axonc("generate", str(trained), "--prompt", "the c", "--prompt", " a c", "--count", "2")
+    assert ended.out.splitlines() == ["the cat ate", "the cat ate", " a cat sat", " a cat sat"]
+
+
+def test_json_holds_tokens_and_scores(axonc, trained):
+    ended = axonc("generate", str(trained), "--prompt", "the c", "--beam", "2", "--json")
+    found = json.loads(ended.out)
+    (text,) = found["texts"]
+    assert (ended.code, found["ok"], found["name"], text["text"]) == (0, True, "letters", "the cat ate")
+    assert (len(text["prompt"]), len(text["tokens"]), text["stopped"]) == (5, 6, True)
+    assert text["score"] < 0
+
+
+def test_equal_seeds_draw_equal_texts(axonc, trained):
+    def drawn(seed: str) -> str:
+        asked = ("--temperature", "2", "--top-k", "9", "--top-p", "0.95", "--seed", seed, "--count", "4")
+        return axonc("generate", str(trained), "--prompt", "t", *asked).out
+
+    assert drawn("3") == drawn("3") != drawn("4")
+
+
+def test_a_limit_is_kept_and_a_prompt_beyond_it_refused(axonc, trained):
+    assert axonc("generate", str(trained), "--prompt", "the", "--limit", "5").out == "the c\n"
+    ended = axonc("generate", str(trained), "--prompt", "the cat", "--limit", "5")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith("error[too-long]: the prompt has 7 tokens, the limit is 5")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--temperature", "-1"],
+        ["--top-p", "2"],
+        ["--input", "source=3"],
+        ["--count", "0"],
+    ],
+)
+def test_wrong_options_are_a_wrong_command_line(axonc, trained, arguments):
+    ended = axonc("generate", str(trained), "--prompt", "t", *arguments)
+    assert ended.code == 2
+    assert arguments[0] in ended.err
+
+
+def test_what_is_no_run_or_does_not_write_is_said(axonc, folder):
+    assert axonc("generate", "nowhere", "--prompt", "t").err.startswith("error[no-run]")
+    assert axonc("train", "flowers.axon", "--out", "run", "--quiet").code == 0
+    ended = axonc("generate", "run", "--prompt", "t")
+    assert (ended.code, ended.err.splitlines()[0]) == (3, "error[no-generation]: the spec does not say how it writes")
+
+
+def test_inputs_that_do_not_grow_are_values_or_a_table(axonc, counts):
+    one = axonc("generate", "run", "--input", "first=one one", "--input", "much=0")
+    assert one.code == 0, one.err
+    (counts / "new.csv").write_text("first,much\none one,0\ntwo two,1\n")
+    table = axonc("generate", "run", "--input", "new.csv")
+    assert table.code == 0, table.err
+    assert len(table.out.splitlines()) == 2
+    assert table.out.splitlines()[0] == one.out.strip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (["--input", "first=one one"], 3, "much"),
+        (["--input", "furst=one one", "--input", "much=0"], 2, "there are first, much"),
+        (["--input", "first=one one", "--input", "much=many"], 2, "expected a number"),
+        (["--input", "gone.csv"], 3, "cannot-read"),
+    ],
+)
+def test_inputs_at_fault_are_named(axonc, counts, arguments, code, problem):
+    ended = axonc("generate", "run", *arguments)
+    assert ended.code == code
+    assert problem in ended.err
+
+
+def test_line_ends_stay_and_other_control_characters_are_shown(axonc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("ab\n\x1bc" * 100)
+    (tmp_path / "letters.axon").write_text(LETTERS.replace('stop "."; limit 40', "limit 11"))
+    assert axonc("train", "letters.axon", "--out", "run", "--quiet").code == 0
+    ended = axonc("generate", "run", "--prompt", "a", "--count", "2")
+    assert ended.out == "ab\n\\x1bcab\n\\x1bca\n" + "-" * 40 + "\nab\n\\x1bcab\n\\x1bca\n"
