@@ -12,7 +12,7 @@ from .garbage import without_collection
 from .ir import dims
 from .ir.dims import Size as Extent
 from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
-from .ir.rewrite import bind
+from .ir.rewrite import bind, copy
 from .ir.types import F32
 from .ops.elementwise import Add, Cast, Mul
 from .ops.layout import Concat, Expand, Reshape
@@ -93,14 +93,17 @@ class Phases:
 
     @cached_property
     def gradients(self) -> Graph:
-        b, results, gradients, _ = self._backward()
-        return b.graph(results | {f"gradient.{name}": g for name, g in gradients.items()})
+        return replace(self._backward, updates=())
 
     @cached_property
+    @without_collection()
     def train(self) -> Graph:
-        b, results, gradients, updates = self._backward()
-        updates |= update_ranges(b, self.training, self.trained, gradients)
-        return b.graph(results, updates)
+        back = self._backward
+        b = self._builder(back)
+        copy(b, back)
+        results = dict(back.results)
+        gradients = {r.name: results.pop(_gradient(r)) for r in self.trained}
+        return b.graph(results, dict(back.updates) | update_ranges(b, self.training, self.trained, gradients))
 
     @property
     def trained(self) -> tuple[Range, ...]:
@@ -113,26 +116,35 @@ class Phases:
             return self.ranges
         return tuple(r if r.treatment.frozen else averaged(r) for r in self.ranges)
 
+    @cached_property
     @without_collection()
-    def _backward(self) -> tuple[Builder, dict[str, Node], dict[str, Node], dict[str, Node]]:
-        """The forward pass, the losses with their penalties, the gradient of each trained range, the next states."""
+    def _backward(self) -> Graph:
+        """The losses with their penalties and the gradient of each trained range; as updates the next states."""
         graph, parts = in_ranges(self.forward, self.ranges)
         wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
-        b = Builder(self.training.place or Place(graph.nodes[0].place.span))
-        for guard in graph.guards:
-            b.guard(guard.left, guard.right, guard.place)
+        b = self._builder(graph)
         new, flows = with_gradients(b, graph, {LOSS: None}, [parts[name] for name in wanted])
         by_name = dict(zip(wanted, flows, strict=True))
         results = {name: new[n] for name, n in graph.results}
         thetas = {n.op.name: n for n in b.inputs if isinstance(n.op, Input)}
-        gradients = {}
         for r in self.trained:
             theta = thetas.get(r.name) or b.input(r.name, PARAMETER, r.type)
             flat = _joined(b, r, by_name)
-            cost, gradients[r.name] = penalty(b, r, theta, flat)
+            cost, results[_gradient(r)] = penalty(b, r, theta, flat)
             if cost is not None:
                 results[LOSS] = b.add(Add(), results[LOSS], cost)
-        return b, results, gradients, {name: new[n] for name, n in graph.updates}
+        return b.graph(results, {name: new[n] for name, n in graph.updates})
+
+    def _builder(self, graph: Graph) -> Builder:
+        """A Builder where training was asked for, with the guards of a graph."""
+        b = Builder(self.training.place or Place(graph.nodes[0].place.span))
+        for guard in graph.guards:
+            b.guard(guard.left, guard.right, guard.place)
+        return b
+
+
+def _gradient(r: Range) -> str:
+    return f"gradient.{r.name}"
 
 
 def asking_only(graph: Graph) -> Graph:

@@ -82,6 +82,9 @@ class Check:
 
     def broadcast(self, op: str, *types: Tensor) -> Shape:
         """NumPy's rule, aligned at the right; only a literal 1 stretches."""
+        shape = types[0].shape
+        if all(t.shape == shape for t in types):
+            return shape
         rank = max(t.rank for t in types)
         result: list[Size] = []
         for axis in range(-rank, 0):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Node
 from ..ir.rewrite import again
 from ..ir.scalar import Expr
-from ..ir.types import Tensor
 from .kernel import Call, Item, Kernel, Nest, Number, Operand, Repeat, Schedule, Window
 
 WORTH = 4  # operations; with fewer there is little to find in the cache again
@@ -71,15 +71,16 @@ def blocked(call: Call, nest: Nest, chunk: int, start: str) -> Repeat:
     writes = tuple(w for w in map(part, call.writes) if isinstance(w, Window))
     reads = tuple(map(part, call.reads))
     form = nest._replace(shape=(dims.name(length), *nest.shape[1:]))
-    meaning = _resized(call.kernel.meaning, [r.type for r in reads if isinstance(r, Window)])
+    meaning = partial(_resized, call.kernel, reads)
     body = replace(call, kernel=Kernel(meaning, form), writes=writes, reads=reads)
     return Repeat(start, length, nest.shape[0], chunk, (body,), independent=True)
 
 
-def _resized(meaning: Graph, types: Sequence[Tensor]) -> Graph:
-    """The same arithmetic on inputs of other types."""
+def _resized(kernel: Kernel, reads: Sequence[Operand]) -> Graph:
+    """The same arithmetic on operands of other sizes."""
+    meaning = kernel.meaning
     b = Builder(meaning.nodes[0].place)
-    given = iter(types)
+    given = (r.type for r in reads if isinstance(r, Window))
     new: dict[Node, Node] = {}
     for node in meaning.nodes:
         if isinstance(node.op, Input):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...spec.source import Place
 from ..ir import dims
@@ -58,8 +59,8 @@ def clusters(graph: Graph, phase: dict[Node, int]) -> dict[Node, Cluster]:
             continue
         fits = [c for c in sources if c.open and _same_nest(c.members[0], node, phase)]
         _close(c for c in sources if c not in fits)
-        home = fits[0] if fits else Cluster()
-        for other in fits[1:]:
+        home = max(fits, key=lambda c: len(c.members), default=None) or Cluster()
+        for other in fits:
             if other is not home:
                 home.members += other.members
                 found.update(dict.fromkeys(other.members, home))
@@ -156,7 +157,7 @@ class Lowering:
 
     def _copy(self, out: Window, x: Window, place: Place, phase: int = 2) -> None:
         same = Reshape(x.shape)
-        kernel = Kernel(_meaning((x.type,), same, place), Library(same))
+        kernel = Kernel(partial(_meaning, (x,), same, place), Library(same))
         self.items.append(Call(kernel, (out,), (x,), place, "", phase))
 
     def _scan(self, node: Node) -> None:
@@ -204,7 +205,7 @@ class Lowering:
             self.values[node] = writes[0]
         else:
             self.several[node] = writes
-        kernel = Kernel(_meaning(tuple(r.type for r in reads), node.op, node.place), Library(node.op))
+        kernel = Kernel(partial(_meaning, reads, node.op, node.place), Library(node.op))
         formula = node.op.formula(*(_label(n) for n in node.inputs))
         self.items.append(Call(kernel, writes, reads, node.place, formula, self.phase[node]))
 
@@ -225,7 +226,7 @@ class Lowering:
             self.values[node] = fresh(node.name or node.op.word, node.tensor)
             writes.append(self.values[node])
         stores = tuple(loads[n] for n in stored)
-        kernel = Kernel(_meaning_of(members, stored), Nest(members[0].shape, stores))  # type: ignore[arg-type]
+        kernel = Kernel(partial(_meaning_of, members, stored), Nest(members[0].shape, stores))  # type: ignore[arg-type]
         last = members[-1]
         formula = "; ".join(n.op.formula(*map(_label, n.inputs)) for n in members)
         self.items.append(Call(kernel, tuple(writes), tuple(reads), last.place, formula, self.phase[last]))
@@ -242,7 +243,7 @@ class Lowering:
             number = self.numbers[node]
             scalar = fresh("number", Tensor(node.dtype, ()))
             literal = Literal(number, node.dtype)
-            kernel = Kernel(_meaning((), literal, node.place), Library(literal))
+            kernel = Kernel(partial(_meaning, (), literal, node.place), Library(literal))
             self.early.append(Call(kernel, (scalar,), (), node.place, f"{number}", 0))
             self.values[node] = layout.expand(scalar, node.shape)
         return self.values[node]
@@ -272,10 +273,10 @@ def _label(node: Node) -> str:
     return node.name or (node.op.formula() if isinstance(node.op, Literal | Input) else node.op.word)
 
 
-def _meaning(types: tuple[Tensor, ...], op: object, place: Place) -> Graph:
+def _meaning(reads: tuple[Window, ...], op: object, place: Place) -> Graph:
     """The graph that is one operation."""
     b = Builder(place)
-    inputs = [b.input(f"x{i}", DATA, t) for i, t in enumerate(types)]
+    inputs = [b.input(f"x{i}", DATA, x.type) for i, x in enumerate(reads)]
     node = b.add(op, *inputs)  # type: ignore[arg-type]
     ends = (node,) if len(node.types) == 1 else tuple(b.add(Item(i), node) for i in range(len(node.types)))
     return b.graph({f"y{i}": n for i, n in enumerate(ends)})

@@ -5,8 +5,9 @@ A schedule knows buffers and windows but no addresses; kernels know neither, onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 from ...spec.source import Place
@@ -78,11 +79,19 @@ class Library(NamedTuple):
 Form: TypeAlias = Nest | Library
 
 
-class Kernel(NamedTuple):
-    """What is computed (`meaning`, whose inputs are the arguments in order) and how (`form`)."""
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """What is computed (`meaning`, whose inputs are the arguments in order) and how (`form`).
 
-    meaning: Graph
+    `make` gives the meaning where somebody asks for it: to explain a plan, or to test it.
+    """
+
+    make: Callable[[], Graph]
     form: Form
+
+    @cached_property
+    def meaning(self) -> Graph:
+        return self.make()
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from ...spec.source import Place
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.graph import DATA, Builder, Literal
+from ..ir.graph import DATA, Builder, Graph, Literal
 from ..ir.rewrite import bind
 from ..ir.types import Tensor
 from ..ops.convolution import Convolution
@@ -57,19 +58,21 @@ class Sweep:
         items: list[Item] = []
         for before, run in self._runs(schedule.items):
             items += before
-            if run and self._pays(run):
-                items += _swept(run, self._chunk(run), uses, f"n{len(items)}", self.threads)
+            chunk = self._chunk(run)
+            if chunk:
+                items += _swept(run, chunk, uses, f"n{len(items)}", self.threads)
             else:
                 items += [call for call, _ in run]
         return schedule.with_items(tuple(items))
 
-    def _pays(self, run: list[tuple[Call, Batched]]) -> bool:
-        slides = any(_slides(call) for call, _ in run)
-        return slides and self.rows * max(sample_bytes(c, N) for c, _ in run) > self.cache
-
     def _chunk(self, run: list[tuple[Call, Batched]]) -> int:
-        """As many samples as the call that needs most of the cache leaves room for."""
-        fitting = max(1, self.cache // max(sample_bytes(c, N) for c, _ in run))
+        """As many samples as the call that needs most of the cache leaves room for; 0 where stretches do not pay."""
+        if not any(_slides(call) for call, _ in run):
+            return 0
+        each = max(sample_bytes(call, N) for call, _ in run)
+        if self.rows * each <= self.cache:
+            return 0
+        fitting = max(1, self.cache // each)
         return min(self.rows, fitting, self.most or fitting)
 
     def _runs(self, items: tuple[Item, ...]) -> Iterator[tuple[list[Item], list[tuple[Call, Batched]]]]:
@@ -226,7 +229,7 @@ class Turn:
         self.start, self.length, self.chunk = start, f"{start}.length", chunk
         self.count: Size = 1 if chunk == 1 else dims.name(self.length)
         self.run, self.uses = run, uses
-        self.local: dict[Buffer, Buffer] = {}
+        self.local: dict[Buffer, Buffer | None] = {}
 
     def call(self, call: Call, batched: Batched) -> Call:
         reads = tuple(self.operand(r, axis) for r, axis in zip(call.reads, batched.reads, strict=True))
@@ -235,7 +238,7 @@ class Turn:
 
     def kernel(self, kernel: Kernel) -> Kernel:
         """The same kernel for as many samples as the stretch has."""
-        meaning = bind(kernel.meaning, {"N": self.count})
+        meaning = partial(_bound, kernel, self.count)
         if isinstance(kernel.form, Nest):
             return Kernel(meaning, kernel.form._replace(shape=tuple(map(self.size, kernel.form.shape))))
         return Kernel(meaning, Library(kernel.form.op.map(sizes=self.size)))
@@ -251,18 +254,22 @@ class Turn:
             return window
         shape, strides = tuple(map(self.size, window.shape)), tuple(map(self.size, window.strides))
         each = dims.floor_divide(window.shape[axis], N) * window.strides[axis]
-        if self.is_local(window.buffer):
-            return Window(self.shrunk(window.buffer), window.offset, shape, strides)
+        local = self.shrunk(window.buffer)
+        if local is not None:
+            return Window(local, window.offset, shape, strides)
         return Window(window.buffer, window.offset + dims.name(self.start) * each, shape, window.strides)
 
-    def is_local(self, buffer: Buffer) -> bool:
-        return buffer.home == "arena" and self.uses[buffer] <= self.run
-
-    def shrunk(self, buffer: Buffer) -> Buffer:
+    def shrunk(self, buffer: Buffer) -> Buffer | None:
+        """What holds one stretch of a buffer, if nobody outside of the run touches it."""
         if buffer not in self.local:
+            local = buffer.home == "arena" and self.uses[buffer] <= self.run
             size = dims.substitute(buffer.size, {"N": self.chunk})
-            self.local[buffer] = Buffer(buffer.name, buffer.dtype, size)
+            self.local[buffer] = Buffer(buffer.name, buffer.dtype, size) if local else None
         return self.local[buffer]
+
+
+def _bound(kernel: Kernel, count: Size) -> Graph:
+    return bind(kernel.meaning, {"N": count})
 
 
 def _of_thread(each: Window) -> Window:
@@ -273,14 +280,20 @@ def _of_thread(each: Window) -> Window:
 
 def _joined(total: Window, each: Window, place: Place) -> Call:
     """The sums of all threads, added up."""
-    b = Builder(place)
     op = Sum((0,))
-    meaning = b.graph({"y0": b.add(op, b.input("x0", DATA, each.type))})
+
+    def meaning() -> Graph:
+        b = Builder(place)
+        return b.graph({"y0": b.add(op, b.input("x0", DATA, each.type))})
+
     return Call(Kernel(meaning, Library(op)), (total,), (each,), place, "Σ of the threads")
 
 
 def _zero(window: Window, place: Place) -> Call:
-    b = Builder(place)
     zero = Literal(0.0 if window.dtype.is_float else 0, window.dtype)
-    meaning = b.graph({"y0": b.add(Expand(window.shape), b.add(zero))})
+
+    def meaning() -> Graph:
+        b = Builder(place)
+        return b.graph({"y0": b.add(Expand(window.shape), b.add(zero))})
+
     return Call(Kernel(meaning, Library(zero)), (window,), (), place, "0")

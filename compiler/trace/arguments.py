@@ -137,7 +137,7 @@ def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[st
                     found=describe(value),
                 )
                 return None
-        result[name] = replace(argument, value=value)
+        result[name] = argument if value is argument.value else replace(argument, value=value)
     return result
 
 

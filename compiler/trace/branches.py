@@ -17,7 +17,9 @@ from .values import MISSING
 
 
 def check_names(t: Tracer, scope: Scope, branch: Any) -> None:
-    """Reports every name in an expression or body that could not be found."""
+    """Reports every name in an expression or body that could not be found; the library's own are known to be."""
+    if scope.in_library:
+        return
     from .expression import known_names, lookup
 
     bound = {*_bound(branch), "true", "false", "none", *PHASE_WORDS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -107,10 +107,9 @@ class Tracer:
         """Where a node made for this text stands: inside the standard library, where the library was used."""
         return self.library_use or Place(span, self.chain)
 
-    @contextmanager
-    def at(self, span: Span) -> Iterator[None]:
-        with self.b.at(self.place(span)):
-            yield
+    def at(self, span: Span) -> AbstractContextManager[None]:
+        """Nodes made inside stand at this text."""
+        return self.b.at(self.place(span))
 
     @contextmanager
     def frame(self, what: str, span: Span) -> Iterator[None]:

@@ -10,7 +10,7 @@ from ..ir.op import Op
 from ..ir.types import F32, DType, Shape, Tensor
 from . import errors, numbers
 from .arguments import unknown_argument
-from .naming import join, labels
+from .naming import join
 from .scope import Scope
 from .tracer import Initial, Lost, Tracer, is_unknown
 from .values import MISSING, Argument, BlockWord, Chain, Instance
@@ -147,7 +147,7 @@ def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argumen
     from .statements import run_body
 
     block = callee.block
-    scope = Scope(layer.path, labels((*block.inputs, *block.settings, *block.body)))
+    scope = Scope(layer.path, callee.labels)
     for slot in (*callee.signature.inputs, *callee.signature.settings):
         given = bound.get(slot.name)
         scope.names[slot.name] = given.value if given else evaluate(t, scope, slot.default)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from ...spec.source import Span
@@ -11,6 +12,7 @@ from ...spec.tree import Block, Syntax
 from ..ir.dims import Dim
 from ..ir.graph import Node
 from ..ir.types import DType
+from .naming import labels
 
 
 class Missing:
@@ -73,6 +75,11 @@ class BlockWord:
     signature: Signature
     block: Block
     library: bool = False
+
+    @cached_property
+    def labels(self) -> Mapping[int, str]:
+        """What the instances in its body are called; see `naming.labels`."""
+        return labels((*self.block.inputs, *self.block.settings, *self.block.body))
 
 
 Callee: TypeAlias = Word | BlockWord
