@@ -118,10 +118,13 @@ def _texts(value: Value) -> Iterable[str]:
 
 
 def _joined(array: np.ndarray, learned: Learned, between: str) -> np.ndarray:
-    """The texts that rows of indices (last axis) stand for, without padding."""
+    """The texts that rows of indices (last axis) stand for, without padding.
+
+    A model may have more entries than the training part had pieces: what stands for none of them is unknown.
+    """
     pieces = ("", "\N{REPLACEMENT CHARACTER}", *learned)
-    rows = array.reshape(-1, array.shape[-1])
-    texts = [between.join(pieces[index] for index in row if index != PADDING) for row in rows]
+    known = np.where(array < len(pieces), array, UNKNOWN).reshape(-1, array.shape[-1])
+    texts = [between.join(pieces[index] for index in row if index != PADDING) for row in known]
     return np.array(texts, dtype=object).reshape(array.shape[:-1])
 
 

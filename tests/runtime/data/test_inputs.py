@@ -71,6 +71,12 @@ def test_predictions_go_back_to_what_the_data_said(trained: dataset.Dataset) -> 
     assert text.tolist() == ["good film", "bad film", "good good"]
 
 
+def test_indices_that_stand_for_no_word_go_back_as_unknown(trained: dataset.Dataset) -> None:
+    text = inputs.invert(RECIPE, trained.learned, "tokens", np.array([[1, 900, 0]]))
+    assert text is not None
+    assert text.tolist() == ["\N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}"]
+
+
 def test_several_columns_of_classes_go_back_column_by_column(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\nx,p\ny,q\nx,q\n")
     both = (Column("a"), Column("b"))
