@@ -149,21 +149,22 @@ AX_INLINE float ax_cosh_f32(float x) {
   return half + 0.25f / half;
 }
 
-/* 1 - exp(-x P(x)). */
+/* 1 - exp(-x P(x)); odd powers of P apart from even ones, so that neither waits for the other. */
 AX_INLINE float ax_erf_f32(float x) {
   float size = fabsf(x);
   size = size > 3.95f ? 3.95f : size;
-  float p = -1.4730779e-05f;
-  p = p * size + 0.00013974273f;
-  p = p * size - 0.0004941206f;
-  p = p * size + 0.0006845636f;
-  p = p * size + 6.18128e-05f;
-  p = p * size + 0.00095274975f;
-  p = p * size - 0.019572161f;
-  p = p * size + 0.102854006f;
-  p = p * size + 0.63661426f;
-  p = p * size + 1.1283792f;
-  return copysignf(ax_expm1_below_zero(-size * p), x);
+  float square = size * size;
+  float odd = -1.4730779e-05f;
+  odd = odd * square - 0.0004941206f;
+  odd = odd * square + 6.18128e-05f;
+  odd = odd * square - 0.019572161f;
+  odd = odd * square + 0.63661426f;
+  float even = 0.00013974273f;
+  even = even * square + 0.0006845636f;
+  even = even * square + 0.00095274975f;
+  even = even * square + 0.102854006f;
+  even = even * square + 1.1283792f;
+  return copysignf(ax_expm1_below_zero(-size * (odd * size + even)), x);
 }
 
 /* Logarithms: x = 2^e (1 + f), with 1 + f between the roots of 1/2 and 2. Where x is no positive number the result means
@@ -376,18 +377,18 @@ AX_INLINE float ax_exp2_of_reduced(float r) {
 
 /* a^b for a >= 0. */
 AX_INLINE float ax_pow_of_size(float a, float b) {
-  int32_t e;
-  float f = ax_reduced_log(a, &e);
-  double log2 = (double)e + ax_log2_of_reduced((double)f);
-  log2 = a == 0.0f ? -INFINITY : a < INFINITY ? log2 : a;
-  double exponent = (double)b * log2;
-  exponent = exponent < -160.0 ? -160.0 : exponent;
-  exponent = exponent > 160.0 ? 160.0 : exponent;
+  int32_t whole;
+  float f = ax_reduced_log(a, &whole);
+  float e = a == 0.0f ? -INFINITY : (float)whole;
+  e = a < INFINITY ? e : a;
+  double exponent = (double)b * ((double)e + ax_log2_of_reduced((double)f));
   double sum = exponent + AX_ROUNDING_F64;
   uint32_t n = ax_low_bits_f64(sum);
-  int small = (int32_t)n < 0;
   float scaled = ax_exp2_of_reduced((float)(exponent - (sum - AX_ROUNDING_F64)));
-  return scaled * ax_power_of_two(small ? n + 64u : n - 64u) * (small ? 0x1p-64f : 0x1p64f);
+  float size = (float)exponent;
+  float y = scaled * ax_power_of_two(size < 0.0f ? n + 64u : n - 64u) * (size < 0.0f ? 0x1p-64f : 0x1p64f);
+  y = size < -160.0f ? 0.0f : y;
+  return size > 130.0f ? INFINITY : y;
 }
 
 AX_INLINE float ax_pow_f32(float a, float b) {

@@ -32,7 +32,8 @@ INTEGERS = ("u8", "i8", "i32", "u32", "i64")
 def sigmoid(x: Array) -> Array:
     """As the operation defines it."""
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    y: Array = np.where(x >= 0, 1, small) / (1 + small)
+    return y
 
 
 # Words to what NumPy or SciPy gives for them; of these all but the exact ones are approximated in f32.
@@ -105,11 +106,11 @@ class Compiled:
     library: ctypes.CDLL
     in_vectors: frozenset[str]
 
-    def __call__(self, word: str, dtype: str, *operands: Array, times: int = 1) -> Array:
+    def __call__(self, word: str, dtype: str, *operands: Array, times: int = 1, out: Array | None = None) -> Array:
         a, b = operands[0], operands[-1]
         assert a.dtype == b.dtype == ARRAYS[dtype]
         assert a.size == b.size
-        y = np.empty(a.shape, np.bool_ if word.startswith("is_") else a.dtype)
+        y = np.empty(a.shape, np.bool_ if word.startswith("is_") else a.dtype) if out is None else out
         pointers = [ctypes.c_void_p(x.ctypes.data) for x in (a, b, y)]
         self.library[f"{word}_{dtype}"](ctypes.c_long(times), ctypes.c_long(a.size), *pointers)
         return y
@@ -144,15 +145,18 @@ def ulps(found: Array, exact: Array) -> Array:
     overflowed counts as the first that does.
     """
     kind = np.finfo(found.dtype)
-    unit = np.spacing(np.minimum(np.abs(exact), float(kind.max)).astype(found.dtype)).astype(exact.dtype)
-    over = 2.0 * 2.0 ** (kind.maxexp - 1) if found.dtype == np.float32 else np.inf
-    near = np.where(np.isinf(found), np.copysign(over, found), found)
+    greatest = np.nextafter(kind.max, kind.dtype.type(0))  # of the last one NumPy gives no unit
+    unit = np.spacing(np.minimum(np.abs(exact), greatest).astype(found.dtype)).astype(np.float64)
+    over = float(2**kind.maxexp) if kind.maxexp < 1024 else np.inf
+    near = np.where(np.isinf(found), np.copysign(over, found, dtype=np.float64), found.astype(np.float64))
     error = np.abs(near - np.clip(exact, -over, over)) / unit
     error = np.where((found == exact) | (np.isnan(found) & np.isnan(exact)), 0.0, error)
     wrong = np.isnan(found) != np.isnan(exact)
     wrong |= np.isinf(exact) & (found != exact)
     wrong |= (np.signbit(found) != np.signbit(exact)) & ~np.isnan(exact)
-    return np.where(wrong, np.inf, error)
+    found_error: Array = np.where(wrong, np.inf, error)
+    assert not np.isnan(found_error).any()
+    return found_error
 
 
 def of_bits(bits: Iterable[int] | Array) -> Array:

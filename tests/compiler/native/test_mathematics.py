@@ -40,7 +40,7 @@ NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TOOL = HEADER.parents[2] / "tools" / "minimax.py"
 
 # The greatest errors in f32 that are promised, in units of the last place.
-LIMITS = {"exp": 1.1, "log": 1.0, "log1p": 1.5, "expm1": 2.0, "sigmoid": 2.4, "tanh": 2.6, "erf": 3.2, "tan": 4.0}
+LIMITS = {"exp": 1.1, "log": 1.0, "log1p": 1.5, "expm1": 2.0, "sigmoid": 2.4, "tanh": 2.6, "erf": 3.8, "tan": 4.0}
 LIMITS |= {"sin": 1.7, "cos": 1.7, "asin": 2.5, "acos": 1.5, "atan": 1.6, "sinh": 2.5, "cosh": 1.6}
 LIMITS |= {"pow": 1.1, "atan2": 1.7}
 
