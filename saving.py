@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .compiler.generation.growth import Growth
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import DATA, Graph
@@ -18,6 +19,8 @@ from .runtime.codec import to_json
 from .runtime.data import recipe as recipes
 from .runtime.data.dataset import Dataset
 from .runtime.errors import InputError
+from .runtime.generation.request import LIMIT
+from .runtime.generation.saved import written_down
 from .runtime.model import AVERAGE, FORMAT
 
 
@@ -34,7 +37,24 @@ def metadata(program: Program, data: Dataset | None) -> dict[str, str]:
     texts = {"axonc": FORMAT, "plan": to_json(plan), "model": json.dumps(_facts(program, graph, sizes))}
     if data is not None:
         texts["data"] = json.dumps({"recipe": recipes.to_json(data.recipe), "learned": data.learned})
+    if program.specification.growth is not None:
+        texts |= _writing(program.specification.growth, program, data)
     return texts
+
+
+def _writing(growth: Growth, program: Program, data: Dataset | None) -> dict[str, str]:
+    """The texts that let the model write; none where an input that does not grow has sizes without numbers."""
+    from .generation import ROWS, settings_of, step_plans
+
+    grown, known = growth.section.input, _known_sizes(growth.graph, data, program)
+    others = {name: node for name, node in growth.graph.named_inputs(DATA).items() if name != grown}
+    inputs = {n: (str(i.dtype), [dims.substitute(s, known) for s in i.shape[1:]]) for n, i in others.items()}
+    if any(dims.names(size) for _, shape in inputs.values() for size in shape):
+        return {}
+    sizes = {name: size for name, size in known.items() if name != growth.length}
+    settings = settings_of(growth)
+    rows = min(ROWS, max(program.batch, settings.beam or 1))
+    return written_down(step_plans(growth, sizes, rows, settings.limit or LIMIT), settings, inputs)
 
 
 def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, Any]:
@@ -64,12 +84,18 @@ def _piece(piece: Piece, prefix: str) -> list[Any]:
 
 def _sizes(graph: Graph, data: Dataset | None, program: Program) -> dict[str, int]:
     """Numbers for the sizes that are free but for the batch: those of the data, or of the last batch that was seen."""
-    found: dict[str, int] = dict(program.seen_sizes)
-    for name, node in graph.named_inputs(DATA).items():
-        if data is not None and name in data.fields:
-            found |= read_shape(node.shape[1:], data.fields[name].shape)
+    found = _known_sizes(graph, data, program)
     free = sorted({n for node in graph.inputs for s in node.shape[1:] for n in dims.names(s)} - found.keys())
     if free:
         advice = "give them in `sizes` when compiling, or predict or train once"
         raise InputError("unbound-size", f"the sizes {', '.join(free)} have no numbers yet", advice)
+    return found
+
+
+def _known_sizes(graph: Graph, data: Dataset | None, program: Program) -> dict[str, int]:
+    """The numbers of sizes that the data, or the last batch that was seen, say."""
+    found: dict[str, int] = dict(program.seen_sizes)
+    for name, node in graph.named_inputs(DATA).items():
+        if data is not None and name in data.fields:
+            found |= read_shape(node.shape[1:], data.fields[name].shape)
     return found

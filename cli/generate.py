@@ -41,20 +41,25 @@ RULE = "-" * 40  # between texts of several lines
 @click.option("--count", type=click.IntRange(1), default=1, help="So many texts for each prompt or row.")
 @machine_option
 def command(
-    run: str, prompts: tuple[str, ...], sources: tuple[str, ...], machine: bool, count: int, **asked: Any
+    run: str,
+    prompts: tuple[str, ...],
+    sources: tuple[str, ...],
+    machine: bool,
+    count: int,
+    **asked: Any,
 ) -> None:
     """Let a trained model write.
 
     RUN is the folder of a training of a spec with a `generate` section; options take the place of its settings. Prompts
     and inputs are prepared as in training: a prompt is text where the data have text, else numbers of tokens.
     """
-    from ..generation import generate, section_of
+    from ..generation import generate, growth_of
     from ..runtime.data.inputs import read_inputs
     from ..runtime.generation.vocabulary import vocabulary
     from .saved import preparation, trained, weights_file
 
     program, prepared = trained(Path(run)), preparation(weights_file(Path(run)))
-    grown = section_of(program.specification).input
+    grown = growth_of(program.specification).section.input
     words = vocabulary(prepared.recipe, prepared.learned, grown)
     begun = [prompt if words else _numbers(prompt) for prompt in prompts]
     inputs: Mapping[str, np.ndarray] = {}

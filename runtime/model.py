@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,12 @@ from .codec import from_json
 from .errors import FileError, InputError
 from .machine import Machine, dtype_name
 from .plan import Plan
+
+if TYPE_CHECKING:
+    from .generation.request import Prompt
+    from .generation.saved import SavedWriter
+    from .generation.vocabulary import Vocabulary
+    from .generation.writing import Written
 
 FORMAT = "1"
 AVERAGE = "average/"  # stands before the name of a weight where the file holds its average besides
@@ -32,7 +39,8 @@ def load(path: str | Path) -> Model:
     try:
         facts = json.loads(texts["model"])
         data = json.loads(texts["data"]) if "data" in texts else None
-        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts, data)
+        writing = {name: text for name, text in texts.items() if name.partition(".")[0] == "generate"}
+        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts, data, writing)
     except (ValueError, KeyError, TypeError) as fault:
         raise FileError("bad-model", f"is damaged: {fault}", "save it again", path=path) from None
 
@@ -65,6 +73,7 @@ class Model:
         memory: dict[str, np.ndarray],
         facts: Mapping[str, Any],
         data: Mapping[str, Any] | None = None,
+        writing: Mapping[str, str] | None = None,
     ) -> None:
         self._plan = plan
         self._memory = memory
@@ -72,6 +81,7 @@ class Model:
         self._lock = Lock()
         self.facts = facts
         self._data = data
+        self._writing = writing or {}
 
     @property
     def inputs(self) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -91,7 +101,7 @@ class Model:
 
     def clone(self) -> Model:
         """A model with the same weights and memory of its own for what lies between."""
-        return Model(self._plan, self._memory, self.facts, self._data)
+        return Model(self._plan, self._memory, self.facts, self._data, self._writing)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
@@ -109,6 +119,44 @@ class Model:
     def predict(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The same as calling it, under the name that a Program has for it."""
         return self(inputs)
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt] = (),
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        count: int = 1,
+        limit: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        beam: int | None = None,
+        seed: int = 0,
+    ) -> list[Written]:
+        """Texts as the spec's `generate` section says, `count` for each sample: as `Program.generate`."""
+        from .generation.request import Request
+
+        asked = {"limit": limit, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beam": beam}
+        request = Request.of(prompts, inputs, count, seed, asked)
+        with self._lock:
+            return self._writer.texts(request, self._words)
+
+    @cached_property
+    def _writer(self) -> SavedWriter:
+        from .generation.saved import SavedWriter
+
+        if not self._writing:
+            raise InputError("no-generation", "the spec of this model does not say how it writes")
+        return SavedWriter(self._writing, self._memory)
+
+    @cached_property
+    def _words(self) -> Vocabulary | None:
+        from .data.recipe import from_json as recipe_from_json
+        from .generation.vocabulary import vocabulary
+
+        if self._data is None:
+            return None
+        return vocabulary(recipe_from_json(self._data["recipe"]), self._data["learned"], self._writer.grown)
 
     def prepare(self, data: str | Path | Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The inputs of samples as data has them, a file or arrays by column, prepared as in training.

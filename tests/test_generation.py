@@ -214,6 +214,49 @@ def test_a_program_that_was_trained_on_text_writes_text(tmp_path: Path) -> None:
     assert first.stopped
 
 
+def test_a_saved_model_writes_what_its_program_writes(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat sat. the cat ate. " * 60)
+    (tmp_path / "letters.axon").write_text(LETTERS)
+    program = axonc.compile(tmp_path / "letters.axon")
+    program.fit(out=tmp_path / "run")
+    program.save(tmp_path / "letters.safetensors")
+    for model in (axonc.load(tmp_path / "letters.safetensors"), axonc.load(tmp_path / "run").clone()):
+        asked: dict[str, Any] = {"temperature": 1.5, "count": 40, "seed": 3}
+        found, expected = (m.generate(["the c", "a"], **asked) for m in (model, program))
+        assert [w.text for w in found] == [w.text for w in expected]
+        assert model.generate(["the c"], beam=2)[0].text == "the cat ate"
+        with pytest.raises(axonc.InputError, match="at most 40 tokens"):
+            model.generate(["the c"], limit=41)
+        with pytest.raises(axonc.InputError, match="writing needs no input"):
+            model.generate(["the c"], {"next": np.zeros((1, 3))})
+
+
+def test_a_saved_translator_wants_its_source(tmp_path: Path) -> None:
+    program = made(TRANSLATOR)
+    source = np.array([[1, 2, 3], [4, 4, 0]], np.int32)
+    expected = program.generate(inputs={"source": source})
+    program.predict({"source": source, "previous": np.ones((2, 2), np.int32)})
+    program.save(tmp_path / "model.safetensors")
+    model = axonc.load(tmp_path / "model.safetensors")
+    for written, wanted in zip(model.generate(inputs={"source": source}), expected, strict=True):
+        assert written.tokens.tolist() == wanted.tokens.tolist()
+        assert written.score == pytest.approx(wanted.score, abs=1e-5)
+    for inputs, code in (({}, "missing-input"), ({"source": source[:, :2]}, "wrong-shape")):
+        with pytest.raises(axonc.InputError) as failure:
+            model.generate(inputs=inputs)
+        assert failure.value.code == code
+    with pytest.raises(axonc.InputError, match="32 texts at most"):
+        model.generate(inputs={"source": source}, beam=100)
+
+
+def test_a_saved_model_without_the_section_does_not_write(tmp_path: Path) -> None:
+    program = made(WRITER)
+    program.predict({"tokens": np.ones((1, 3), np.int32)})
+    program.save(tmp_path / "model.safetensors")
+    with pytest.raises(axonc.InputError, match="does not say how it writes"):
+        axonc.load(tmp_path / "model.safetensors").generate([[1]])
+
+
 def test_a_stop_that_is_no_token_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a cat sat. the cat ate. " * 20)
     for stop in ("!", "at"):

@@ -1,66 +1,74 @@
-"""Two plans and the memory that they share to a model that goes one position at a time."""
+"""Two machines and the memory that they share to a model that goes one position at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..machine import Machine, put
-from ..plan import Plan
+from ..machine import Binding, Machine, put
 
 Array = Any
 POSITION, SCORES = "position", "scores"
 
 
 class Stepper:
-    """Plans that begin a text and go on with it, for a fixed number of rows.
+    """Machines that begin a text and go on with it, for at most `rows` rows and texts of at most `limit` tokens.
 
     `begin` computes what does not depend on the text and empties the caches; `step` reads the tokens of one position,
     `grown` i[rows, 1], and the `position`, gives the `scores` [rows, entries], and keeps what later positions need.
-    Both read weights and kept values by name in `memory`. `moving` gives the kept values that belong to the text by
+    Both find weights and kept values by name in `memory`. `moving` gives the kept values that belong to the text by
     name, each with how many stretches it has for which the rows begin anew (1 where rows are its first axis).
     """
 
     def __init__(
         self,
-        begin: Plan,
-        step: Plan,
+        begin: Machine,
+        step: Machine,
         memory: dict[str, Array],
         *,
         rows: int,
+        limit: int,
         grown: str,
         moving: Mapping[str, int],
         seed: int = 0,
     ) -> None:
-        self._memory = memory
-        self._begin, self._step = Machine(begin, memory), Machine(step, memory)
-        self._grown = grown
-        self._moving = tuple(memory[name].reshape(outer, rows, -1) for name, outer in moving.items())
+        self.rows, self.limit = rows, limit
+        self._memory, self._moving, self._grown = memory, moving, grown
+        self._begin, self._step = begin, step
         self._key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
+        self._bound: Binding | None = None
+        self._texts: tuple[Array, ...] = ()
 
-    def begin(self, inputs: Mapping[str, Array]) -> None:
-        """Forgets what was written; `inputs` are those that do not grow, a row for each row."""
+    def begin(self, inputs: Mapping[str, Array], rows: int) -> None:
+        """Forgets what was written; `inputs` are those that do not grow, for so many rows."""
         self._begin.forget()  # weights may have been written since
         self._step.forget()
-        binding = self._begin.binding()
+        binding = self._begin.binding(rows)
         for name, place in binding.inputs.items():
             if name in inputs:
                 put(name, place, inputs[name])
         self._control(binding.inputs, 0)
         self._begin.execute(binding)
+        self._bound = self._step.binding(rows)
+        self._texts = tuple(self._by_rows(name, outer, rows) for name, outer in self._moving.items())
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores of what follows the tokens at a position; they lie in the stepper's memory until the next call."""
-        binding = self._step.binding()
-        binding.inputs[self._grown][...] = tokens[:, None]
-        self._control(binding.inputs, position)
-        self._step.execute(binding)
-        return binding.results[SCORES]
+        assert self._bound is not None, "a text must begin first"
+        self._bound.inputs[self._grown][...] = tokens[:, None]
+        self._control(self._bound.inputs, position)
+        self._step.execute(self._bound)
+        return self._bound.results[SCORES]
 
     def follow(self, rows: Array) -> None:
         """Row i goes on from what row `rows[i]` has written."""
-        for array in self._moving:
+        for array in self._texts:
             array[...] = array[:, rows]
+
+    def _by_rows(self, name: str, outer: int, rows: int) -> Array:
+        """The part of a kept value that so many rows use, as [outer, rows, the rest]."""
+        array = self._memory[name]
+        return array[: array.size // self.rows * rows].reshape(outer, rows, -1)
 
     def _control(self, inputs: Mapping[str, Array], position: int) -> None:
         for name, value in (("key", self._key), ("step", position), (POSITION, position)):

@@ -15,11 +15,11 @@ from .sampling import Uniforms, draw, log_shares, shares
 Array = Any
 
 
-class Stepper(Protocol):
+class Scorer(Protocol):
     """A model that computes the scores of one position after the other, for a number of rows at once."""
 
-    def begin(self, inputs: Mapping[str, Array]) -> None:
-        """Forgets what was written; `inputs` are those that do not grow, a row for each row."""
+    def begin(self, inputs: Mapping[str, Array], rows: int) -> None:
+        """Forgets what was written; `inputs` are those that do not grow, for so many rows."""
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores f[rows, entries] of what follows `tokens`, i64[rows], at `position`, counted from 0."""
@@ -61,14 +61,19 @@ class Written:
     text: str | None = None
 
 
-def write(stepper: Stepper, inputs: Mapping[str, Array], prompts: Sequence[Array], manner: Manner) -> list[Written]:
-    """A text for each prompt, i[tokens]; `inputs` have a row for each. The stepper has `beam` rows for each of them."""
+def write(
+    stepper: Scorer, inputs: Mapping[str, Array], prompts: Sequence[Array], manner: Manner, first: int = 0
+) -> list[Written]:
+    """A text for each prompt, i[tokens]; `inputs` have a row for each. The stepper has `beam` rows for each of them.
+
+    `first` is the number of the first prompt among all that draw with the same seed. Raises InputError.
+    """
     width = manner.beam or 1
     rows = len(prompts) * width
     tokens, lengths = _begun(prompts, manner)
     tokens, lengths = np.repeat(tokens, width, axis=0), np.repeat(lengths, width)
-    stepper.begin({name: np.repeat(array, width, axis=0) for name, array in inputs.items()})
-    choice: _Beam | _Draw = _Beam(stepper, rows, manner) if manner.beam else _Draw(rows, manner)
+    stepper.begin({name: np.repeat(array, width, axis=0) for name, array in inputs.items()}, rows)
+    choice: _Beam | _Draw = _Beam(stepper, rows, manner) if manner.beam else _Draw(rows, manner, first)
     for position in range(manner.limit - 1):
         scores = stepper.advance(tokens[:, position], position)
         _check(scores)
@@ -103,18 +108,19 @@ def _check(scores: Array) -> None:
 class _Draw:
     """Each row by itself."""
 
-    def __init__(self, rows: int, manner: Manner) -> None:
+    def __init__(self, rows: int, manner: Manner, first: int) -> None:
         self.manner = manner
         self.totals = np.zeros(rows)
         self.ends = np.zeros(rows, np.int64)
-        self._uniforms = Uniforms(rows, manner.seed)
+        self._first = first
+        self._uniforms = Uniforms(first + rows, manner.seed)
 
     def next(self, tokens: Array, scores: Array, forced: Array, position: int) -> Array:
         """The tokens with those of `position` in them."""
         manner = self.manner
         if manner.temperature:
             found = shares(scores, manner.temperature, manner.top_k, manner.top_p)
-            chosen = draw(found, self._uniforms.at(position))
+            chosen = draw(found, self._uniforms.at(position)[self._first :])
         else:
             chosen = scores.argmax(axis=1)
         free = (forced < 0) & (self.ends == 0)
@@ -136,7 +142,7 @@ class _Draw:
 class _Beam:
     """The rows of a sample together."""
 
-    def __init__(self, stepper: Stepper, rows: int, manner: Manner) -> None:
+    def __init__(self, stepper: Scorer, rows: int, manner: Manner) -> None:
         assert manner.beam
         self.stepper = stepper
         self.beams = Beams(rows // manner.beam, manner.beam, manner.stop)

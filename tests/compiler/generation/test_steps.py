@@ -102,10 +102,10 @@ def check_against_whole(program: Program, inputs: dict[str, np.ndarray], grown: 
     """The scores of every position against the last ones of the model's prediction for the text up to there."""
     rows = 3
     tokens = np.random.default_rng(5).integers(1, 9, (rows, LENGTH)).astype(np.int32)
-    writer, limit = stepper(program, inputs, rows, LENGTH)
-    assert limit == LENGTH
+    writer = stepper(program, inputs, 7, LENGTH)
+    assert writer.limit == LENGTH
     for _ in range(2):  # nothing is left of an earlier text
-        writer.begin(inputs)
+        writer.begin(inputs, rows)
         for position in range(LENGTH):
             found = writer.advance(tokens[:, position], position).copy()
             if position in (0, 3, LENGTH - 1):
@@ -148,9 +148,9 @@ def test_a_weight_of_the_text_s_length_fixes_it() -> None:
     program = made(HEAD + body, sizes={"T": LENGTH})
     random = np.random.default_rng(6)
     tokens = random.integers(1, 9, (2, LENGTH)).astype(np.int32)
-    writer, limit = stepper(program, {}, 2, 100)
-    assert limit == LENGTH
-    writer.begin({})
+    writer = stepper(program, {}, 2, 100)
+    assert writer.limit == LENGTH
+    writer.begin({}, 2)
     whole = program.predict({"tokens": tokens})["logits"]
     for position in range(LENGTH):
         found = writer.advance(tokens[:, position], position)

@@ -21,12 +21,12 @@ def log_shares(scores: np.ndarray) -> np.ndarray:
 class Chain:
     """A stepper that looks its scores up."""
 
-    def __init__(self, rows: int, entries: int) -> None:
+    def __init__(self, entries: int) -> None:
         self.entries = entries
-        self.texts: list[list[int]] = [[] for _ in range(rows)]
+        self.texts: list[list[int]] = []
 
-    def begin(self, inputs: Mapping[str, Any]) -> None:
-        self.texts = [[] for _ in self.texts]
+    def begin(self, inputs: Mapping[str, Any], rows: int) -> None:
+        self.texts = [[] for _ in range(rows)]
 
     def advance(self, tokens: np.ndarray, position: int) -> np.ndarray:
         for text, token in zip(self.texts, tokens, strict=True):

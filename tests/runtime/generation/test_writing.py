@@ -38,7 +38,7 @@ def test_a_beam_as_wide_as_all_texts_finds_the_likeliest_of_all(prompt: list[int
     texts = every_text(prompt, ENTRIES, limit, stop)
     likeliest = max(texts, key=lambda text: texts[text])
     width = len(texts)
-    (found,) = write(Chain(width, ENTRIES), {}, [np.array(prompt)], Manner(limit, stop=stop, beam=width))
+    (found,) = write(Chain(ENTRIES), {}, [np.array(prompt)], Manner(limit, stop=stop, beam=width))
     stopped = likeliest[-1] == stop and len(likeliest) > len(prompt)
     assert tuple(found.tokens) == likeliest[len(prompt) : len(likeliest) - stopped]
     assert found.score == pytest.approx(texts[likeliest])
@@ -51,7 +51,7 @@ def test_a_narrow_beam_keeps_the_best_at_each_step(width: int, stop: int | None)
     prompts = [[0], [1, 3], [3], [2, 0, 1]]
     limit = 9
     rows = [np.array(p) for p in prompts]
-    found = write(Chain(len(rows) * width, ENTRIES), {}, rows, Manner(limit, stop=stop, beam=width))
+    found = write(Chain(ENTRIES), {}, rows, Manner(limit, stop=stop, beam=width))
     for prompt, written in zip(prompts, found, strict=True):
         text, score = best(prompt, width, limit, stop)
         ended = is_ended(text, prompt, stop)
@@ -62,8 +62,8 @@ def test_a_narrow_beam_keeps_the_best_at_each_step(width: int, stop: int | None)
 
 def test_a_beam_of_one_is_the_greedy_text() -> None:
     rows = [np.array([i]) for i in range(ENTRIES)]
-    greedy = write(Chain(ENTRIES, ENTRIES), {}, rows, Manner(12, stop=3))
-    beam = write(Chain(ENTRIES, ENTRIES), {}, rows, Manner(12, stop=3, beam=1))
+    greedy = write(Chain(ENTRIES), {}, rows, Manner(12, stop=3))
+    beam = write(Chain(ENTRIES), {}, rows, Manner(12, stop=3, beam=1))
     assert [(tuple(w.tokens), w.stopped) for w in greedy] == [(tuple(w.tokens), w.stopped) for w in beam]
     np.testing.assert_allclose([w.score for w in greedy], [w.score for w in beam])
 
@@ -72,7 +72,7 @@ def test_greedy_takes_the_likeliest_until_it_stops() -> None:
     text = [0]
     while len(text) < 12 and (len(text) == 1 or text[-1] != 3):
         text.append(int(table(text, ENTRIES).argmax()))
-    (found,) = write(Chain(1, ENTRIES), {}, [np.array([0])], Manner(12, stop=3))
+    (found,) = write(Chain(ENTRIES), {}, [np.array([0])], Manner(12, stop=3))
     assert found.stopped == (text[-1] == 3)
     assert list(found.tokens) == (text[1:-1] if found.stopped else text[1:])
 
@@ -80,8 +80,8 @@ def test_greedy_takes_the_likeliest_until_it_stops() -> None:
 def test_rows_of_different_prompts_do_not_meet() -> None:
     prompts = [np.array([0]), np.array([1, 2, 3]), np.array([2, 2])]
     manner = Manner(10, stop=3, temperature=1.0, seed=4)
-    together = write(Chain(3, ENTRIES), {}, prompts, manner)
-    (alone,) = write(Chain(1, ENTRIES), {}, prompts[:1], manner)
+    together = write(Chain(ENTRIES), {}, prompts, manner)
+    (alone,) = write(Chain(ENTRIES), {}, prompts[:1], manner)
     np.testing.assert_array_equal(together[0].tokens, alone.tokens)
     assert [list(w.prompt) for w in together] == [list(p) for p in prompts]
     assert together[0].score == alone.score
@@ -90,7 +90,7 @@ def test_rows_of_different_prompts_do_not_meet() -> None:
 def test_the_same_seed_writes_the_same_and_another_something_else() -> None:
     def texts(seed: int) -> list[tuple[int, ...]]:
         manner = Manner(20, temperature=1.0, seed=seed)
-        return [tuple(w.tokens) for w in write(Chain(3, ENTRIES), {}, [np.array([0])] * 3, manner)]
+        return [tuple(w.tokens) for w in write(Chain(ENTRIES), {}, [np.array([0])] * 3, manner)]
 
     assert texts(1) == texts(1)
     assert texts(1) != texts(2)
@@ -98,21 +98,21 @@ def test_the_same_seed_writes_the_same_and_another_something_else() -> None:
 
 
 def test_start_stands_before_the_prompt_and_is_not_shown() -> None:
-    (found,) = write(Chain(1, ENTRIES), {}, [np.array([2])], Manner(4, start=1))
-    (same,) = write(Chain(1, ENTRIES), {}, [np.array([1, 2])], Manner(4))
+    (found,) = write(Chain(ENTRIES), {}, [np.array([2])], Manner(4, start=1))
+    (same,) = write(Chain(ENTRIES), {}, [np.array([1, 2])], Manner(4))
     assert (list(found.prompt), list(same.prompt)) == ([2], [1, 2])
     np.testing.assert_array_equal(found.tokens, same.tokens)
 
 
 def test_a_prompt_of_the_whole_limit_is_all_there_is() -> None:
-    (found,) = write(Chain(1, ENTRIES), {}, [np.array([1, 2, 3])], Manner(3, stop=0))
+    (found,) = write(Chain(ENTRIES), {}, [np.array([1, 2, 3])], Manner(3, stop=0))
     assert (list(found.tokens), found.score, found.stopped) == ([], 0.0, False)
 
 
 @pytest.mark.parametrize(("prompt", "code"), [([], "no-prompt"), ([1, 2, 3, 1, 2], "too-long")])
 def test_a_prompt_that_cannot_be_is_refused(prompt: list[int], code: str) -> None:
     with pytest.raises(InputError) as failure:
-        write(Chain(1, ENTRIES), {}, [np.array(prompt, np.int64)], Manner(4))
+        write(Chain(ENTRIES), {}, [np.array(prompt, np.int64)], Manner(4))
     assert failure.value.code == code
 
 
@@ -122,4 +122,4 @@ def test_scores_that_are_no_numbers_are_refused() -> None:
             return super().advance(tokens, position) * np.nan
 
     with pytest.raises(InputError, match="no finite numbers"):
-        write(Broken(1, ENTRIES), {}, [np.array([0])], Manner(4))
+        write(Broken(ENTRIES), {}, [np.array([0])], Manner(4))
