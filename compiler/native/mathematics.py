@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-HEADER = Path(__file__).with_suffix(".h")
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("arithmetic.h", "mathematics.h"))
 
 
 @cache
 def header() -> str:
     """The C of all functions; it includes the standard headers that it needs."""
-    return HEADER.read_text(encoding="utf-8")
+    return "".join(path.read_text(encoding="utf-8") for path in HEADERS)
