@@ -12,11 +12,12 @@ from ..schedule.kernel import Window
 from .convolution import channels_of, known
 from .function import TYPES, Function, Machinery
 from .loops import Axis, Pointers
-from .sliding import lanes_of, most_rows
+from .sliding import half_cycles, lanes_of, most_rows
 from .tile import Tile, evenly
 
 W, X, Y = range(3)  # the operands, in the order of pointers and steps
 PIXELS = 256  # that are added up before the next taps take their turn: their data stays in the first caches
+NARROW = 20  # rows of one vector, each of which spreads a number: more of them keep up less
 
 
 class ConvWeight(NamedTuple):
@@ -57,11 +58,13 @@ def blocking(taps: list[int], channels: int, lanes: int, registers: int, *, own:
     """The tiles that are expected to keep the multipliers busiest."""
     found = []
     for vectors in (v for v in (1, 2, 3) if v == 1 or (-(-channels // lanes) % v == 0 and not own)):
-        below, most = 1, most_rows(vectors, registers)
+        below, most = 1, most_rows(vectors, registers) if vectors > 1 else min(NARROW, most_rows(1, registers))
         for axis in reversed(range(len(taps))):
             if below <= most:
                 tiles = evenly(taps[axis], most // below)
-                time = sum(n * _time(below * count, vectors) for count, n in tiles) / (taps[axis] * below * vectors)
+                time = sum(n * half_cycles(below * count, vectors, vectors) for count, n in tiles) / (
+                    taps[axis] * below * vectors
+                )
                 found.append((time, axis, vectors, tiles))
             below *= taps[axis]
     _, axis, vectors, tiles = min(found)
@@ -70,11 +73,6 @@ def blocking(taps: list[int], channels: int, lanes: int, registers: int, *, own:
         chunks.append(Chunk(count, many, start))
         start += count * many
     return Blocking(axis, tuple(chunks), vectors)
-
-
-def _time(rows: int, vectors: int) -> int:
-    """Half-cycles of a tile's step: two products or two loads in each cycle, a result after four, and the loop."""
-    return max(rows * vectors, rows + vectors, 8) + 1
 
 
 class Pieces(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 from ..ir import dims
@@ -19,6 +20,8 @@ from .loops import Axis, Pointers
 from .tile import Tile, evenly
 
 Y, X, W = range(3)  # the operands, in the order of pointers and steps
+SHORT = 48  # products of a result, below which tiles are small: while one is stored, the next one begins
+UNROLLED = 9  # turns of an innermost loop that are written one after the other
 
 
 class Phase(NamedTuple):
@@ -63,6 +66,12 @@ class Block(NamedTuple):
     vectors: int
 
 
+def known(size: Size) -> int:
+    """A size that must be a number."""
+    assert isinstance(size, int), size
+    return size
+
+
 def lanes_of(dtype: DType, machinery: Machinery) -> int:
     """Elements of a vector."""
     return machinery.lanes if dtype is F32 else machinery.lanes // 2
@@ -73,25 +82,34 @@ def most_rows(vectors: int, registers: int) -> int:
     return registers - 4 if vectors == 1 else (registers - 1 - vectors) // vectors
 
 
-def block_of(counts: tuple[Size, ...], channels: int, lanes: int, registers: int, *, fold: bool) -> Block:
-    """The tile that is expected to keep the multipliers busiest; with `fold` it may span rows of pixels."""
+def block_of(counts: tuple[Size, ...], channels: int, depth: int, lanes: int, m: Machinery, *, fold: bool) -> Block:
+    """The tile that is expected to keep the multipliers busiest, for results that are sums of `depth` products.
+
+    With `fold` it may span rows of pixels.
+    """
     rows, length = counts[-2:]
-    across = length if isinstance(length, int) else registers
+    across = length if isinstance(length, int) else m.registers
     heights = [h for h in range(1, 9) if h == 1 or (fold and isinstance(rows, int) and rows % h == 0)]
     found = []
-    for vectors in (v for v in range(1, 5) if v == 1 or v * lanes <= channels):
-        most = most_rows(vectors, registers)
+    for vectors in (v for v in (1, 2, 3) if v == 1 or v * lanes <= channels):
+        most = most_rows(vectors, m.registers)
+        if depth <= SHORT:
+            most = min(most, m.registers // 2 // vectors)
+        weights = vectors if depth * vectors * m.lanes * 4 <= m.first_cache else 4 * vectors
         for high in (h for h in heights if h == 1 or (h * across <= most and isinstance(length, int))):
             wide = min(across, most)
             times = -(-channels // (vectors * lanes))
-            time = times * sum(n * _time(high * w, vectors) for w, n in evenly(across, wide)) / high
+            time = times * sum(n * half_cycles(high * w, vectors, weights) for w, n in evenly(across, wide)) / high
             found.append((time, Block(high, wide, vectors)))
     return min(found)[1]
 
 
-def _time(pixels: int, vectors: int) -> int:
-    """Half-cycles of a tile's step: two products or two loads in each cycle, a result after four, and the loop."""
-    return max(pixels * vectors, pixels + vectors, 8) + 1
+def half_cycles(pixels: int, vectors: int, weights: int) -> int:
+    """Half-cycles of a tile's step: two products or two loads in each cycle, a result after four, and the loop.
+
+    Loads of weights count for more where they do not stay in the first cache.
+    """
+    return max(pixels * vectors, pixels + weights, 8) + 1
 
 
 def print_slide(f: Function, slide: Slide, names: Sequence[str], machinery: Machinery) -> None:
@@ -131,13 +149,14 @@ class _Printer:
     def __init__(self, f: Function, slide: Slide, pointers: Pointers, machinery: Machinery) -> None:
         self.f, self.slide, self.pointers = f, slide, pointers
         self.lanes = lanes_of(slide.dtype, machinery)
-        assert isinstance(slide.outer.size, int)
-        self.channels = slide.outer.size
+        self.channels = known(slide.outer.size)
         self.alike: dict[tuple[Size, ...], list[Phase]] = {}
         for phase in slide.phases:
             self.alike.setdefault(phase.counts, []).append(phase)
         first, fold = slide.phases[0].counts, len(self.alike) == 1
-        self.block = block_of(first, 1 if slide.is_own else self.channels, self.lanes, machinery.registers, fold=fold)
+        depth = max(prod(phase.taps) for phase in slide.phases) * known(slide.inner.size)
+        across = self.channels if not slide.is_own else 1
+        self.block = block_of(first, across, depth, self.lanes, machinery, fold=fold)
         self.width = self.block.vectors * self.lanes
         *others, last = first[:-1]
         self.rows = (*others, dims.floor_divide(last, self.block.rows))
@@ -189,9 +208,8 @@ class _Printer:
         axes: list[Axis] = []
         size = width
         for axis in reversed((*slide.taps, slide.inner)):
-            assert isinstance(axis.size, int)
             axes.insert(0, Axis(axis.size, (*axis.steps[:W], size)))
-            size *= axis.size
+            size *= known(axis.size)
         f.line(f"{TYPES[slide.dtype]} packed[{size}] __attribute__((aligned(64)));")
         both = Pointers(f, ["&packed[0]", self.pointers.names[W]])
         columns, step = min(self.channels, width), slide.outer.steps[W]
@@ -318,6 +336,8 @@ class _Printer:
         f, index = self.f, self.f.fresh("i")
         x, w = (self._declared(i, self.pointers.names[i]) for i in (X, W))
         turn = ", ".join(f"{name} += {f.size(step)}" for name, step in zip((x, w), steps, strict=True))
+        if count.isdigit() and int(count) <= UNROLLED:
+            f.line(f"#pragma GCC unroll {count}")
         with f.block(f"for (long {index} = 0; {index} < {count}; {index}++, {turn})"):
             self.pointers.names[X], self.pointers.names[W] = x, w
             yield
