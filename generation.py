@@ -90,7 +90,8 @@ def step_plans(growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) 
     grown = growth.section.input
     if growth.length is None:
         size = dims.substitute(growth.graph.input(grown).shape[1], sizes)
-        assert isinstance(size, int), size
+        if not isinstance(size, int):
+            raise InputError("unbound-size", f"the length of `{grown}` has no number", "give it in `sizes`")
         limit = min(limit, size)
     else:
         sizes = {**sizes, growth.length: limit}

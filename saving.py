@@ -54,7 +54,11 @@ def _writing(growth: Growth, program: Program, data: Dataset | None) -> dict[str
     sizes = {name: size for name, size in known.items() if name != growth.length}
     settings = settings_of(growth)
     rows = min(ROWS, max(program.batch, settings.beam or 1))
-    return written_down(step_plans(growth, sizes, rows, settings.limit or LIMIT), settings, inputs)
+    try:
+        plans = step_plans(growth, sizes, rows, settings.limit or LIMIT)
+    except InputError:  # samples meet each other: what writes must know how many there are
+        return {}
+    return written_down(plans | {"seed": program.seed}, settings, inputs)
 
 
 def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,7 +14,6 @@ from .options import examples, machine_option
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..program import Program
     from ..runtime.generation.writing import Written
     from .saved import Preparation
 
@@ -50,30 +50,64 @@ def command(
 ) -> None:
     """Let a trained model write.
 
-    RUN is the folder of a training of a spec with a `generate` section; options take the place of its settings. Prompts
-    and inputs are prepared as in training: a prompt is text where the data have text, else numbers of tokens.
+    RUN is the folder of a training of a spec with a `generate` section, or a model file; options take the place of its
+    settings. Prompts and inputs are prepared as in training: a prompt is text where the data have text, else numbers of
+    tokens.
     """
-    from ..generation import generate, growth_of
-    from ..runtime.data.inputs import read_inputs
-    from ..runtime.generation.vocabulary import vocabulary
-    from .saved import preparation, trained, weights_file
-
-    program, prepared = trained(Path(run)), preparation(weights_file(Path(run)))
-    grown = growth_of(program.specification).section.input
-    words = vocabulary(prepared.recipe, prepared.learned, grown)
-    begun = [prompt if words else _numbers(prompt) for prompt in prompts]
-    inputs: Mapping[str, np.ndarray] = {}
-    if sources:
-        source = _source(prepared, sources, grown)
-        inputs = read_inputs(prepared.recipe, prepared.learned, source, without=(grown,))
-    found = generate(program, begun, inputs, words, count=count, **asked)
+    writer = _file(Path(run)) if Path(run).is_file() else _folder(Path(run))
+    begun = [prompt if writer.reads_text else _numbers(prompt) for prompt in prompts]
+    found = writer.write(begun, _inputs(writer, sources) if sources else {}, count=count, **asked)
     if machine:
-        _print_json(program.specification.name, found)
+        _print_json(writer.name, found)
         return
-    _explain(program)
+    if writer.note:
+        click.echo(writer.note, err=True)
     texts = [_readable(written) for written in found]
     between = f"\n{RULE}\n" if any("\n" in text for text in texts) else "\n"
     click.echo(between.join(texts))
+
+
+class Writer(NamedTuple):
+    """What writes: the model of a folder, or of a file. `weights` is where its weights lie, `grown` what grows."""
+
+    name: str
+    weights: Path
+    grown: str
+    reads_text: bool
+    write: Callable[..., list[Written]]
+    note: str = ""
+
+
+def _file(path: Path) -> Writer:
+    from ..runtime.model import load
+
+    model = load(path)
+    return Writer(model.facts["name"], path, model.grown, model.vocabulary is not None, model.generate)
+
+
+def _folder(path: Path) -> Writer:
+    from ..generation import generate, growth_of
+    from ..runtime.generation.vocabulary import vocabulary
+    from ..spec.render import escape
+    from .saved import preparation, trained, weights_file
+
+    program, weights = trained(path), weights_file(path)
+    growth, prepared = growth_of(program.specification), preparation(weights)
+    words = vocabulary(prepared.recipe, prepared.learned, growth.section.input)
+    place = growth.steps.repeated
+    note = f"note: all positions are computed again for each token, because of {place}" if place else ""
+    name, grown = program.specification.name, growth.section.input
+    return Writer(name, weights, grown, words is not None, partial(generate, program, words=words), escape(note))
+
+
+def _inputs(writer: Writer, sources: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The inputs that do not grow, prepared as in training."""
+    from ..runtime.data.inputs import read_inputs
+    from .saved import preparation
+
+    prepared = preparation(writer.weights)
+    source = _source(prepared, sources, writer.grown)
+    return read_inputs(prepared.recipe, prepared.learned, source, without=(writer.grown,))
 
 
 def _numbers(prompt: str) -> list[int]:
@@ -120,16 +154,6 @@ def _cell(name: str, value: str, kind: str) -> np.ndarray:
         return np.array([float(value)])
     except ValueError:
         raise click.BadParameter(f"{name} is {value!r}, expected a number", param_hint="--input") from None
-
-
-def _explain(program: Program) -> None:
-    """Says where a model makes writing slow."""
-    from ..spec.render import escape
-
-    growth = program.specification.growth
-    if growth is not None and growth.steps.repeated is not None:
-        place = escape(str(growth.steps.repeated))
-        click.echo(f"note: all positions are computed again for each token, because of {place}", err=True)
 
 
 def _readable(written: Written) -> str:

@@ -131,15 +131,20 @@ class Model:
         top_k: int | None = None,
         top_p: float | None = None,
         beam: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> list[Written]:
         """Texts as the spec's `generate` section says, `count` for each sample: as `Program.generate`."""
         from .generation.request import Request
 
         asked = {"limit": limit, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beam": beam}
-        request = Request.of(prompts, inputs, count, seed, asked)
+        request = Request.of(prompts, inputs, count, self._writer.seed if seed is None else seed, asked)
         with self._lock:
-            return self._writer.texts(request, self._words)
+            return self._writer.texts(request, self.vocabulary)
+
+    @property
+    def grown(self) -> str:
+        """The input that grows when the model writes. Raises InputError where it does not."""
+        return self._writer.grown
 
     @cached_property
     def _writer(self) -> SavedWriter:
@@ -150,13 +155,14 @@ class Model:
         return SavedWriter(self._writing, self._memory)
 
     @cached_property
-    def _words(self) -> Vocabulary | None:
+    def vocabulary(self) -> Vocabulary | None:
+        """What the data section makes of the texts that the model writes; None where its tokens are no texts."""
         from .data.recipe import from_json as recipe_from_json
         from .generation.vocabulary import vocabulary
 
         if self._data is None:
             return None
-        return vocabulary(recipe_from_json(self._data["recipe"]), self._data["learned"], self._writer.grown)
+        return vocabulary(recipe_from_json(self._data["recipe"]), self._data["learned"], self.grown)
 
     def prepare(self, data: str | Path | Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The inputs of samples as data has them, a file or arrays by column, prepared as in training.

@@ -35,6 +35,7 @@ class SavedWriter:
         self._settings = Settings(**facts.pop("settings"))
         self._inputs: dict[str, tuple[str, list[int]]] = facts.pop("inputs")
         self.grown: str = facts["grown"]
+        self.seed: int = facts["seed"]
         shared = dict(memory)
         begin, step = (Machine(from_json(kept[name]), shared) for name in (BEGIN, STEP))
         self._stepper = Stepper(begin, step, shared, **facts)

@@ -151,6 +151,24 @@ def test_inputs_at_fault_are_named(axonc, counts, arguments, code, problem):
     assert problem in ended.err
 
 
+def test_a_model_file_writes_without_its_folder(axonc, trained, tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes((trained / "best.safetensors").read_bytes())
+    assert axonc("generate", str(file), "--prompt", "the c") == (0, "the cat ate\n", "")
+    assert axonc("generate", str(file), "--prompt", "t", "--limit", "41").code == 3
+
+
+def test_slow_writing_is_noted(axonc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("a cat sat. the cat ate. " * 20)
+    text = LETTERS.replace("|> gru(24)", "|> reshape(-1, 12) |> reshape(N, T, 12)").replace("epochs 10", "epochs 1")
+    (tmp_path / "letters.axon").write_text(text)
+    assert axonc("train", "letters.axon", "--out", "run", "--quiet").code == 0
+    ended = axonc("generate", "run", "--prompt", "a")
+    assert ended.code == 0
+    assert ended.err.startswith("note: all positions are computed again for each token, because of ")
+
+
 def test_line_ends_stay_and_other_control_characters_are_shown(axonc, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("ab\n\x1bc" * 100)
