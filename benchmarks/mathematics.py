@@ -43,10 +43,10 @@ COMMAND = "OMP_NUM_THREADS=1 python benchmarks/mathematics.py > docs/native-math
 PAGE = """# Scalar functions of the native backend
 <!-- Written by {command} -->
 
-`compiler/native/mathematics.h` holds the functions of one element that C has no operator for. Those of f32 have no
-branches, calls or tables, so a loop around them becomes vectors; a test looks at the compiler's report. `max`, `min`,
-`sign`, `abs`, `round`, `floor_div`, `mod` and what integers have are NumPy's to the last bit. f64 calls the C library,
-one element at a time, and is as near as that is.
+`compiler/native/arithmetic.h` and `mathematics.h` hold the functions of one element that C has no operator for. Those
+of f32 have no branches, calls or tables, so a loop around them becomes vectors; a test looks at the compiler's report.
+`max`, `min`, `sign`, `abs`, `round`, `floor_div`, `mod` and what integers have are NumPy's to the last bit. f64 calls
+the C library, one element at a time, and is as near as that is.
 
 {system}
 Errors are in units of the last place, the greatest over {count} numbers: all binades, random bits, and the ranges in

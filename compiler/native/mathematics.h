@@ -80,16 +80,18 @@ AX_INLINE float ax_expm1_below_zero(float x) {
   return power * ax_expm1_of_reduced(r) + (power - 1.0f);
 }
 
-/* (exp(x) - 1) / 4 for x in [-80, 89.5]; four times it may overflow. */
-AX_INLINE float ax_quarter_of_expm1(float x) {
+/* exp(x) - 1 for x in [-80, 90]; if `great`, which needs x > 64, divided by 2^64. */
+AX_INLINE float ax_scaled_expm1(float x, int great) {
   uint32_t n;
   float r = ax_reduced_exp(x, &n);
-  float power = ax_power_of_two(n - 2u);
-  return power * ax_expm1_of_reduced(r) + (power - 0.25f);
+  float power = ax_power_of_two(great ? n - 64u : n);
+  return power * ax_expm1_of_reduced(r) + (power - (great ? 0.0f : 1.0f));
 }
 
 AX_INLINE float ax_expm1_f32(float x) {
-  return copysignf(4.0f * ax_quarter_of_expm1(ax_limited(x, -20.0f, 89.0f)), x);
+  int great = x > 64.0f;
+  float y = ax_scaled_expm1(ax_limited(x, -20.0f, 89.0f), great);
+  return copysignf(y * (great ? 0x1p64f : 1.0f), x);
 }
 
 AX_INLINE float ax_sigmoid_f32(float x) {
@@ -105,8 +107,10 @@ AX_INLINE float ax_tanh_f32(float x) {
 
 AX_INLINE float ax_sinh_f32(float x) {
   float size = fabsf(x);
-  float half = 2.0f * ax_quarter_of_expm1(size > 89.5f ? 89.5f : size);
-  return copysignf(size > 20.0f ? half : half + half / (1.0f + 2.0f * half), x);
+  int great = size > 64.0f;
+  float y = ax_scaled_expm1(size > 90.0f ? 90.0f : size, great);
+  y = great ? y : y + y / (1.0f + y);
+  return copysignf(y * (great ? 0x1p63f : 0.5f), x);
 }
 
 AX_INLINE float ax_cosh_f32(float x) {
