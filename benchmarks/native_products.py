@@ -1,6 +1,7 @@
 """Times compiled products: GFLOP/s on one core, share of the peak of that core, and what NumPy's BLAS reaches.
 
-It is the processor's time that counts, since cores may be shared. Run with OPENBLAS_NUM_THREADS=1: `python benchmarks/native_products.py [part of a name ...]`.
+It is the processor's time that counts, since cores may be shared.
+Run with OPENBLAS_NUM_THREADS=1: `python benchmarks/native_products.py [part of a name ...]`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import ctypes
 import math
 import os
+import resource
 import shlex
 import statistics
 import subprocess
@@ -173,10 +175,10 @@ def build(texts: list[str], lanes: int, folder: str) -> tuple[ctypes.CDLL, float
     number = len(os.listdir(folder))
     source, target = Path(folder, f"{number}.c"), Path(folder, f"{number}.so")
     source.write_text("\n".join(["#include <time.h>", prelude(lanes), *texts]), encoding="utf-8")
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([*COMPILER, *FLAGS, "-o", str(target), str(source)], check=True)
-    after = os.times()
-    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return ctypes.CDLL(str(target)), seconds
 
 

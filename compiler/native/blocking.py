@@ -13,6 +13,7 @@ DEPTH = 1024  # rows of b at most that are multiplied before the next ones are b
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
 WAYS = 6  # lines of the first cache that such addresses may share
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
+TALLEST = 16  # rows of a tile where rows may remain, for which tiles of half the height follow, and so on
 LOAD = 0.52  # cycles for each load
 NEAR, FAR = 0.2, 0.5  # cycles lost for each vector of b from the first cache, and from the second
 MANY = 1000  # stands for a size that only a run knows
@@ -38,7 +39,7 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     lanes = machinery.lanes if p.dtype is F32 else machinery.lanes // 2
     rows, columns = known(p.m), -(-known(p.n) // lanes)
     near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
-    tallest = WAYS if _is_paged(p.a.row, p.dtype) else rows
+    tallest = WAYS if _is_paged(p.a.row, p.dtype) else rows if isinstance(p.m, int) else TALLEST
     shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR)
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
     vectors = min(range(1, widest + 1), key=shapes.cycles)

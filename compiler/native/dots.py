@@ -20,7 +20,7 @@ def suits(p: Matrices, machinery: Machinery) -> bool:
     if not isinstance(p.m, int) or p.m > FEW or p.b.row != 1 or p.b.column == 1:
         return False
     if isinstance(p.k, int):
-        return machinery.lanes // 2 <= p.k and (p.a.column == 1 or p.m * p.k <= LINES)
+        return 2 * machinery.lanes <= p.k and (p.a.column == 1 or p.m * p.k <= LINES)
     return p.a.column == 1
 
 

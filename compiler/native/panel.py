@@ -87,22 +87,20 @@ def _rows(e: Element) -> str:
 def _turned(e: Element) -> str:
     """Copies a matrix whose columns are runs of memory: squares of it are transposed in registers."""
     p, w = e.prefix, e.lanes
-    loads = [f"    const {e.scalar} *q{i} = from + ({i} < columns ? {i} : columns - 1) * stride;" for i in range(w)]
-    loads += [f"    {p}v v{i} = {p}_most(q{i}, rows);" for i in range(w)]
     turns, names = _butterflies(e)
-    stores = [f"    if ({i} < rows) {p}_keep(to + {i} * width, {name}, room);" for i, name in enumerate(names)]
-    square = "\n".join([*loads, *turns, *stores])
-    return f"""static inline {p}v {p}_most(const {e.scalar} *from, long count) {{
-  if (count >= {w}) return *(const {p}vu *)from;
-  return {p}_part(from, count);
-}}
-static inline void {p}_keep({e.scalar} *to, {p}v v, long room) {{
-  if (room >= {w}) *({p}vu *)to = v;
-  else {p}_put(to, v, room);
-}}
-static inline __attribute__((always_inline)) void {p}_square({e.scalar} *to, long width,
-    const {e.scalar} *from, long stride, long rows, long columns, long room) {{
+    lines = [f"  const {p}v v{i} = *(const {p}vu *)(from + {i} * stride);" for i in range(w)]
+    lines += [*turns, *(f"  *({p}vu *)(to + {i} * width) = {name};" for i, name in enumerate(names))]
+    square = "\n".join(lines)
+    return f"""{COPY} {p}_square({e.scalar} *to, long width, const {e.scalar} *from, long stride) {{
 {square}
+}}
+{COPY} {p}_corner({e.scalar} *to, long width,
+    const {e.scalar} *from, long stride, long rows, long columns, long room) {{
+  {e.scalar} there[{w * w}], turned[{w * w}];
+  for (long i = 0; i < {w}; i++)
+    *({p}vu *)(there + i * {w}) = {p}_part(from + (i < columns ? i : columns - 1) * stride, rows);
+  {p}_square(turned, {w}, there, {w});
+  for (long i = 0; i < rows; i++) {p}_put(to + i * width, *({p}vu *)(turned + i * {w}), room);
 }}
 {COPY} {p}_turned({e.scalar} *to, long width,
     const {e.scalar} *from, long stride, long rows, long columns) {{
@@ -111,8 +109,9 @@ static inline __attribute__((always_inline)) void {p}_square({e.scalar} *to, lon
     for (long r = 0; r < rows; r += {w}) {{
       {e.scalar} *t = to + r * width + c;
       const {e.scalar} *q = from + c * stride + r;
-      if (left >= {w} && rows - r >= {w}) {p}_square(t, width, q, stride, {w}, {w}, {w});
-      else {p}_square(t, width, q, stride, rows - r, left, room);
+      const long high = rows - r;
+      if (left >= {w} && high >= {w}) {p}_square(t, width, q, stride);
+      else {p}_corner(t, width, q, stride, high < {w} ? high : {w}, left, room < {w} ? room : {w});
     }}
   }}
 }}
@@ -130,7 +129,7 @@ def _butterflies(e: Element) -> tuple[list[str], list[str]]:
             for k, order in ((i, below), (i | step, above)):
                 names[k] = f"v{k}_{step}"
                 lanes = ", ".join(map(str, order))
-                lines.append(f"    {e.prefix}v {names[k]} = ax_shuffle({e.prefix}i, {', '.join(pair)}, {lanes});")
+                lines.append(f"  const {e.prefix}v {names[k]} = ax_shuffle({e.prefix}i, {', '.join(pair)}, {lanes});")
         step //= 2
     return lines, names
 
