@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,20 @@ def test_a_saved_model_without_the_section_does_not_write(tmp_path: Path) -> Non
     program.save(tmp_path / "model.safetensors")
     with pytest.raises(axonc.InputError, match="does not say how it writes"):
         axonc.load(tmp_path / "model.safetensors").generate([[1]])
+
+
+def test_what_the_page_about_generation_shows_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[1] / "docs" / "generation.md"
+    found = re.findall(r"^```(axon|python)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    Path("fox.txt").write_text("the quick brown fox jumps over the lazy dog. " * 60)
+    names: dict[str, object] = {}
+    for language, text in found:
+        if language == "axon":
+            Path(f"{text.split('model ')[1].split('(')[0]}.axon").write_text(text)
+        else:
+            exec(compile(text, page, "exec"), names)
+    assert len(found) == 5
 
 
 def test_a_stop_that_is_no_token_is_refused(tmp_path: Path) -> None:

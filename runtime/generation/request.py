@@ -91,7 +91,7 @@ def texts(
     width = manner.beam or 1
     made = stepper(inputs, len(tokens) * width, manner.limit)
     if width > made.rows:
-        raise InputError("too-many-rows", f"this model searches among {made.rows} texts at most, not {width}")
+        raise InputError("too-wide-beam", f"this model searches among {made.rows} texts at most, not {width}")
     manner, several = replace(manner, limit=min(manner.limit, made.limit)), made.rows // width
     found: list[Written] = []
     for first in range(0, len(tokens), several):
