@@ -15,7 +15,10 @@ WAYS = 6  # lines of the first cache that such addresses may share
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
 TALLEST = 16  # rows of a tile where rows may remain, for which tiles of half the height follow, and so on
 LOAD = 0.52  # cycles for each load
-NEAR, FAR = 0.2, 0.5  # cycles lost for each vector of b from the first cache, and from the second
+TURN = 0.5  # cycles of a loop around one step of a tile
+UNEVEN = 1.2  # what a last panel of another width costs besides
+NEAR, FAR = 0.35, 0.5  # cycles lost for each vector of b from the first cache, and from the second
+ENDS = ((4, 2.0), (48, 0.2))  # up to which depth, cycles lost in each step for each row that is then written
 MANY = 1000  # stands for a size that only a run knows
 
 
@@ -40,7 +43,7 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     rows, columns = known(p.m), -(-known(p.n) // lanes)
     near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
     tallest = WAYS if _is_paged(p.a.row, p.dtype) else rows if isinstance(p.m, int) else TALLEST
-    shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR)
+    shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR, _end(known(p.k)))
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
     vectors = min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
@@ -52,6 +55,10 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
 def known(size: Size) -> int:
     """A size, or many where only a run knows it."""
     return size if isinstance(size, int) else MANY
+
+
+def _end(depth: int) -> float:
+    return next((cycles for most, cycles in ENDS if depth <= most), 0.0)
 
 
 def is_wide(step: Size, dtype: DType) -> bool:
@@ -83,6 +90,7 @@ class _Shapes(NamedTuple):
     tallest: int
     registers: int
     wait: float
+    end: float
 
     def height(self, vectors: int) -> int:
         """Rows of a tile, as even as possible: beside the sums stand the vectors of b and one element of a."""
@@ -93,9 +101,11 @@ class _Shapes(NamedTuple):
         """All tiles, for each step of the inner axis."""
         height = self.height(vectors)
         whole, rest = divmod(self.columns, vectors)
-        panels = whole * self._tile(height, vectors) + (self._tile(height, rest) if rest else 0)
+        panels = whole * self._tile(height, vectors) + (UNEVEN * self._tile(height, rest) if rest and whole else 0)
         return -(-self.rows // height) * panels
 
     def _tile(self, height: int, vectors: int) -> float:
-        """Two sums or two loads in a cycle, no sum waits for itself, and vectors of b come from where they are."""
-        return max(height * vectors / 2, (height + vectors) * LOAD, LATENCY) + vectors * self.wait
+        """Two sums or two loads in a cycle, and no sum waits for itself; then what vectors of b and rows of the result
+        cost."""
+        begun = max(height * vectors / 2, (height + vectors) * LOAD, LATENCY)
+        return begun + TURN + vectors * self.wait + height * self.end
