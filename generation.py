@@ -10,7 +10,7 @@ import numpy as np
 from .compiler.generation.growth import Growth
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import DATA, STATE
+from .compiler.ir.graph import DATA, STATE, Graph
 from .compiler.memory import NotAffine
 from .compiler.pipeline import compile_graph
 from .runtime.errors import InputError
@@ -21,12 +21,14 @@ from .runtime.generation.vocabulary import Vocabulary, vocabulary
 from .runtime.generation.writing import Written
 from .runtime.machine import Machine
 from .runtime.model import check_array
+from .runtime.plan import Plan
 from .specification import Specification
 
 if TYPE_CHECKING:
     from .program import Program
 
 ROWS = 64  # of one step at most, but for a beam that is wider
+CHUNK = 32  # positions of a long prompt that are read together
 KEPT = 4  # steppers of a program, each with caches of its own
 
 
@@ -81,7 +83,12 @@ def stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, limit
             program.steppers.clear()
         facts, memory = step_plans(growth, sizes, rows, limit), program.memory()
         begin, step = (Machine(facts.pop(name), memory) for name in ("begin", "step"))
-        known = program.steppers[key] = Stepper(begin, step, memory, seed=program.seed, **facts)
+
+        def read() -> Machine:
+            return Machine(_plan(growth.steps(CHUNK).step, rows, {**sizes, **_length(growth, limit)}), memory)
+
+        several = (CHUNK, read) if facts["limit"] >= CHUNK else None
+        known = program.steppers[key] = Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
     return known
 
 
@@ -93,21 +100,29 @@ def step_plans(growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) 
         if not isinstance(size, int):
             raise InputError("unbound-size", f"the length of `{grown}` has no number", "give it in `sizes`")
         limit = min(limit, size)
-    else:
-        sizes = {**sizes, growth.length: limit}
-    steps = growth.steps
+    sizes = {**sizes, **_length(growth, limit)}
+    steps = growth.steps()
     states = steps.step.named_inputs(STATE)
     moving = {}
     for name, axis in steps.moving.items():
         outer = dims.substitute(dims.product(states[name].shape[:axis]), sizes)
         assert isinstance(outer, int), outer
         moving[name] = outer
+    begin, step = (_plan(graph, rows, sizes) for graph in (steps.begin, steps.step))
+    return {"begin": begin, "step": step, "rows": rows, "limit": limit, "grown": grown, "moving": moving}
+
+
+def _length(growth: Growth, limit: int) -> dict[str, int]:
+    """The length of what grows, where it is free."""
+    return {} if growth.length is None else {growth.length: limit}
+
+
+def _plan(graph: Graph, rows: int, sizes: Mapping[str, int]) -> Plan:
     try:
-        begin, step = (compile_graph(g, rows=rows, sizes=sizes) for g in (steps.begin, steps.step))
+        return compile_graph(graph, rows=rows, sizes=sizes)
     except NotAffine:
         problem = "the scores of one text depend on the others that are written beside it"
         raise InputError("mixed-samples", problem, "look for a reshape or a product that mixes samples") from None
-    return {"begin": begin, "step": step, "rows": rows, "limit": limit, "grown": grown, "moving": moving}
 
 
 def _sizes(growth: Growth, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:

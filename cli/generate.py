@@ -94,7 +94,7 @@ def _folder(path: Path) -> Writer:
     program, weights = trained(path), weights_file(path)
     growth, prepared = growth_of(program.specification), preparation(weights)
     words = vocabulary(prepared.recipe, prepared.learned, growth.section.input)
-    place = growth.steps.repeated
+    place = growth.repeated
     note = f"note: all positions are computed again for each token, because of {place}" if place else ""
     name, grown = program.specification.name, growth.section.input
     return Writer(name, weights, grown, words is not None, partial(generate, program, words=words), escape(note))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...spec import tree
+from ...spec.source import Place
 from ..ir import dims
 from ..ir.graph import DATA, Graph, Node
 from ..parameters import Range, in_ranges
@@ -34,19 +35,24 @@ class Growth:
     graph: Graph
     length: str | None
 
-    @cached_property
-    def steps(self) -> Steps:
-        """What begins a text and goes on with it; every position is computed once where that is seen to be right."""
+    def steps(self, count: int = 1) -> Steps:
+        """What begins a text and goes on with it by so many positions; each is computed once where that is right."""
         wanted = self._wanted
         if self.length and wanted and not wanted.unproven:
-            return incremental(self.graph, self.section.input, dims.name(self.length), wanted)
-        place = wanted.unproven[0].place if wanted else self.section.place
-        return recomputed(self.graph, self.section.input, place)
+            return incremental(self.graph, self.section.input, dims.name(self.length), wanted, count)
+        return recomputed(self.graph, self.section.input, count)
+
+    @property
+    def repeated(self) -> Place | None:
+        """Where something keeps positions from being computed but once."""
+        if self._wanted is None:
+            return self.section.place
+        return self._wanted.unproven[0].place if self._wanted.unproven else None
 
     def check(self) -> None:
         """Raises CompileError where a position depends on later ones."""
-        if self._wanted is None or self._wanted.unproven:
-            check_causal(self.graph, self.section.input, self.length, self.steps.repeated or self.section.place)
+        if self.repeated is not None:
+            check_causal(self.graph, self.section.input, self.length, self.repeated)
 
     @cached_property
     def _wanted(self) -> Demand | None:

@@ -1,4 +1,4 @@
-"""The graph of scores to steps that compute one position from what earlier ones left: caches and carried values."""
+"""The graph of scores to steps that compute new positions from what earlier ones left: caches and carried values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from .axes import links, narrowed
 from .demand import Demand
 from .steps import SCORES, Split, Steps
 
-NEW = 1  # positions of a step
 
-
-def incremental(graph: Graph, grown: str, length: Size, wanted: Demand) -> Steps:
-    """Steps that keep what `wanted` says: its demand leaves nothing unproven."""
+def incremental(graph: Graph, grown: str, length: Size, wanted: Demand, count: int) -> Steps:
+    """Steps of `count` positions that keep what `wanted` says: its demand leaves nothing unproven."""
     assert not wanted.unproven
-    making = _Increment(graph, grown, length, wanted)
+    making = _Increment(graph, grown, length, wanted, count)
     for node in graph.nodes:
         if node in making.split.reached:
             with making.b.at(node.place):
@@ -38,8 +36,9 @@ def incremental(graph: Graph, grown: str, length: Size, wanted: Demand) -> Steps
 class _Increment:
     """`rows` holds the new positions of nodes along an axis, `whole` what they were at all positions so far."""
 
-    def __init__(self, graph: Graph, grown: str, length: Size, wanted: Demand) -> None:
-        self.split = Split(graph, graph.input(grown))
+    def __init__(self, graph: Graph, grown: str, length: Size, wanted: Demand, count: int) -> None:
+        self.split = Split(graph, graph.input(grown), count)
+        self.count = count
         self.b = self.split.step
         self.length, self.wanted = length, wanted
         self.rows: dict[tuple[Node, int], Node] = {}
@@ -54,7 +53,7 @@ class _Increment:
         for index, axis in sorted(self.wanted.rows.get(node, ())):
             assert index == 0, node
             made = self.rows[node, axis] = self._row(node, axis)
-            expected = (*node.shape[:axis], NEW, *node.shape[axis + 1 :])
+            expected = (*node.shape[:axis], self.count, *node.shape[axis + 1 :])
             assert made.shape == expected, (node, made.shape, expected)
         if node in self.wanted.whole:
             self.whole[node] = self._cache(node)
@@ -63,7 +62,7 @@ class _Increment:
         """The new positions of a node along an axis."""
         if (node, axis) not in self.rows:
             whole = self.split.operand(node)
-            self.rows[node, axis] = self.b.add(Window(axis, NEW), whole, self.split.position)
+            self.rows[node, axis] = self.b.add(Window(axis, self.count), whole, self.split.position)
         return self.rows[node, axis]
 
     def _operand(self, node: Node, axis: int | None) -> Node:
@@ -83,7 +82,7 @@ class _Increment:
             case Conv() as op if 0 < axis < len(node.shape) - 1:
                 return self._convolved(node, op, axis)
         places = links(node, 0, axis)
-        narrow = narrowed(node, axis, self.length, NEW)
+        narrow = narrowed(node, axis, self.length, self.count)
         assert places is not None, node
         assert narrow is not None, node
         inputs = (self._operand(n, place) for n, place in zip(node.inputs, places, strict=True))

@@ -1,16 +1,15 @@
-"""The graph of scores to two graphs: what begins a text, and what goes on with it by one position."""
+"""The graph of scores to two graphs: what begins a text, and what goes on with it by some positions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...spec.source import Place
 from ..ir.graph import CONTROL, DATA, STATE, Builder, Graph, Input, Node
 from ..ir.rewrite import again
 from ..ir.types import I64, Tensor
 from ..ops.index import Update, Window
-from ..ops.layout import Expand, Reshape
+from ..ops.layout import Expand, Reshape, Slice
 from ..passes.unused import drop_unused
 
 POSITION, SCORES, KEPT = "position", "scores", "generate."
@@ -18,18 +17,17 @@ POSITION, SCORES, KEPT = "position", "scores", "generate."
 
 @dataclass(frozen=True)
 class Steps:
-    """How a text is written position by position.
+    """How a text is written some positions at a time.
 
     `begin` reads the inputs that do not grow; its updates are everything that `step` finds kept. `step` reads the
-    grown input, i[N, 1], and the scalar `position`, i64; it gives the scores f[N, entries] of what follows, and
-    updates what later positions need: the states of `moving`, by name, with the axis of the batch. `repeated` is
-    where something keeps all positions from being computed but once.
+    grown input, i[N, count], and the `position` of the first of them, i64; it gives the scores f[N, entries] of what
+    follows the last, and updates what later positions need: the states of `moving`, by name, with the axis of the
+    batch. Steps of other counts keep the same.
     """
 
     begin: Graph
     step: Graph
     moving: Mapping[str, int]
-    repeated: Place | None = None
 
 
 class Split:
@@ -39,7 +37,7 @@ class Split:
     `position` are what `step` is given.
     """
 
-    def __init__(self, graph: Graph, source: Node) -> None:
+    def __init__(self, graph: Graph, source: Node, count: int) -> None:
         self.graph, self.source = graph, source
         self.reached = reaching(graph, (source,))
         others = [n for n in graph.named_inputs(DATA, CONTROL).values() if n is not source]
@@ -49,7 +47,7 @@ class Split:
             for b in (self.begin, self.step):
                 b.guard(guard.left, guard.right, guard.place)
         assert isinstance(source.op, Input)
-        self.token = self.step.input(source.op.name, DATA, source.tensor.with_shape((source.shape[0], 1)))
+        self.token = self.step.input(source.op.name, DATA, source.tensor.with_shape((source.shape[0], count)))
         self.position = self.step.input(POSITION, CONTROL, Tensor(I64, ()))
         self._first: dict[Node, Node] = {}  # nodes of the graph to those of `begin`
         self._new: dict[Node, Node] = {}  # and to those of `step`
@@ -92,20 +90,22 @@ class Split:
         if axis is not None:
             self._moving[state.op.name] = axis
 
-    def steps(self, scores: Node, repeated: Place | None = None) -> Steps:
-        """Both graphs, the scores of one position being [N, 1, entries]."""
-        last = self.step.add(Reshape((scores.shape[0], scores.shape[2])), scores)
+    def steps(self, scores: Node) -> Steps:
+        """Both graphs, the scores of the new positions being [N, count, entries]."""
+        rows, count, entries = scores.shape
+        row = self.step.add(Slice((0, count - 1, 0), scores.shape, (1, 1, 1)), scores)
+        last = self.step.add(Reshape((rows, entries)), row)
         begin = drop_unused(self.begin.graph({}, self._starts))
         step = drop_unused(self.step.graph({SCORES: last}, self._next))
-        return Steps(begin, step, self._moving, repeated)
+        return Steps(begin, step, self._moving)
 
 
-def recomputed(graph: Graph, grown: str, place: Place) -> Steps:
-    """Steps that compute all positions again for each one, over a text with zeros behind its end.
+def recomputed(graph: Graph, grown: str, count: int) -> Steps:
+    """Steps that compute all positions again each time, over a text with zeros behind its end.
 
-    The result of `graph` is `scores`; what does not depend on the grown input is computed once. `place` says why.
+    The result of `graph` is `scores`; what does not depend on the grown input is computed once.
     """
-    split = Split(graph, graph.input(grown))
+    split = Split(graph, graph.input(grown), count)
     b, source, made = split.step, split.source, dict[Node, Node]()
     text = split.state(source.tensor, split.zeros(source.tensor))
     made[source] = b.add(Update(1), text, split.token, split.position)
@@ -118,7 +118,7 @@ def recomputed(graph: Graph, grown: str, place: Place) -> Steps:
             with b.at(node.place):
                 made[node] = again(b, node, tuple(inputs))
     with b.at(graph.result(SCORES).place):
-        return split.steps(b.add(Window(1, 1), made[graph.result(SCORES)], split.position), place)
+        return split.steps(b.add(Window(1, count), made[graph.result(SCORES)], split.position))
 
 
 def reaching(graph: Graph, sources: Sequence[Node]) -> set[Node]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from ..machine import Binding, Machine, put
@@ -18,6 +19,7 @@ class Stepper:
     `grown` i[rows, 1], and the `position`, gives the `scores` [rows, entries], and keeps what later positions need.
     Both find weights and kept values by name in `memory`. `moving` gives the kept values that belong to the text by
     name, each with how many stretches it has for which the rows begin anew (1 where rows are its first axis).
+    `several` is a number of positions and what makes the machine that goes by so many.
     """
 
     def __init__(
@@ -30,13 +32,17 @@ class Stepper:
         limit: int,
         grown: str,
         moving: Mapping[str, int],
+        several: tuple[int, Callable[[], Machine]] | None = None,
         seed: int = 0,
     ) -> None:
         self.rows, self.limit = rows, limit
+        self.chunk = several[0] if several else 0
+        self._several = several
         self._memory, self._moving, self._grown = memory, moving, grown
         self._begin, self._step = begin, step
         self._key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
         self._bound: Binding | None = None
+        self._count = 0
         self._texts: tuple[Array, ...] = ()
 
     def begin(self, inputs: Mapping[str, Array], rows: int) -> None:
@@ -49,16 +55,30 @@ class Stepper:
                 put(name, place, inputs[name])
         self._control(binding.inputs, 0)
         self._begin.execute(binding)
-        self._bound = self._step.binding(rows)
+        self._bound, self._count = self._step.binding(rows), rows
         self._texts = tuple(self._by_rows(name, outer, rows) for name, outer in self._moving.items())
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores of what follows the tokens at a position; they lie in the stepper's memory until the next call."""
         assert self._bound is not None, "a text must begin first"
-        self._bound.inputs[self._grown][...] = tokens[:, None]
-        self._control(self._bound.inputs, position)
-        self._step.execute(self._bound)
-        return self._bound.results[SCORES]
+        return self._go(self._step, self._bound, tokens[:, None], position)
+
+    def read(self, tokens: Array, position: int) -> None:
+        """Goes on by `chunk` positions, i64[rows, chunk], from `position` on."""
+        reader = self._reader
+        reader.forget()
+        self._go(reader, reader.binding(self._count), tokens, position)
+
+    @cached_property
+    def _reader(self) -> Machine:
+        assert self._several is not None
+        return self._several[1]()
+
+    def _go(self, machine: Machine, binding: Binding, tokens: Array, position: int) -> Array:
+        binding.inputs[self._grown][...] = tokens
+        self._control(binding.inputs, position)
+        machine.execute(binding)
+        return binding.results[SCORES]
 
     def follow(self, rows: Array) -> None:
         """Row i goes on from what row `rows[i]` has written."""

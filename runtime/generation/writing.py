@@ -13,16 +13,25 @@ from .beam import Beams
 from .sampling import Uniforms, draw, log_shares, shares
 
 Array = Any
+WORTH = 2  # chunks of a prompt that pay for the machine that reads them
 
 
 class Scorer(Protocol):
-    """A model that computes the scores of one position after the other, for a number of rows at once."""
+    """A model that computes the scores of one position after the other, for a number of rows at once.
+
+    `chunk` is how many positions it can read together, 0 if it reads them one by one only.
+    """
+
+    chunk: int
 
     def begin(self, inputs: Mapping[str, Array], rows: int) -> None:
         """Forgets what was written; `inputs` are those that do not grow, for so many rows."""
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores f[rows, entries] of what follows `tokens`, i64[rows], at `position`, counted from 0."""
+
+    def read(self, tokens: Array, position: int) -> None:
+        """Reads `chunk` positions, i64[rows, chunk], from `position` on."""
 
     def follow(self, rows: Array) -> None:
         """Row i goes on from what row `rows[i]` has written."""
@@ -74,7 +83,7 @@ def write(
     tokens, lengths = np.repeat(tokens, width, axis=0), np.repeat(lengths, width)
     stepper.begin({name: np.repeat(array, width, axis=0) for name, array in inputs.items()}, rows)
     choice: _Beam | _Draw = _Beam(stepper, rows, manner) if manner.beam else _Draw(rows, manner, first)
-    for position in range(manner.limit - 1):
+    for position in range(_read(stepper, tokens, int(lengths.min())), manner.limit - 1):
         scores = stepper.advance(tokens[:, position], position)
         _check(scores)
         forced = np.where(position + 1 < lengths, tokens[:, position + 1], -1)
@@ -82,6 +91,20 @@ def write(
         if choice.finished:
             break
     return [_written(row, tokens, lengths, choice, manner) for row in range(0, rows, width)]
+
+
+def _read(stepper: Scorer, tokens: Array, length: int) -> int:
+    """Reads the beginning of prompts of at least `length` tokens in chunks, where there are some; how many were read.
+
+    The last token of a prompt is left: its scores are wanted.
+    """
+    chunk, position = stepper.chunk, 0
+    if not chunk or length <= WORTH * chunk:
+        return 0
+    while position + chunk < length:
+        stepper.read(tokens[:, position : position + chunk], position)
+        position += chunk
+    return position
 
 
 def _begun(prompts: Sequence[Array], manner: Manner) -> tuple[Array, Array]:

@@ -17,6 +17,7 @@ ZOO = Path(__file__).parents[3] / "examples" / "zoo"
 HEAD = "axonc 1\nmodel m(d = 8)\ninput tokens: i32[N, T]\n"
 TAIL = "logits = y |> dense(9)\ngenerate tokens from logits { limit 7 }\n"
 LENGTH = 7
+CHUNK = 4
 REDUCED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "characters": ({"entries": 9, "width": 8, "units": 8}, ()),
     "gpt2": ({"vocabulary": 9, "context": 16, "d": 8, "heads": 2, "depth": 2}, ()),
@@ -98,19 +99,31 @@ def given(names: tuple[str, ...], rows: int) -> dict[str, np.ndarray]:
     return {name: both[name] for name in names}
 
 
+@pytest.fixture(autouse=True)
+def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axonc.generation.CHUNK", CHUNK)
+
+
 def check_against_whole(program: Program, inputs: dict[str, np.ndarray], grown: str) -> None:
     """The scores of every position against the last ones of the model's prediction for the text up to there."""
     rows = 3
     tokens = np.random.default_rng(5).integers(1, 9, (rows, LENGTH)).astype(np.int32)
     writer = stepper(program, inputs, 7, LENGTH)
     assert writer.limit == LENGTH
+    whole = program.predict({**inputs, grown: tokens})["logits"]
     for _ in range(2):  # nothing is left of an earlier text
         writer.begin(inputs, rows)
         for position in range(LENGTH):
             found = writer.advance(tokens[:, position], position).copy()
-            if position in (0, 3, LENGTH - 1):
-                (whole,) = program.predict({**inputs, grown: tokens[:, : position + 1]}).values()
-                np.testing.assert_allclose(found, whole[:, -1], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(found, whole[:, position], rtol=1e-5, atol=1e-5)
+            if position == 3:
+                short = program.predict({**inputs, grown: tokens[:, :4]})["logits"]
+                np.testing.assert_allclose(found, short[:, -1], rtol=1e-5, atol=1e-5)
+        writer.begin(inputs, rows)
+        writer.advance(tokens[:, 0], 0)
+        writer.read(tokens[:, 1 : 1 + CHUNK], 1)
+        found = writer.advance(tokens[:, 1 + CHUNK], 1 + CHUNK)
+        np.testing.assert_allclose(found, whole[:, 1 + CHUNK], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", REDUCED)
@@ -120,7 +133,7 @@ def test_the_models_of_the_zoo_score_each_position_as_the_whole_text(name: str) 
     program = made(text, overrides=constants)
     growth = program.specification.growth
     assert growth is not None
-    assert growth.steps.repeated is None
+    assert growth.repeated is None
     check_against_whole(program, given(inputs, 3), growth.section.input)
 
 
@@ -129,7 +142,7 @@ def test_what_positions_share_is_kept_and_scores_stay_the_same(name: str) -> Non
     program = made(f"{HEAD}{CACHED[name]}\n{TAIL}")
     growth = program.specification.growth
     assert growth is not None
-    assert growth.steps.repeated is None
+    assert growth.repeated is None
     check_against_whole(program, {}, "tokens")
 
 
@@ -138,8 +151,8 @@ def test_what_cannot_be_kept_is_computed_again_and_says_where(name: str) -> None
     program = made(f"{HEAD}{REPEATED[name]}\n{TAIL}")
     growth = program.specification.growth
     assert growth is not None
-    assert growth.steps.repeated is not None
-    assert growth.steps.repeated.span.line == 5
+    assert growth.repeated is not None
+    assert growth.repeated.span.line == 5
     check_against_whole(program, {}, "tokens")
 
 

@@ -21,8 +21,8 @@ def log_shares(scores: np.ndarray) -> np.ndarray:
 class Chain:
     """A stepper that looks its scores up."""
 
-    def __init__(self, entries: int) -> None:
-        self.entries = entries
+    def __init__(self, entries: int, chunk: int = 0) -> None:
+        self.entries, self.chunk = entries, chunk
         self.texts: list[list[int]] = []
 
     def begin(self, inputs: Mapping[str, Any], rows: int) -> None:
@@ -33,6 +33,12 @@ class Chain:
             assert len(text) == position
             text.append(int(token))
         return np.array([table(text, self.entries) for text in self.texts])
+
+    def read(self, tokens: np.ndarray, position: int) -> None:
+        assert tokens.shape[1] == self.chunk
+        for text, several in zip(self.texts, tokens, strict=True):
+            assert len(text) == position
+            text += several.tolist()
 
     def follow(self, rows: np.ndarray) -> None:
         self.texts = [list(self.texts[row]) for row in rows]

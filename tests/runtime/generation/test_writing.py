@@ -104,6 +104,17 @@ def test_start_stands_before_the_prompt_and_is_not_shown() -> None:
     np.testing.assert_array_equal(found.tokens, same.tokens)
 
 
+@pytest.mark.parametrize("beam", [None, 2])
+def test_long_prompts_are_read_in_chunks_and_written_on_as_ever(beam: int | None) -> None:
+    prompts = [np.arange(9) % ENTRIES, np.arange(12) % 3]
+    manner = Manner(16, stop=3, beam=beam)
+    for chunk in (1, 2, 3, 4, 5, 8):
+        found = write(Chain(ENTRIES, chunk), {}, prompts, manner)
+        for written, wanted in zip(found, write(Chain(ENTRIES), {}, prompts, manner), strict=True):
+            np.testing.assert_array_equal(written.tokens, wanted.tokens)
+            assert written.score == wanted.score
+
+
 def test_a_prompt_of_the_whole_limit_is_all_there_is() -> None:
     (found,) = write(Chain(ENTRIES), {}, [np.array([1, 2, 3])], Manner(3, stop=0))
     assert (list(found.tokens), found.score, found.stopped) == ([], 0.0, False)
