@@ -183,8 +183,13 @@ class Builder:
             value = float(value)
         return self._append(Node(Literal(value, dtype), (), Tensor(dtype, ()), self.place))
 
-    def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
-        """A node for `op` on `inputs`; of unknown type where a mistake was reported, here or before."""
+    def add(self, op: Op, *inputs: Node, name: str = "", like: Node | None = None) -> Node:
+        """A node for `op` on `inputs`; of unknown type where a mistake was reported, here or before.
+
+        It is of the type of `like`, if that is given: the same operation on other inputs of the same types.
+        """
+        if like is not None:
+            return self._append(Node(op, inputs, like.type, self.place, name))
         types = tuple([n.type for n in inputs])
         known = self._inferred.get((op, types))
         if known is None:

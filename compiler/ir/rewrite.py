@@ -58,7 +58,12 @@ def again(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node:
     """The node on new inputs; itself where they are the old ones."""
     if inputs == node.inputs or isinstance(node.op, Input | Literal):
         return b.keep(node)
-    return b.add(node.op, *inputs, name=node.name)
+    alike = all(map(_same_type, inputs, node.inputs))
+    return b.add(node.op, *inputs, name=node.name, like=node if alike else None)
+
+
+def _same_type(a: Node, b: Node) -> bool:
+    return a.type is b.type or a.type == b.type
 
 
 def bind(graph: Graph, values: Mapping[str, Size]) -> Graph:

@@ -18,9 +18,9 @@ def expand_composites(graph: Graph) -> Graph:
 class _Expander(Builder):
     """A Builder that makes no composite, whoever asks for it."""
 
-    def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
+    def add(self, op: Op, *inputs: Node, name: str = "", like: Node | None = None) -> Node:
         made = op.expand(self, *inputs)
-        return super().add(op, *inputs, name=name) if made is None else made
+        return super().add(op, *inputs, name=name, like=like) if made is None else made
 
     def keep(self, node: Node) -> Node:
         made = node.op.expand(self, *node.inputs)

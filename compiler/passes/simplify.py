@@ -23,8 +23,8 @@ def simplify(graph: Graph) -> Graph:
 class _Simplifier(Builder):
     """A Builder whose nodes are as simple as the rules make them."""
 
-    def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
-        return self._simple(super().add(op, *inputs, name=name))
+    def add(self, op: Op, *inputs: Node, name: str = "", like: Node | None = None) -> Node:
+        return self._simple(super().add(op, *inputs, name=name, like=like))
 
     def keep(self, node: Node) -> Node:
         return self._simple(super().keep(node))

@@ -11,6 +11,8 @@ from .sequence import everywhere
 @everywhere
 def drop_stops(graph: Graph) -> Graph:
     """To be run after differentiation only."""
+    if not any(isinstance(node.op, StopGradient) for node in graph.nodes):
+        return graph
 
     def rule(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         return inputs[0] if isinstance(node.op, StopGradient) else None

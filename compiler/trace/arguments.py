@@ -142,4 +142,4 @@ def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[st
 
 
 def slot_named(signature: Signature, name: str) -> Slot | None:
-    return next((s for s in (*signature.inputs, *signature.settings) if s.name == name), None)
+    return signature.by_name.get(name)

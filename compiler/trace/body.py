@@ -20,8 +20,8 @@ class BodyBuilder(Builder):
         self._inside: dict[Node, Node] = {}
         self.reports = outer.reports
 
-    def add(self, op: Op, *inputs: Node, name: str = "") -> Node:
-        return super().add(op, *map(self.inside, inputs), name=name)
+    def add(self, op: Op, *inputs: Node, name: str = "", like: Node | None = None) -> Node:
+        return super().add(op, *map(self.inside, inputs), name=name, like=like)
 
     def inside(self, node: Node) -> Node:
         """The node as the body sees it."""

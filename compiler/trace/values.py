@@ -53,6 +53,10 @@ class Signature:
         inputs, settings = (", ".join(map(_slot_text, slots)) for slots in (self.inputs, self.settings))
         return f"({inputs}; {settings})" if settings else f"({inputs})"
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Slot]:
+        return {s.name: s for s in (*self.settings, *self.inputs)}
+
     @property
     def needs_input(self) -> bool:
         return any(s.required or s.many for s in self.inputs)
