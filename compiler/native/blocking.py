@@ -10,6 +10,7 @@ from .function import Machinery
 from .matrices import Matrices
 
 DEPTH = 1024  # rows of b at most that are multiplied before the next ones are begun
+PANEL = 256 << 10  # bytes of packed rows of b
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
 WAYS = 6  # lines of the first cache that such addresses may share
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
@@ -47,7 +48,7 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
     vectors = min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
-    deepest = DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH
+    deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, PANEL // (vectors * lanes * p.dtype.bytes))
     packs_b = p.b.column != 1 or (rows >= 16 * height and is_wide(p.b.row, p.dtype))
     return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), not isinstance(p.a.row, int), packs_b)
 
@@ -74,7 +75,7 @@ def _is_paged(step: Size, dtype: DType) -> bool:
 def _evenly_deep(k: Size, most: int, lanes: int) -> int:
     """Blocks of the inner axis: as even as vectors allow."""
     if not isinstance(k, int):
-        return min(most, DEPTH // 2)
+        return most
     if k <= most:
         return k
     blocks = -(-k // most)

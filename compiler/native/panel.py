@@ -87,7 +87,7 @@ def _rows(e: Element) -> str:
 def _turned(e: Element) -> str:
     """Copies a matrix whose columns are runs of memory: squares of it are transposed in registers."""
     p, w = e.prefix, e.lanes
-    turns, names = _butterflies(e)
+    turns, names = _transposed(e)
     lines = [f"  const {p}v v{i} = *(const {p}vu *)(from + {i} * stride);" for i in range(w)]
     lines += [*turns, *(f"  *({p}vu *)(to + {i} * width) = {name};" for i, name in enumerate(names))]
     square = "\n".join(lines)
@@ -118,20 +118,38 @@ def _turned(e: Element) -> str:
 """
 
 
-def _butterflies(e: Element) -> tuple[list[str], list[str]]:
-    """The lines that transpose vectors v0, v1 … of a square, and the names of its columns."""
-    lines, names, step = [], [f"v{i}" for i in range(e.lanes)], e.lanes // 2
-    while step:
-        below = [lane if not lane & step else e.lanes + (lane ^ step) for lane in range(e.lanes)]
-        above = [lane | step if not lane & step else e.lanes + lane for lane in range(e.lanes)]
-        for i in (i for i in range(e.lanes) if not i & step):
-            pair = names[i], names[i | step]
-            for k, order in ((i, below), (i | step, above)):
-                names[k] = f"v{k}_{step}"
+def _transposed(e: Element) -> tuple[list[str], list[str]]:
+    """The lines that transpose vectors v0, v1 … of a square, and the names of its columns.
+
+    Each exchange is one instruction: elements move inside 16 bytes, or 16 bytes move.
+    """
+    lines, names = [], [f"v{i}" for i in range(e.lanes)]
+    held = [[(row, column) for column in range(e.lanes)] for row in range(e.lanes)]
+    for stage, (distance, *orders) in enumerate(_exchanges(e.lanes, 4 if e.prefix == "f32" else 2)):
+        for i in (i for i in range(e.lanes) if not i & distance):
+            pair, both = (names[i], names[i | distance]), held[i] + held[i | distance]
+            for k, order in zip((i, i | distance), orders, strict=True):
+                names[k], held[k] = f"v{k}_{stage}", [both[lane] for lane in order]
                 lanes = ", ".join(map(str, order))
                 lines.append(f"  const {e.prefix}v {names[k]} = ax_shuffle({e.prefix}i, {', '.join(pair)}, {lanes});")
-        step //= 2
-    return lines, names
+    columns = {elements[0][1]: name for name, elements in zip(names, held, strict=True)}
+    return lines, [columns[i] for i in range(e.lanes)]
+
+
+def _exchanges(lanes: int, unit: int) -> list[tuple[int, list[int], list[int]]]:
+    """Which rows exchange what, in order: their distance, and the elements of both that make the new two.
+
+    A `unit` of elements is 16 bytes.
+    """
+    starts = range(0, lanes, unit)
+    inside = [[(0, lanes, 1, lanes + 1), (2, lanes + 2, 3, lanes + 3)]] if unit == 4 else []
+    half = unit // 2
+    inside.append([tuple(j + k for k in (0, lanes) for j in range(i, i + half)) for i in (0, half)])
+    found = [(1 << n, *([i + j for i in starts for j in order] for order in orders)) for n, orders in enumerate(inside)]
+    every = [[j + k + i for k in (0, lanes) for j in starts[odd::2] for i in range(unit)] for odd in (0, 1)]
+    while found[-1][0] * 2 < lanes:
+        found.append((found[-1][0] * 2, *every))
+    return found
 
 
 def _gathered(e: Element) -> str:
