@@ -20,16 +20,28 @@ from .sliding import known, most_rows
 from .tile import VECTORS, Tile, evenly
 
 Windows = tuple[Window, ...]
+MOST = 1 << 14  # elements of one of 16 positions, all of which lie on the stack
+LINE = 16  # elements of a line of the cache
 SIDE = 4  # of what a tile of 2 by 2 results needs
 TILES = 8  # at least, if rows have fewer: each vector of weights is multiplied by as many
 
 
 def pays(y: Window, w: Window, machinery: Machinery) -> bool:
     """Whether this form is the faster one, of undilated convolutions of stride 1 in one group."""
+    own, results = w.shape[-2:]
     if y.dtype is not F32 or len(y.shape) != 4 or w.shape[:-2] != (3, 3):
         return False
+    if not (isinstance(own, int) and isinstance(results, int) and isinstance(y.shape[2], int)):
+        return False
     even = all(isinstance(n, int) and n % 2 == 0 and n >= 4 for n in y.shape[1:-1])
-    return even and all(isinstance(n, int) and n % machinery.lanes == 0 for n in w.shape[-2:])
+    whole = own % machinery.lanes == 0 and results % machinery.lanes == 0
+    return even and whole and max(TILES, y.shape[2] // 2) * own <= MOST
+
+
+def staggered(size: int) -> int:
+    """How far positions lie apart that hold so many elements: never by a power of two, since then they would push
+    each other out of the first cache."""
+    return size + LINE
 
 
 class WinogradWeights(NamedTuple):
@@ -41,7 +53,7 @@ class WinogradWeights(NamedTuple):
         """Units are input channels."""
         ((out,), (w,)) = writes, reads
         steps = (out.strides[3], w.strides[3])
-        p = _Lanes(f, [f.pointer(out, write=True), f.pointer(w)], steps, self.machinery)
+        p = Additions(f, [f.pointer(out, write=True), f.pointer(w)], steps, self.machinery)
         f.split(w.shape[2])
         channel = Axis(w.shape[2], (out.strides[2], w.strides[2]))
         with f.loop("c", "hi", "lo"), p.pointers.advanced(channel, "c"), ExitStack() as stack:
@@ -65,7 +77,7 @@ class Winograd(NamedTuple):
         _Printer(f, y, x, w, self.machinery).print()
 
 
-class _Lanes:
+class Additions:
     """Writes additions of vectors, which pointers give and take; `steps` are those from channel to channel."""
 
     def __init__(self, f: Function, names: Sequence[str], steps: Sequence[Size], machinery: Machinery) -> None:
@@ -104,9 +116,54 @@ class _Lanes:
         """Bᵀ: four data as four."""
         return [self.named(t) for t in (f"{a} - {c}", f"{b} + {c}", f"{c} - {b}", f"{b} - {d}")]
 
+    def ends(self, a: str, b: str) -> list[str]:
+        """A: two cotangents of results as those of four products."""
+        return [a, self.named(f"{a} + {b}"), self.named(f"{a} - {b}"), self.named(f"-{b}")]
+
+    def gathered(self, a: str, b: str, c: str, d: str) -> list[str]:
+        """Gᵀ: cotangents of four transformed weights as those of three."""
+        half = self.named(f"0.5f * ({b} + {c})")
+        return [self.named(t) for t in (f"{a} + {half}", f"0.5f * ({b} - {c})", f"{half} + {d}")]
+
     def sums(self, a: str, b: str, c: str, d: str) -> list[str]:
         """Aᵀ: four products as two results."""
         return [self.named(f"{a} + {b} + {c}"), self.named(f"{b} - {c} - {d}")]
+
+
+class Data(NamedTuple):
+    """Where transformed data goes, as [position, tile, channel]: how far positions and tiles lie apart, and how many
+    rows of how many tiles there are."""
+
+    name: str
+    place: Size
+    tile: int
+    rows: int
+    wide: int
+
+    def print(self, f: Function, source: str, x: Window, channels: tuple[str, str], machinery: Machinery) -> None:
+        """Writes the data of some channels. Neighbours share two columns, which are carried over."""
+        lanes, (high, across, step) = machinery.lanes, x.strides[1:]
+        p = Additions(f, [self.name, source], (1, step), machinery)
+        start, end = channels
+        loops = [
+            (f.loop("row", str(self.rows)), Axis(0, (self.wide * self.tile, 2 * high)), "row"),
+            (f.loop("c", end, start, lanes), Axis(0, (1, step)), "c"),
+        ]
+        with ExitStack() as stack:
+            for loop, axis, index in loops:
+                stack.enter_context(loop)
+                stack.enter_context(p.pointers.advanced(axis, index))
+            for j in range(2):
+                column = p.differences(*(p.load(1, i * high + j * across) for i in range(SIDE)))
+                f.line(" ".join(f"{p.vector} e{j}_{i} = {v};" for i, v in enumerate(column)))
+            stack.enter_context(f.loop("tile", str(self.wide)))
+            stack.enter_context(p.pointers.advanced(Axis(0, (self.tile, 2 * across)), "tile"))
+            columns = [[f"e{j}_{i}" for i in range(SIDE)] for j in range(2)]
+            columns += [p.differences(*(p.load(1, i * high + j * across) for i in range(SIDE))) for j in (2, 3)]
+            for i, row in enumerate(zip(*columns, strict=True)):
+                for j, value in enumerate(p.differences(*row)):
+                    p.store(0, (i * SIDE + j) * self.place, value)
+            f.line(" ".join(f"e{j}_{i} = {columns[2 + j][i]};" for j in range(2) for i in range(SIDE)))
 
 
 class _Printer:
@@ -121,61 +178,33 @@ class _Printer:
         self.tiles = self.rows * self.wide
         self.vectors = 2 if self.results % (2 * machinery.lanes) == 0 else 1
         self.width = self.vectors * machinery.lanes
-        self.vector = VECTORS[F32][0]
+        self.data, self.made = staggered(self.tiles * self.own), staggered(self.tiles * self.width)
         self.pointers = Pointers(f, [f.pointer(y, write=True), f.pointer(x), f.pointer(w)])
 
     def print(self) -> None:
         f, y, x = self.f, self.y, self.x
         units = self.high // self.rows
         f.split(y.shape[0] * units)
-        f.line(f"float data[{SIDE * SIDE * self.tiles * self.own}] __attribute__((aligned(64)));")
-        f.line(f"float made[{SIDE * SIDE * self.tiles * self.width}] __attribute__((aligned(64)));")
+        f.line(f"float data[{SIDE * SIDE * self.data}] __attribute__((aligned(64)));")
+        f.line(f"float made[{SIDE * SIDE * self.made}] __attribute__((aligned(64)));")
         with f.loop("unit", "hi", "lo"), ExitStack() as stack:
             images = Axis(y.shape[0], (y.strides[0], x.strides[0], 0))
             rows = Axis(units, (y.strides[1] * 2 * self.rows, x.strides[1] * 2 * self.rows, 0))
             stack.enter_context(self.pointers.advanced(images, f"(unit / {units})"))
             stack.enter_context(self.pointers.advanced(rows, f"(unit % {units})"))
-            self._transform()
+            data = Data("&data[0]", self.data, self.own, self.rows, self.wide)
+            data.print(f, self.pointers.names[1], x, ("0", str(self.own)), self.machinery)
             stack.enter_context(f.loop("k", str(self.results), step=self.width))
             stack.enter_context(self.pointers.advanced(Axis(0, (y.strides[3], 0, 1)), "k"))
             self._multiply()
             self._gather()
-
-    def _transform(self) -> None:
-        """Data of all tiles: [position, tile, channel]. Neighbours share two columns, which are carried over."""
-        f, x = self.f, self.x
-        place = self.tiles * self.own
-        names = Pointers(f, ["&data[0]", self.pointers.names[1]])
-        steps = Axis(0, (self.wide * self.own, 2 * x.strides[1]))
-        with ExitStack() as stack:
-            for axis, index, count, step in (
-                (steps, "row", self.rows, 1),
-                (Axis(0, (1, x.strides[3])), "c", self.own, self.machinery.lanes),
-            ):
-                stack.enter_context(f.loop(index, str(count), step=step))
-                stack.enter_context(names.advanced(axis, index))
-            reader = _Lanes(f, names.names, (1, x.strides[3]), self.machinery)
-            carried = [f"e{j}_{i}" for j in range(2) for i in range(SIDE)]
-            for j in range(2):
-                column = reader.differences(*(reader.load(1, i * x.strides[1] + j * x.strides[2]) for i in range(SIDE)))
-                f.line(" ".join(f"{self.vector} e{j}_{i} = {v};" for i, v in enumerate(column)))
-            tile = Axis(self.wide, (self.own, 2 * x.strides[2]))
-            with f.loop("tile", str(self.wide)), reader.pointers.advanced(tile, "tile"):
-                columns = [carried[:SIDE], carried[SIDE:]]
-                for j in (2, 3):
-                    loads = (reader.load(1, i * x.strides[1] + j * x.strides[2]) for i in range(SIDE))
-                    columns.append(reader.differences(*loads))
-                for i, row in enumerate(zip(*columns, strict=True)):
-                    for j, value in enumerate(reader.differences(*row)):
-                        reader.store(0, (i * SIDE + j) * place, value)
-                f.line(" ".join(f"e{j}_{i} = {columns[2 + j][i]};" for j in range(2) for i in range(SIDE)))
 
     def _multiply(self) -> None:
         """Data times weights, position by position: [position, tile, result]."""
         f, w = self.f, self.w
         most = most_rows(self.vectors, self.machinery.registers)
         names = Pointers(f, ["&made[0]", "&data[0]", self.pointers.names[2]])
-        place = Axis(SIDE * SIDE, (self.tiles * self.width, self.tiles * self.own, w.strides[1]))
+        place = Axis(SIDE * SIDE, (self.made, self.data, w.strides[1]))
         with f.loop("place", str(SIDE * SIDE)), names.advanced(place, "place"):
             done = 0
             for rows, many in evenly(self.tiles, most):
@@ -197,7 +226,6 @@ class _Printer:
     def _gather(self) -> None:
         """Results of all tiles."""
         f, y = self.f, self.y
-        place = self.tiles * self.width
         names = Pointers(f, [self.pointers.names[0], "&made[0]"])
         with ExitStack() as stack:
             for axis, index, count in (
@@ -206,9 +234,11 @@ class _Printer:
             ):
                 stack.enter_context(f.loop(index, str(count)))
                 stack.enter_context(names.advanced(axis, index))
-            writer = _Lanes(f, names.names, (y.strides[3], 1), self.machinery)
+            writer = Additions(f, names.names, (y.strides[3], 1), self.machinery)
             for vector in range(0, self.width, self.machinery.lanes):
-                loads = [[writer.load(1, (i * SIDE + j) * place + vector) for j in range(SIDE)] for i in range(SIDE)]
+                loads = [
+                    [writer.load(1, (i * SIDE + j) * self.made + vector) for j in range(SIDE)] for i in range(SIDE)
+                ]
                 columns = [writer.sums(*column) for column in zip(*loads, strict=True)]
                 for i, row in enumerate(zip(*columns, strict=True)):
                     for j, value in enumerate(writer.sums(*row)):

@@ -10,7 +10,8 @@ from axonc.compiler.ir import dims
 from axonc.compiler.ir.dims import Size
 from axonc.compiler.native.function import Machinery
 from axonc.compiler.native.winograd import Winograd, WinogradWeights, pays
-from axonc.compiler.ops.convolution import Conv
+from axonc.compiler.native.winograd_weight import WinogradWeight
+from axonc.compiler.ops.convolution import Conv, ConvWeight
 from axonc.compiler.schedule.kernel import Window
 
 from .compiled import Memory, call, library, machinery, needs_compiler, printed, window
@@ -71,6 +72,33 @@ def test_sixteen_products_give_what_thirty_six_do(m: Machinery) -> None:
         assert np.abs(results[0] - wanted).max() < 2e-6 * np.abs(wanted).max(), case
         assert np.array_equal(*results), case
         assert out.outside() == outside, case
+
+
+@pytest.mark.parametrize("m", [machinery(), Machinery(8, 16)], ids=lambda m: f"lanes{m.lanes}")
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_weights_are_found_by_sixteen_products(m: Machinery, accumulate: bool) -> None:
+    windows = [
+        (window((3, 3, c.channels, c.results), name="w"), c.window(2, c.channels, "x"), c.window(0, c.results, "y"))
+        for c in CASES
+    ]
+    functions = [printed(WinogradWeight(m, accumulate), (w,), (x, y)) for w, x, y in windows]
+    lib, random = library(functions, m), np.random.default_rng(1)
+    for case, f, own in zip(CASES, functions, windows, strict=True):
+        for count in (0, 1, 6):
+            weights, data, flow = (Memory(w, {"N": max(count, 1)}) for w in own)
+            for memory in (data, flow):
+                memory.array[...] = random.standard_normal(memory.array.shape)
+            arrays = (memory.array[:count].astype(float) for memory in (data, flow))
+            settings = (1, 1), ((0, 0), (0, 0)), (1, 1), 1, (3, 3)
+            wanted = ConvWeight(*settings).eval(np, *arrays) + (2.0 if accumulate else 0.0)
+            outside, results = weights.outside(), []
+            for parts in PARTS:
+                weights.array[...] = 2
+                call(lib, f, [weights, data, flow], {"N": count}, parts)
+                results.append(weights.array.copy())
+            assert np.abs(results[0] - wanted).max() <= 2e-6 * np.abs(wanted).max(), (case, count)
+            assert np.array_equal(*results), case
+            assert weights.outside() == outside, case
 
 
 def test_weights_are_transformed_whatever_their_strides() -> None:
