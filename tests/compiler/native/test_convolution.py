@@ -199,9 +199,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("m", [machinery(), Machinery(8, 16), Machinery(4, 16)], ids=lambda m: f"lanes{m.lanes}")
-def test_every_kind_of_convolution_is_its_definition(m: Machinery) -> None:
-    check(CASES, m)
+def test_every_kind_of_convolution_is_its_definition() -> None:
+    check(CASES, machinery())
+
+
+@pytest.mark.parametrize(("m", "cases"), [(Machinery(8, 16), CASES[::2]), (Machinery(4, 16), CASES[5::6])])
+def test_shorter_vectors_and_fewer_registers_change_no_convolution(m: Machinery, cases: list[Case]) -> None:
+    check(cases, m)
 
 
 @st.composite
@@ -234,8 +238,8 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-@given(st.lists(cases(), min_size=3, max_size=3), st.sampled_from([machinery(), Machinery(8, 16)]))
-@settings(max_examples=12, deadline=None)
+@given(st.lists(cases(), min_size=4, max_size=4), st.sampled_from([machinery(), Machinery(8, 16)]))
+@settings(max_examples=5, deadline=None)
 def test_convolutions_drawn_at_random_are_their_definitions(drawn: list[Case], m: Machinery) -> None:
     check(drawn, m)
 
