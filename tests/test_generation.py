@@ -115,23 +115,28 @@ def test_a_beam_finds_the_likeliest_translation() -> None:
 
 
 def test_a_narrow_beam_moves_its_caches_with_its_texts() -> None:
-    program = made(TRANSLATOR)
-    source = np.random.default_rng(1).integers(0, 5, (4, 3)).astype(np.int32)
-    for row, written in zip(source, program.generate(inputs={"source": source}), strict=True):
-        texts: list[tuple[tuple[int, ...], float]] = [((1,), 0.0)]
-        for _ in range(5):
+    program = writer("limit 8; beam 3; stop 2")
+    program.parameters["dense.bias"][2] -= 3
+    prompts = [(1,), (3,), (4, 0), (0,)]
+    moved = 0
+    for prompt, written in zip(prompts, program.generate(prompts), strict=True):
+        texts: list[tuple[tuple[int, ...], float]] = [(prompt, 0.0)]
+        while any(len(text) < 8 and text[-1] != 2 for text, _ in texts):
             tried = []
             for text, score in texts:
-                if len(text) > 1 and text[-1] == 2:
+                if text[-1] == 2:
                     tried.append((text, score))
                     continue
-                inputs = {"source": row[None], "previous": np.array([text], np.int32)}
-                shares = special.log_softmax(program.predict(inputs)["logits"][0, -1].astype(float))
+                scores = program.predict({"tokens": np.array([text], np.int32)})["logits"][0, -1]
+                shares = special.log_softmax(scores.astype(float))
                 tried += [((*text, token), score + shares[token]) for token in range(5)]
-            texts = sorted(tried, key=lambda pair: -pair[1])[:3]
+            best = sorted(tried, key=lambda pair: -pair[1])[:3]
+            moved += len(texts) == 3 and [t[: len(texts[0][0])] for t, _ in best] != [t for t, _ in texts]
+            texts = best
         text, score = texts[0]
         assert written.score == pytest.approx(score, abs=1e-4)
-        assert [*written.tokens, *[2] * written.stopped] == list(text[1:])
+        assert [*prompt, *written.tokens, *[2] * written.stopped] == list(text)
+    assert moved > 3
 
 
 def test_weights_that_were_written_since_are_used() -> None:
