@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import F32, DType
 from .function import Machinery
@@ -11,6 +12,7 @@ from .matrices import Matrices
 
 DEPTH = 1024  # rows of b at most that are multiplied before the next ones are begun
 PANEL = 256 << 10  # bytes of packed rows of b
+STREAMS = 16  # rows of b that one row is multiplied with at once, so that each is read on and on
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
 WAYS = 6  # lines of the first cache that such addresses may share
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
@@ -20,11 +22,15 @@ TURN = 0.5  # cycles of a loop around one step of a tile
 UNEVEN = 1.2  # what a last panel of another width costs besides
 NEAR, FAR = 0.35, 0.5  # cycles lost for each vector of b from the first cache, and from the second
 ENDS = ((4, 2.0), (48, 0.2))  # up to which depth, cycles lost in each step for each row that is then written
+COMMON = 64  # samples
 MANY = 1000  # stands for a size that only a run knows
 
 
 class Blocking(NamedTuple):
-    """Tiles of `height` rows and `vectors` vectors, `depth` rows of b at a time; `packs` say what is copied first."""
+    """Tiles of `height` rows and `vectors` vectors, `depth` rows of b at a time; `packs` say what is copied first.
+
+    Threads divide the rows of a matrix, or its columns.
+    """
 
     lanes: int
     height: int
@@ -32,6 +38,7 @@ class Blocking(NamedTuple):
     depth: int
     packs_a: bool
     packs_b: bool
+    by_columns: bool
 
     @property
     def width(self) -> int:
@@ -49,8 +56,26 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     vectors = min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
     deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, PANEL // (vectors * lanes * p.dtype.bytes))
+    deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
+    packs_a = not isinstance(p.a.row, int)
     packs_b = p.b.column != 1 or (rows >= 16 * height and is_wide(p.b.row, p.dtype))
-    return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), not isinstance(p.a.row, int), packs_b)
+    by_columns = (
+        isinstance(p.n, int) and not p.lead and not packs_a and _by_columns(p, height, vectors * lanes, packs_b)
+    )
+    return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), packs_a, packs_b, by_columns)
+
+
+def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:
+    """Whether threads had better divide columns: there are few tiles of rows, or each thread would pack all of b."""
+    tiles, panels = -(-_likely(p.m) // height), -(-_likely(p.n) // width)
+    return tiles < min(4, panels) or (packs_b and tiles <= 16 and panels >= 8)
+
+
+def _likely(size: Size) -> int:
+    """A size for as many samples as are common."""
+    found = dims.substitute(size, dict.fromkeys(dims.names(size), COMMON))
+    assert isinstance(found, int)
+    return found
 
 
 def known(size: Size) -> int:

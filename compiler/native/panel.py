@@ -125,7 +125,7 @@ def _transposed(e: Element) -> tuple[list[str], list[str]]:
     """
     lines, names = [], [f"v{i}" for i in range(e.lanes)]
     held = [[(row, column) for column in range(e.lanes)] for row in range(e.lanes)]
-    for stage, (distance, *orders) in enumerate(_exchanges(e.lanes, 4 if e.prefix == "f32" else 2)):
+    for stage, (distance, orders) in enumerate(_exchanges(e.lanes, 4 if e.prefix == "f32" else 2)):
         for i in (i for i in range(e.lanes) if not i & distance):
             pair, both = (names[i], names[i | distance]), held[i] + held[i | distance]
             for k, order in zip((i, i | distance), orders, strict=True):
@@ -136,20 +136,23 @@ def _transposed(e: Element) -> tuple[list[str], list[str]]:
     return lines, [columns[i] for i in range(e.lanes)]
 
 
-def _exchanges(lanes: int, unit: int) -> list[tuple[int, list[int], list[int]]]:
+def _exchanges(lanes: int, unit: int) -> list[tuple[int, list[list[int]]]]:
     """Which rows exchange what, in order: their distance, and the elements of both that make the new two.
 
     A `unit` of elements is 16 bytes.
     """
+    inside = {
+        2: [[(0, lanes), (1, lanes + 1)]],
+        4: [
+            [(0, lanes, 1, lanes + 1), (2, lanes + 2, 3, lanes + 3)],
+            [(0, 1, lanes, lanes + 1), (2, 3, lanes + 2, lanes + 3)],
+        ],
+    }
     starts = range(0, lanes, unit)
-    inside = [[(0, lanes, 1, lanes + 1), (2, lanes + 2, 3, lanes + 3)]] if unit == 4 else []
-    half = unit // 2
-    inside.append([tuple(j + k for k in (0, lanes) for j in range(i, i + half)) for i in (0, half)])
-    found = [(1 << n, *([i + j for i in starts for j in order] for order in orders)) for n, orders in enumerate(inside)]
-    every = [[j + k + i for k in (0, lanes) for j in starts[odd::2] for i in range(unit)] for odd in (0, 1)]
-    while found[-1][0] * 2 < lanes:
-        found.append((found[-1][0] * 2, *every))
-    return found
+    orders = [[[i + j for i in starts for j in order] for order in pair] for pair in inside[unit]]
+    across = [[i + j + k for k in (0, lanes) for i in starts[odd::2] for j in range(unit)] for odd in (0, 1)]
+    orders += [across] * (lanes.bit_length() - 1 - len(orders))
+    return [(1 << n, pair) for n, pair in enumerate(orders)]
 
 
 def _gathered(e: Element) -> str:

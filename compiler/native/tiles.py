@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Panels(NamedTuple):
     columns: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tiles:
     """The text of one product while it is written; `onto` adds it to what lies in the result."""
 
@@ -42,26 +42,22 @@ class Tiles:
     def print(self) -> None:
         """The whole function."""
         f, p = self.f, self.p
-        self.scalar, self.dtype = TYPES[p.dtype], p.dtype
         names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
         self._memory()
         with matrix_of_unit(f, p, names, self._units()), self._depths():
-            if self._by_columns():
+            if self.cut.by_columns:
                 self._columns()
             else:
                 self._rows()
 
-    def _by_columns(self) -> bool:
-        """Whether threads divide the columns, because there are few rows."""
-        p, cut = self.p, self.cut
-        if not isinstance(p.m, int) or not isinstance(p.n, int) or cut.packs_a:
-            return False
-        return not p.lead and -(-p.m // cut.height) < min(4, -(-p.n // cut.width))
+    @property
+    def scalar(self) -> str:
+        return TYPES[self.p.dtype]
 
     def _units(self) -> Size:
-        if self._by_columns():
-            return dims.ceil_divide(self.p.n, self.cut.width)
-        return dims.ceil_divide(self.p.m, self.cut.height)
+        """Panels, or tiles of rows."""
+        p, cut = self.p, self.cut
+        return dims.ceil_divide(p.n, cut.width) if cut.by_columns else dims.ceil_divide(p.m, cut.height)
 
     def _memory(self) -> None:
         """Panels on the stack."""
@@ -75,7 +71,7 @@ class Tiles:
     def _group(self) -> int:
         """Tiles of a that are packed together."""
         cut = self.cut
-        most = max(1, GROUP // (cut.height * cut.depth * self.dtype.bytes))
+        most = max(1, GROUP // (cut.height * cut.depth * self.p.dtype.bytes))
         return min(most, -(-self.p.m // cut.height)) if isinstance(self.p.m, int) else most
 
     @contextmanager
@@ -116,16 +112,14 @@ class Tiles:
     def _columns(self) -> None:
         """Panels `from` to `to`, each with all rows."""
         f, before = self.f, 0
-        tiles = -(-dims_int(self.p.m) // self.cut.height)
+        tiles = f.size(dims.ceil_divide(self.p.m, self.cut.height))
         for panels in self._panels():
-            count = int(panels.number)
-            with f.loop(
-                "q", f"(to < {before + count} ? to : {before + count})", f"(from > {before} ? from : {before})"
-            ):
-                f.line(f"const long j = {panels.start} + (q - {before}) * {panels.columns};")
+            after = before + int(panels.number)
+            with f.loop("q", f"(to < {after} ? to : {after})", f"(from > {before} ? from : {before})"):
+                f.line(f"const long j = q * {self.cut.width};")
                 self._pack(panels)
-                self._tiles(panels, "0", str(tiles))
-            before += count
+                self._tiles(panels, "0", tiles)
+            before = after
 
     def _rows(self) -> None:
         """Tiles `from` to `to` of rows, with all panels."""
@@ -159,7 +153,7 @@ class Tiles:
     def _copy(self, to: str, width: int, source: str, x: Matrix, columns: str) -> str:
         """The call that copies `kb` rows of a matrix from `source` on to a panel."""
         head = f"({to}, {width}, {source}"
-        f, kind = self.f, self.dtype
+        f, kind = self.f, self.p.dtype
         if x.column == 1:
             return f"{kind}_rows{head}, {f.size(x.row)}, kb, {columns});"
         if x.row == 1:
@@ -177,30 +171,29 @@ class Tiles:
     def _tiles(self, panels: Panels, first: str, end: str) -> None:
         self._each_tile(first, end, lambda height: self._tile(panels, height))
 
-    def _each_tile(self, first: str, end: str, print_tile: object) -> None:
+    def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
-        assert callable(print_tile)
         f, m, height = self.f, self.p.m, self.cut.height
-        size = f.size(m)
-        whole = f"{size} / {height}" if not isinstance(m, int) else str(m // height)
-        if whole != "0":
-            with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
-                f.line(f"const long row = u * {height};")
-                print_tile(height)
-        if isinstance(m, int) and m % height == 0:
-            return
-        with f.block(f"if ({end} > {whole})"):
-            if isinstance(m, int):
+        whole = str(m // height) if isinstance(m, int) else f"{f.size(m)} / {height}"
+        with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
+            f.line(f"const long row = u * {height};")
+            print_tile(height)
+        if not isinstance(m, int):
+            with f.block(f"if ({end} > {whole})"):
+                f.line(f"long row = {whole} * {height};")
+                self._pieces(print_tile)
+        elif m % height:
+            with f.block(f"if ({end} > {whole})"):
                 f.line(f"const long row = {m // height * height};")
                 print_tile(m % height)
-                return
-            f.line(f"long row = {whole} * {height};")
-            piece = 1 << (height - 1).bit_length() - 1
-            while piece and height > 1:
-                with f.block(f"if (({size} % {height}) & {piece})"):
-                    print_tile(piece)
-                    f.line(f"row += {piece};")
-                piece //= 2
+
+    def _pieces(self, print_tile: Callable[[int], None]) -> None:
+        """The rows that full tiles leave: tiles of 8, 4, 2 and 1, as the bits of their number say."""
+        f, height = self.f, self.cut.height
+        for bit in reversed(range((height - 1).bit_length())):
+            with f.block(f"if (({f.size(self.p.m)} % {height}) & {1 << bit})"):
+                print_tile(1 << bit)
+                f.line(f"row += {1 << bit};")
 
     def _pack_a(self, height: int) -> None:
         a = self.p.a.turned
@@ -219,16 +212,16 @@ class Tiles:
         b = "panel" if packs else self._at("b", p.b, "k0", "j")
         f.line(f"const {self.scalar} *x = {a}, *y = {b};")
         f.line(f"{self.scalar} *z = {self._at('c', p.out, 'row', 'j')};")
-        offsets = [i if cut.packs_a else i * dims_int(p.a.row) for i in range(height)]
-        tile = Tile(p.dtype, tuple(offsets), panels.vectors, cut.lanes)
+        row, step = (1, str(height)) if cut.packs_a else (p.a.row, f.size(p.a.column))
+        assert isinstance(row, int)
+        tile = Tile(p.dtype, tuple(i * row for i in range(height)), panels.vectors, cut.lanes)
         tile.begin(f)
-        steps = f"x += {height if cut.packs_a else f.size(p.a.column)}"
-        steps += f", y += {panels.vectors * cut.lanes if packs else f.size(p.b.row)}"
-        last = "" if packs else panels.last
-        self._steps(tile, steps, last)
+        steps = f"x += {step}, y += {panels.vectors * cut.lanes if packs else f.size(p.b.row)}"
+        self._steps(tile, steps, "" if packs else panels.last)
         self._store(tile, panels)
 
     def _steps(self, tile: Tile, steps: str, last: str) -> None:
+        """All steps of the inner axis; few of them without a loop."""
         f, k = self.f, self.p.k
         if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED:
             for i in range(k):
@@ -250,6 +243,7 @@ class Tiles:
             self._write(tile, panels, onto=False)
 
     def _write(self, tile: Tile, panels: Panels, *, onto: bool) -> None:
+        """Writes the tile: by vectors where rows are runs of memory, else one by one."""
         f, out, lanes = self.f, self.p.out, self.cut.lanes
         if out.column == 1:
             row = f.size(out.row)
@@ -261,8 +255,3 @@ class Tiles:
         with f.loop("i", str(len(tile.offsets))), f.loop("o", panels.columns):
             place = f"z[i * {f.size(out.row)} + o * {f.size(out.column)}]"
             f.line(f"{place} {'+=' if onto else '='} kept[i * {width} + o];")
-
-
-def dims_int(size: Size) -> int:
-    assert isinstance(size, int)
-    return size

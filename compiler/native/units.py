@@ -20,11 +20,7 @@ def matrix_of_unit(f: Function, p: Matrices, names: list[str], units: Size) -> I
     all_units = count * units
     work = dims.product((count, p.m, p.k, p.n))
     if all_units == 1 or (isinstance(work, int) and work <= SMALL):
-        f.line(
-            f"enum {{ lo = 0, hi = {f.size(all_units)} }};"
-            if isinstance(all_units, int)
-            else f"const long lo = 0, hi = {f.size(all_units)};"
-        )
+        f.line(f"const long lo = 0, hi = {f.size(all_units)};")
     else:
         f.split(all_units)
     if not p.lead:
