@@ -116,7 +116,8 @@ def test_a_beam_finds_the_likeliest_translation() -> None:
 
 def test_a_narrow_beam_moves_its_caches_with_its_texts() -> None:
     program = writer("limit 8; beam 3; stop 2")
-    program.parameters["dense.bias"][2] -= 3
+    program.parameters["dense.bias"][...] = [0, 0, -3, 0, 0]
+    program.parameters["gru.gru_pass.weight"][...] *= 2
     prompts = [(1,), (3,), (4, 0), (0,)]
     moved = 0
     for prompt, written in zip(prompts, program.generate(prompts), strict=True):
@@ -174,6 +175,8 @@ def test_what_the_caller_asks_takes_the_place_of_what_the_spec_says() -> None:
         ([], {}, {}, "no-prompt"),
         ([[1, 2]], {}, {"limit": 1}, "too-long"),
         (["text"], {}, {}, "no-vocabulary"),
+        ([1, 2], {}, {}, "wrong-prompt"),
+        ([[1.5]], {}, {}, "wrong-prompt"),
         ([[1]], {"tokens": np.ones((1, 2), np.int32)}, {}, "unknown-input"),
         ([[1]], {}, {"beam": 2, "top_k": 3}, "wrong-setting"),
         ([[1]], {}, {"top_p": 1.5}, "wrong-setting"),

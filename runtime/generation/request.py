@@ -149,4 +149,13 @@ def _prompts(request: Request, words: Vocabulary | None) -> list[Array]:
     if words is None and any(isinstance(p, str) for p in prompts):
         problem = "the prompt is a text, and no data say what its tokens are"
         raise InputError("no-vocabulary", problem, "give the numbers of tokens, or train on a `data` section")
-    return [words.encode(p) if words and isinstance(p, str) else np.asarray(p) for p in prompts]
+    return [words.encode(p) if words and isinstance(p, str) else _row(p) for p in prompts]
+
+
+def _row(prompt: Prompt) -> Array:
+    """A prompt that is given as tokens."""
+    array = np.asarray(prompt)
+    if array.ndim == 1 and (array.dtype.kind in "iu" or not array.size):
+        return array.astype(np.int64)
+    problem = f"a prompt is a text or a row of tokens, found an array {list(array.shape)} of {array.dtype}"
+    raise InputError("wrong-prompt", problem, "give a list of prompts, each with whole numbers")

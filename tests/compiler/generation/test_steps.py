@@ -146,6 +146,21 @@ def test_what_positions_share_is_kept_and_scores_stay_the_same(name: str) -> Non
     check_against_whole(program, {}, "tokens")
 
 
+@pytest.mark.parametrize("name", ["lstm", "convolution", "running sum", "rotary", "additive"])
+def test_a_row_that_follows_another_goes_on_from_its_text(name: str) -> None:
+    program = made(f"{HEAD}{CACHED[name]}\n{TAIL}")
+    tokens = np.random.default_rng(8).integers(1, 9, (4, LENGTH)).astype(np.int32)
+    writer = stepper(program, {}, 4, LENGTH)
+    writer.begin({}, 4)
+    for position in range(3):
+        writer.advance(tokens[:, position], position)
+    rows = np.array([2, 2, 0, 1])
+    writer.follow(rows)
+    found = writer.advance(tokens[:, 3], 3)
+    whole = np.concatenate([tokens[rows, :3], tokens[:, 3:4]], axis=1)
+    np.testing.assert_allclose(found, program.predict({"tokens": whole})["logits"][:, -1], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", REPEATED)
 def test_what_cannot_be_kept_is_computed_again_and_says_where(name: str) -> None:
     program = made(f"{HEAD}{REPEATED[name]}\n{TAIL}")
