@@ -141,7 +141,7 @@ def _exchanges(lanes: int, unit: int) -> list[tuple[int, list[list[int]]]]:
 
     A `unit` of elements is 16 bytes.
     """
-    inside = {
+    inside: dict[int, list[list[tuple[int, ...]]]] = {
         2: [[(0, lanes), (1, lanes + 1)]],
         4: [
             [(0, lanes, 1, lanes + 1), (2, lanes + 2, 3, lanes + 3)],

@@ -13,6 +13,8 @@ from .tile import VECTORS
 from .tiles import Tiles
 from .units import matrix_of_unit
 
+WITH_MASKS = 16  # lanes of the processors that load a part of a vector as fast as a whole one
+
 
 class Product(NamedTuple):
     """`out[lead..., m, n] = a[lead..., m, k] @ b[lead..., k, n]`; a vector lacks m or n, and leading axes broadcast.
@@ -25,18 +27,41 @@ class Product(NamedTuple):
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
         """The function of one product; threads divide its leading axes and rows, or its columns."""
-        (out,), (a, b) = writes, reads
-        assert isinstance(a, Window)
-        assert isinstance(b, Window)
-        given = matrices(out, a, b)
+        given = _given(writes, reads)
+        few = next((p for p in (given, given.turned) if suits(p, self.machinery)), None)
         p = oriented(given)
-        few = next((q for q in (given, given.turned) if suits(q, self.machinery)), None)
-        if p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n):
+        if _is_by_elements(p):
             _elements(f, p, onto=self.accumulate)
         elif few:
             Dots(f, few, self.machinery, self.accumulate).print()
         else:
-            Tiles(f, p, blocking(p, self.machinery), self.accumulate, masks=self.machinery.lanes == 16).print()
+            masks = self.machinery.lanes == WITH_MASKS
+            Tiles(f, p, blocking(p, self.machinery), self.accumulate, masks).print()
+
+    def rows_of_unit(self, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> int | None:
+        """How many rows of the result each unit of threads computes, the last one fewer, if units are rows in order.
+
+        All axes of the result but the last count as rows. What follows a product can so be done for some rows at a
+        time, while they are in the cache. None where leading axes or columns are divided too.
+        """
+        given = _given(writes, reads)
+        p = oriented(given)
+        if _is_by_elements(p) or any(suits(q, self.machinery) for q in (given, given.turned)):
+            return None
+        cut = blocking(p, self.machinery)
+        return None if p.lead or cut.by_columns or p is not given else cut.height
+
+
+def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> Matrices:
+    (out,), (a, b) = writes, reads
+    assert isinstance(a, Window)
+    assert isinstance(b, Window)
+    return matrices(out, a, b)
+
+
+def _is_by_elements(p: Matrices) -> bool:
+    """Whether there are no vectors of the dtype, or nothing to multiply."""
+    return p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n)
 
 
 def oriented(p: Matrices) -> Matrices:

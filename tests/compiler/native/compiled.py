@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -140,7 +141,7 @@ def call(
     f: Function,
     memories: Sequence[Memory],
     counts: Mapping[str, int] | None = None,
-    parts: Sequence[float] = (0, 1),
+    parts: Sequence[float | Fraction] = (0, 1),
 ) -> None:
     """Runs a function over memories in the order of its pointers, part by part: `parts` are shares of its units."""
     counts = counts or {}
