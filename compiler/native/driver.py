@@ -15,7 +15,7 @@ from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Machinery, Target
 from .emitter import Kernels
 from .function import HEAD, TYPES, Function, c_size
-from .mathematics import header
+from .mathematics import definitions
 from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
@@ -54,7 +54,7 @@ def unit(texts: list[str], machinery: Machinery) -> str:
     """One unit: the kernels, after what they call; what they do not call would cost time."""
     body = "\n".join(texts)
     head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
-    return f"{head}{header() if ' ax_' in body else ''}\n{body}"
+    return f"{head}{definitions(body)}\n{body}"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from axonc.compiler.native.mathematics import header
+from axonc.compiler.native.mathematics import definitions
 from scipy import special
 
 from .compiled import COMPILER, FOLDER, features
@@ -119,7 +119,8 @@ class Compiled:
 @cache
 def compiled(*dtypes: str) -> Compiled:
     """The functions of some dtypes, each in a loop of its own."""
-    text = header() + GELU + "".join(_loop(word, dtype) for dtype in dtypes for word in words(dtype))
+    loops = "".join(_loop(word, dtype) for dtype in dtypes for word in words(dtype))
+    text = definitions(GELU + loops) + GELU + loops
     stem = Path(FOLDER.name, "mathematics_" + "_".join(dtypes))
     stem.with_suffix(".c").write_text(text, encoding="utf-8")
     wide = ("-mprefer-vector-width=512",) if "__AVX512F__" in features() else ()
@@ -128,8 +129,8 @@ def compiled(*dtypes: str) -> Compiled:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
     assert done.returncode == 0, done.stderr[:4000]
     lines = {int(n) for n in re.findall(r"^\S+?:(\d+):\d+: optimized: loop vectorized", done.stderr, re.MULTILINE)}
-    loops = [(n, re.search(r"y\[i\] = ax_(\w+)\(", line)) for n, line in enumerate(text.splitlines(), 1)]
-    return Compiled(ctypes.CDLL(f"{stem}.so"), frozenset(found[1] for n, found in loops if found and n in lines))
+    calls = [(n, re.search(r"y\[i\] = ax_(\w+)\(", line)) for n, line in enumerate(text.splitlines(), 1)]
+    return Compiled(ctypes.CDLL(f"{stem}.so"), frozenset(found[1] for n, found in calls if found and n in lines))
 
 
 def _loop(word: str, dtype: str) -> str:

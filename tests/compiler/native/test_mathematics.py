@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axonc.compiler.ir.scalar import ARITY
-from axonc.compiler.native.mathematics import header
+from axonc.compiler.native.mathematics import definitions, header
 
 from .compiled import COMPILER, features, needs_compiler
 from .functions import (
@@ -214,6 +214,17 @@ def test_the_header_is_plain_c_and_c_plus_plus(language: str, tmp_path: Path) ->
     if "cc1plus" in done.stderr:
         pytest.skip("this compiler knows no C++")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64", "u8", "i64"])
+def test_what_a_text_calls_comes_with_all_that_it_needs_and_no_more(dtype: str) -> None:
+    known = set(re.findall(r"\bax_\w+", header()))
+    for word in set(words(dtype)) - {"gelu"}:
+        text = definitions(f"y = ax_{word}_{dtype}(x);")
+        defined = set(re.findall(r"AX_INLINE [\w ]+?\b(ax_\w+)\(", text))
+        assert set(re.findall(r"\bax_\w+\b(?!##)", text)) & known <= defined, word
+        assert len(text) < len(header()) / 3, word
+    assert definitions("y = x;") == ""
 
 
 def polynomials() -> Iterator[tuple[str, list[str]]]:
