@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..specification import Specification
 
 STAGES = ("spec", "graph", "gradient", "schedule", "plan")
-PHASES = ("train", "evaluate", "predict")
+PHASES = ("train", "evaluate", "predict", "step")
 
 
 @click.command(
@@ -30,7 +30,9 @@ PHASES = ("train", "evaluate", "predict")
 @click.argument("spec")
 @click.option("--stage", type=click.Choice(STAGES), help="Show one stage of compiling instead.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "html")), default="text", show_default=True)
-@click.option("--phase", type=click.Choice(PHASES), help="Default: train, if there is a loss, else predict.")
+@click.option(
+    "--phase", type=click.Choice(PHASES), help="Default: train, if there is a loss, else predict; step: one more token."
+)
 @click.option("--rows", type=click.IntRange(1), help="How many samples a step takes; default: the batch of the data.")
 @click.option("--all", "unfolded", is_flag=True, help="Show every turn of what repeats.")
 @click.option("--output", type=click.Path(), help="Write there instead of to standard output.")
@@ -130,9 +132,26 @@ def _stage_text(specification: Specification, stage: str, phase: str, rows: int)
 
 def _graph(specification: Specification, phase: str) -> Graph:
     phases = specification.phases
-    if phase == "train":
-        return phases.train
-    return phases.evaluate if phase == "evaluate" else phases.predict
+    match phase:
+        case "train":
+            return phases.train
+        case "evaluate":
+            return phases.evaluate
+        case "step":
+            return _step(specification)
+    return phases.predict
+
+
+def _step(specification: Specification) -> Graph:
+    """What one more token takes, for texts of the limit of the spec."""
+    from ..compiler.ir.rewrite import bind
+    from ..runtime.generation.request import LIMIT
+
+    growth = specification.growth
+    if growth is None:
+        raise click.UsageError("the spec does not say how it writes: it has no `generate` section")
+    graph = growth.steps().step
+    return bind(graph, {growth.length: growth.section.limit or LIMIT}) if growth.length else graph
 
 
 def compiled(specification: Specification, graph: Graph, rows: int) -> Stages:

@@ -20,7 +20,12 @@ KINDS: dict[Kind, str] = {
 
 def heading(specification: Specification, phase: str, found: Explanation) -> tuple[str, ...]:
     """What is shown: the model, and the size of one step."""
-    what = {"train": "one step of training", "evaluate": "one batch of evaluation", "predict": "one prediction"}[phase]
+    what = {
+        "train": "one step of training",
+        "evaluate": "one batch of evaluation",
+        "predict": "one prediction",
+        "step": "one more token of a text",
+    }[phase]
     count = specification.parameter_count
     shown = f"{count:,}" if isinstance(count, int) else str(count)
     steps = len(found.steps)

@@ -119,6 +119,18 @@ def test_wrong_options_are_a_wrong_command_line(axonc, trained, arguments):
     assert arguments[0] in ended.err
 
 
+def test_the_plan_of_a_step_shows_one_position_and_what_it_keeps(axonc, folder):
+    text = LETTERS.split("\n\n")
+    spec = "\n\n".join(part for part in text if not part.startswith("data")).replace('stop "."', "stop 2")
+    (folder / "letters.axon").write_text(spec.replace("gru(24)", "self_attention(2, causal = true)"))
+    ended = axonc("plan", "letters.axon", "--phase", "step", "--rows", "3")
+    assert ended.code == 0, ended.err
+    assert "letters: one more token of a text with 3 samples" in ended.out
+    assert "f32[N, 2, 40, 6]" in ended.out
+    assert "generate.0' = update(generate.0" in ended.out
+    assert axonc("plan", "digits.axon", "--phase", "step").code == 2
+
+
 def test_what_is_no_run_or_does_not_write_is_said(axonc, folder):
     assert axonc("generate", "nowhere", "--prompt", "t").err.startswith("error[no-run]")
     assert axonc("train", "flowers.axon", "--out", "run", "--quiet").code == 0
