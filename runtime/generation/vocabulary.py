@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.functions import chain
 from ..data.inputs import encode, invert
-from ..data.recipe import Recipe
+from ..data.recipe import Binding, Recipe
 from ..data.tokens import UNKNOWN
 from ..errors import InputError, quoted
 
@@ -45,7 +45,21 @@ class Vocabulary:
 
 
 def vocabulary(recipe: Recipe, learned: Mapping[str, Any], name: str) -> Vocabulary | None:
-    """The vocabulary of an input; None where the data do not give it texts."""
-    binding = next((b for b in recipe.bindings if b.name == name), None)
-    functions = chain(binding.steps).functions if binding else ()
-    return Vocabulary(recipe, learned, name) if functions and functions[-1].gives == "tokens" else None
+    """The vocabulary of an input; None where the data do not give it texts.
+
+    Raises InputError where the targets that are texts have other tokens: what is written would be read as another text.
+    """
+    if not any(b.name == name and _is_text(b) for b in recipe.bindings):
+        return None
+    targets = [b.name for b in recipe.bindings if b.target and _is_text(b)]
+    if targets and all(learned[target]["steps"][-1] != learned[name]["steps"][-1] for target in targets):
+        problem = f"the tokens of `{name}` and of the target `{targets[0]}` are not the same"
+        advice = "bind both to one column, or to columns with the same words equally often"
+        raise InputError("other-vocabulary", problem, advice)
+    return Vocabulary(recipe, learned, name)
+
+
+def _is_text(binding: Binding) -> bool:
+    """Whether a binding gives the tokens of texts."""
+    functions = chain(binding.steps).functions
+    return bool(functions) and functions[-1].gives == "tokens"

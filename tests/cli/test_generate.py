@@ -148,6 +148,15 @@ def test_inputs_that_do_not_grow_are_values_or_a_table(axonc, counts):
     assert table.out.splitlines()[0] == one.out.strip("\n")
 
 
+def test_what_is_read_and_what_is_written_must_have_the_same_tokens(axonc, counts):
+    text = (counts / "counts.csv").read_text()
+    (counts / "counts.csv").write_text(text.replace(" up go", " up end"))
+    assert axonc("train", "counts.axon", "--out", "other", "--quiet").code == 0
+    ended = axonc("generate", "other", "--input", "first=one", "--input", "much=0")
+    assert (ended.code, ended.out) == (3, "")
+    assert "the tokens of `said` and of the target `next` are not the same" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
     [
