@@ -140,6 +140,19 @@ def test_a_narrow_beam_moves_its_caches_with_its_texts() -> None:
     assert moved > 3
 
 
+def test_a_length_that_another_input_shares_is_that_of_the_text() -> None:
+    program = made(TRANSLATOR.replace("[N, S]", "[N, T]").replace("limit 6", "limit 30"))
+    source = np.array([[1, 2, 3, 4, 0], [4, 4, 0, 0, 1]], np.int32)
+    found = program.generate(inputs={"source": source}, temperature=0.0)
+    for row, written in zip(source, found, strict=True):
+        previous = [1]
+        while len(previous) < 5 and (len(previous) == 1 or previous[-1] != 2):
+            padded = np.array([previous + [0] * (5 - len(previous))], np.int32)
+            scores = program.predict({"source": row[None], "previous": padded})["logits"][0, len(previous) - 1]
+            previous.append(int(scores.argmax()))
+        assert [*written.tokens, *[2] * written.stopped] == previous[1:]
+
+
 def test_weights_that_were_written_since_are_used() -> None:
     program = writer("limit 9")
     before = program.generate([[1]])[0].tokens.tolist()

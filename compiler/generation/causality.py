@@ -14,7 +14,7 @@ import numpy as np
 
 from ...spec.source import CompileError, Diagnostic, Place
 from ..ir import dims
-from ..ir.evaluate import evaluate
+from ..ir.evaluate import evaluate, read_shape
 from ..ir.graph import PARAMETER, Graph, Input, Node, numpy_name
 from ..ir.rewrite import bind
 from ..ir.types import Tensor
@@ -33,7 +33,7 @@ class NotCausal(Diagnostic):
     code = "not-causal"
     title = "what is written one token after the other cannot depend on later tokens"
     label = "looks at `{grown}` beyond each position"
-    help = "use `causal = true` in attention, nothing `bidirectional`, and no mean or last value over the positions"
+    help = "use `causal = true`, convolutions padded at the beginning only, nothing `bidirectional`, no mean over time"
     grown: str
 
 
@@ -45,7 +45,7 @@ def check_causal(graph: Graph, grown: str, length: str | None, doubt: Place) -> 
     """
     texts = _texts(graph, grown, length)
     try:
-        first, second = (_values(graph, grown, text, length) for text in texts)
+        first, second = (_values(graph, grown, text) for text in texts)
     except (ValueError, IndexError):
         raise CompileError((NotCausal(doubt, grown),)) from None
     same = min(len(text[0]) for text in texts) if length else LENGTHS[0]
@@ -76,10 +76,11 @@ def _texts(graph: Graph, grown: str, length: str | None) -> tuple[Any, Any]:
     return np.concatenate([long[:, : LENGTHS[0]], other[:, LENGTHS[0] :]], axis=1), long
 
 
-def _values(graph: Graph, grown: str, text: Any, length: str | None) -> dict[Node, Any]:
+def _values(graph: Graph, grown: str, text: Any) -> dict[Node, Any]:
     """The value of each node with one result, for random weights and inputs."""
     free = {n for node in graph.nodes for t in node.types for s in t.shape for n in dims.names(s)}
-    bound = bind(replace(graph, guards=()), dict.fromkeys(free, SIZE) | ({length: text.shape[1]} if length else {}))
+    sizes = dict.fromkeys(free, SIZE) | read_shape(graph.input(grown).shape, text.shape)
+    bound = bind(replace(graph, guards=()), sizes)
     pairs = [(old, new) for old, new in zip(graph.nodes, bound.nodes, strict=True) if isinstance(new.type, Tensor)]
     inputs = {n.op.name: _random(n, n.op) for n in bound.inputs if isinstance(n.op, Input)} | {grown: text}
     with np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axonc.compiler.ir.verify import verify
 from axonc.generation import stepper
 from axonc.program import Program
 from axonc.spec.source import CompileError
@@ -106,6 +107,11 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check_against_whole(program: Program, inputs: dict[str, np.ndarray], grown: str) -> None:
     """The scores of every position against the last ones of the model's prediction for the text up to there."""
+    growth = program.specification.growth
+    assert growth is not None
+    for count in (1, CHUNK):
+        for graph in (growth.steps(count).begin, growth.steps(count).step):
+            verify(graph)
     rows = 3
     tokens = np.random.default_rng(5).integers(1, 9, (rows, LENGTH)).astype(np.int32)
     writer = stepper(program, inputs, 7, LENGTH)
