@@ -46,7 +46,7 @@ def check_causal(graph: Graph, grown: str, length: str | None, doubt: Place) -> 
     texts = _texts(graph, grown, length)
     try:
         first, second = (_values(graph, grown, text) for text in texts)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, CompileError):
         raise CompileError((NotCausal(doubt, grown),)) from None
     same = min(len(text[0]) for text in texts) if length else LENGTHS[0]
     whole = texts[1].shape[1]

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...spec import tree
-from ...spec.source import Place
+from ...spec.source import CompileError, Place
 from ..ir import dims
-from ..ir.graph import DATA, Graph, Node
+from ..ir.graph import DATA, TARGET, Graph, Node
 from ..parameters import Range, in_ranges
 from ..passes.expand import expand_composites
 from ..passes.stops import drop_stops
 from ..passes.unused import drop_unused
 from ..phases import asking_only, closed
+from ..trace.errors import TargetInOutput, WrongKind
 from ..trace.expression import evaluate
 from ..trace.model import Traced
 from .causality import check_causal
@@ -50,9 +51,15 @@ class Growth:
         return self._wanted.unproven[0].place if self._wanted.unproven else None
 
     def check(self) -> None:
-        """Raises CompileError where a position depends on later ones."""
+        """Raises CompileError where a position depends on later ones, on no token at all, or on a target."""
+        grown, place = self.section.input, Place(self.section.scores.span)
+        if target := next(iter(self.graph.named_inputs(TARGET)), None):
+            raise CompileError((TargetInOutput(place, output=place.span.text, target=target),))
+        if grown not in self.graph.named_inputs(DATA):
+            expected, found = f"a tensor that depends on `{grown}`", str(self.graph.result(SCORES).type)
+            raise CompileError((WrongKind(place, subject="the scores", expected=expected, found=found),))
         if self.repeated is not None:
-            check_causal(self.graph, self.section.input, self.length, self.repeated)
+            check_causal(self.graph, grown, self.length, self.repeated)
 
     @cached_property
     def _wanted(self) -> Demand | None:

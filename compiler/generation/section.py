@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...spec import tree
 from ...spec.source import Place
 from ...spec.suggest import nearest
+from ..ir import dims
 from ..ir.graph import Node
 from ..settings import Reader
 from ..trace import errors
@@ -49,10 +50,20 @@ def generation(model: tree.Model, traced: Traced) -> Generation | None:
         expected = "an input of whole numbers [N, T]"
         t.wrong(errors.WrongKind, name.span, subject="what grows", expected=expected, found=describe(grown))
     scores = evaluate(t, traced.scope, section.origin)
-    if not is_unknown(scores) and not (isinstance(scores, Node) and scores.dtype.is_float and scores.tensor.rank == 3):
+    if not is_unknown(scores) and not _are_scores(scores, grown):
         expected = "a tensor of floats [N, T, entries]"
         t.wrong(errors.WrongKind, section.origin.span, subject="the scores", expected=expected, found=describe(scores))
     return _settings(Reader(t, traced.scope, section.settings), section, t.place(section.input.span))
+
+
+def _are_scores(scores: object, grown: object) -> bool:
+    """Whether a value has a score for each entry at each position of what grows."""
+    if not isinstance(scores, Node) or not scores.dtype.is_float or scores.tensor.rank != 3:
+        return False
+    if not isinstance(grown, Node) or is_unknown(grown) or grown.tensor.rank != 2:
+        return True  # another mistake
+    length = grown.shape[1]
+    return scores.shape[1] == length and dims.names(length).isdisjoint(dims.names(scores.shape[2]))
 
 
 def _settings(reader: Reader, section: tree.Generate, place: Place) -> Generation:

@@ -203,3 +203,14 @@ def test_a_model_of_one_length_that_looks_ahead_is_refused() -> None:
     with pytest.raises(CompileError, match="not-causal"):
         check(f"{HEAD.replace('T]', '8]')}y = embedding(9, d)(tokens) |> self_attention(2)\n{TAIL}")
     check(f"{HEAD.replace('T]', '8]')}y = embedding(9, d)(tokens) |> self_attention(2, causal = true)\n{TAIL}")
+
+
+def test_scores_that_depend_on_a_target_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\nab\nba\n")
+    letters = "text |> characters(9, limit = 2)"
+    data = f'data "a.csv" {{\n  tokens = {letters}\n  target next = {letters}\n}}\n'
+    body = "y = embedding(9, d)(tokens) + embedding(9, d)(next)\noutput z = embedding(9, d)(tokens)"
+    path = tmp_path / "m.axon"
+    path.write_text(f"{HEAD.replace('input', data + 'input', 1)}input next: i32[N, T]\n{body}\n{TAIL}")
+    with pytest.raises(CompileError, match=r"target-in-output.*`logits` depends on `next`"):
+        check(path)
