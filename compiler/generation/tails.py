@@ -18,7 +18,7 @@ from ..ir.op import Elementwise
 from ..ir.types import DType
 from ..ops.contract import Matmul
 from ..ops.layout import Expand, Reshape, Slice, Transpose
-from ..ops.reduce import Reduction
+from ..ops.reduce import Position, Reduction
 from .axes import links
 
 Constant: TypeAlias = "float | bool"
@@ -56,7 +56,7 @@ class Tails:
         match node.op:
             case Matmul():
                 return any(tail == 0 for tail in found)
-            case Reduction():
+            case Reduction() | Position():
                 return found[0] is not None and _is_neutral(node.op, found[0], node.inputs[0].dtype)
         return False
 
@@ -140,9 +140,10 @@ def _samples(dtype: DType, random: np.random.Generator) -> Any:
     return random.integers(0, 2 if name == "bool" else 7, SAMPLES).astype(name)
 
 
-def _is_neutral(op: Reduction, tail: Constant, dtype: DType) -> bool:
+def _is_neutral(op: Reduction | Position, tail: Constant, dtype: DType) -> bool:
     """Whether a reduction of anything gives the same when elements of the value `tail` are added to it."""
-    alone = type(op)(**{name: getattr(op, name) for name in op.fields} | {"over": (0,)})
+    along = {"axis": 0} if isinstance(op, Position) else {"over": (0,)}
+    alone = type(op)(**{name: getattr(op, name) for name in op.fields} | along)
     random = np.random.default_rng(1)
     for _ in range(4):
         some = _samples(dtype, random)[:3]

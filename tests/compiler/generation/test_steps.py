@@ -59,6 +59,23 @@ y = max(where(before, unsqueeze(x, 1), -1e9), axis = 2)""",
     "additive": """x = embedding(9, d)(tokens)
 score = tanh(unsqueeze(x, 2) + unsqueeze(x |> dense(d), 1)) |> dense(1) |> squeeze(-1)
 y = softmax(where(range(T) <= unsqueeze(range(T), 1), score, -1e9)) @ x""",
+    "added mask": """x = embedding(9, d)(tokens)
+hidden = cast(range(T) > unsqueeze(range(T), 1), f32) * -1e9
+y = softmax(x @ transpose(x) + hidden) @ x""",
+    "cut mask": """x = embedding(9, d)(tokens)
+mask = tril(ones(16, 16))[: T, : T]
+y = softmax(where(mask > 0, x @ transpose(x), -1e9)) @ x""",
+    "decay": """x = embedding(9, d)(tokens)
+gap = cast(unsqueeze(range(T), 1) - range(T), f32)
+y = (x @ transpose(x) * where(gap >= 0, 0.9 ** gap, 0.0)) @ x""",
+    "same before": """x = embedding(9, d)(tokens)
+same = unsqueeze(tokens, 2) == unsqueeze(tokens, 1) and range(T) <= unsqueeze(range(T), 1)
+y = x * unsqueeze(cast(sum(same, axis = -1), f32), -1)""",
+    "best before": """x = embedding(9, d)(tokens)
+score = where(range(T) <= unsqueeze(range(T), 1), x @ transpose(x), -1e9)
+y = x * unsqueeze(cast(argmax(score, axis = -1), f32), -1)""",
+    "several kinds": """x = embedding(9, d)(tokens) |> gru(d)
+y = x + (x |> self_attention(2, causal = true)) |> lstm(d) |> conv1d(d, 2, padding = [[1, 0]])""",
     "distances": """x = embedding(9, d)(tokens)
 apart = unsqueeze(range(T), 1) - range(T)
 bias = squeeze(embedding(16, 1)(clip(apart, 0, 15)), -1)
