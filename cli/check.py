@@ -63,7 +63,7 @@ class Finding:
             self.diagnostics = error.diagnostics
         else:
             self.specification = specification
-            self.diagnostics = tuple(_about_data(specification))
+            self.diagnostics = (*_about_data(specification), *_about_writing(specification))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -102,6 +102,12 @@ def _about_data(specification: Specification) -> list[Diagnostic]:
     if isinstance(problem, FileError) and problem.code == "no-such-file":
         return [DataMissing(place, data.source.value, problem.help)]
     return [DataAtFault(place, problem.code, f"{problem.where}: {problem.problem}", problem.help)]
+
+
+def _about_writing(specification: Specification) -> list[Diagnostic]:
+    """What makes writing slow."""
+    warning = specification.growth.warning if specification.growth else None
+    return [warning] if warning else []
 
 
 def is_library(specification: Specification) -> bool:

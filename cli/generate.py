@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..runtime.generation.writing import Written
+    from ..spec.source import Diagnostic
     from .saved import Preparation
 
 RULE = "-" * 40  # between texts of several lines
@@ -54,14 +55,15 @@ def command(
     settings. Prompts and inputs are prepared as in training: a prompt is text where the data have text, else numbers of
     tokens.
     """
+    from .failure import show
+
     writer = _file(Path(run)) if Path(run).is_file() else _folder(Path(run))
     begun = [prompt if writer.reads_text else _numbers(prompt) for prompt in prompts]
     found = writer.write(begun, _inputs(writer, sources) if sources else {}, count=count, **asked)
     if machine:
         _print_json(writer.name, found)
         return
-    if writer.note:
-        click.echo(writer.note, err=True)
+    show(writer.warnings)
     texts = [_readable(written) for written in found]
     between = f"\n{RULE}\n" if any("\n" in text for text in texts) else "\n"
     click.echo(between.join(texts))
@@ -75,7 +77,7 @@ class Writer(NamedTuple):
     grown: str
     reads_text: bool
     write: Callable[..., list[Written]]
-    note: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def _file(path: Path) -> Writer:
@@ -88,16 +90,14 @@ def _file(path: Path) -> Writer:
 def _folder(path: Path) -> Writer:
     from ..generation import generate, growth_of
     from ..runtime.generation.vocabulary import vocabulary
-    from ..spec.render import escape
     from .saved import preparation, trained, weights_file
 
     program, weights = trained(path), weights_file(path)
     growth, prepared = growth_of(program.specification), preparation(weights)
     words = vocabulary(prepared.recipe, prepared.learned, growth.section.input)
-    place = growth.repeated
-    note = f"note: all positions are computed again for each token, because of {place}" if place else ""
     name, grown = program.specification.name, growth.section.input
-    return Writer(name, weights, grown, words is not None, partial(generate, program, words=words), escape(note))
+    warnings = (growth.warning,) if growth.warning else ()
+    return Writer(name, weights, grown, words is not None, partial(generate, program, words=words), warnings)
 
 
 def _inputs(writer: Writer, sources: tuple[str, ...]) -> dict[str, np.ndarray]:

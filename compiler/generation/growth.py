@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...spec import tree
-from ...spec.source import CompileError, Place
+from ...spec.source import CompileError, Diagnostic, Place
 from ..ir import dims
 from ..ir.graph import DATA, TARGET, Graph, Node
 from ..parameters import Range, in_ranges
@@ -23,6 +23,17 @@ from .demand import Demand, demand
 from .increment import incremental
 from .section import Generation
 from .steps import SCORES, Steps, reaching, recomputed
+
+
+@dataclass(frozen=True)
+class ComputedAgain(Diagnostic):
+    """Writing that takes longer than it would have to: nothing is wrong."""
+
+    code = "computed-again"
+    severity = "warning"
+    title = "for each token that is written all positions are computed again"
+    label = "{reason}"
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +60,14 @@ class Growth:
         if self._wanted is None:
             return self.section.place
         return self._wanted.unproven[0].place if self._wanted.unproven else None
+
+    @property
+    def warning(self) -> ComputedAgain | None:
+        """What is to be said where nothing is kept."""
+        if self.repeated is None:
+            return None
+        fixed = "a weight or another input has the length of the text, or it is a number"
+        return ComputedAgain(self.repeated, "what came before is looked at as a whole" if self.length else fixed)
 
     def check(self) -> None:
         """Raises CompileError where a position depends on later ones, on no token at all, or on a target."""

@@ -187,7 +187,10 @@ def test_slow_writing_is_noted(axonc, tmp_path, monkeypatch):
     assert axonc("train", "letters.axon", "--out", "run", "--quiet").code == 0
     ended = axonc("generate", "run", "--prompt", "a")
     assert ended.code == 0
-    assert ended.err.startswith("note: all positions are computed again for each token, because of ")
+    assert ended.err.startswith("warning[computed-again]: for each token that is written all positions are computed")
+    checked = axonc("check", "letters.axon")
+    assert checked.code == 0
+    assert "letters.axon:13:60" in checked.err
 
 
 def test_line_ends_stay_and_other_control_characters_are_shown(axonc, tmp_path, monkeypatch):
