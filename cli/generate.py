@@ -39,7 +39,9 @@ RULE = "-" * 40  # between texts of several lines
 @click.option("--beam", type=click.IntRange(1), help="Search for the likeliest text among so many at a time.")
 @click.option("--limit", type=click.IntRange(1), help="The most tokens of a text, those of its prompt included.")
 @click.option("--seed", type=click.IntRange(0), help="Of the draws. Default: that of the training.")
-@click.option("--count", type=click.IntRange(1), default=1, help="So many texts for each prompt or row.")
+@click.option(
+    "--count", type=click.IntRange(1), default=1, help="So many texts for each prompt or row; the best of a beam."
+)
 @machine_option
 def command(
     run: str,

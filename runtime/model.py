@@ -152,7 +152,10 @@ class Model:
 
         if not self._writing:
             raise InputError("no-generation", "the spec of this model does not say how it writes")
-        return SavedWriter(self._writing, self._memory)
+        try:
+            return SavedWriter(self._writing, self._memory)
+        except (ValueError, KeyError, TypeError) as fault:
+            raise InputError("bad-model", f"what lets the model write is damaged: {fault}", "save it again") from None
 
     @cached_property
     def vocabulary(self) -> Vocabulary | None:

@@ -10,6 +10,7 @@ import axonc
 import numpy as np
 import pytest
 from axonc.program import Program
+from axonc.runtime import archive
 from scipy import special, stats
 
 WRITER = """axonc 1
@@ -194,6 +195,8 @@ def test_what_the_caller_asks_takes_the_place_of_what_the_spec_says() -> None:
         ([[1]], {}, {"beam": 2, "top_k": 3}, "wrong-setting"),
         ([[1]], {}, {"top_p": 1.5}, "wrong-setting"),
         ([[1]], {}, {"limit": 0}, "wrong-setting"),
+        ([[1]], {}, {"count": 0}, "wrong-setting"),
+        ([[1]], {}, {"count": 3, "beam": 2}, "wrong-setting"),
         ([[7]], {}, {}, "index-out-of-range"),
     ],
 )
@@ -291,6 +294,18 @@ def test_what_the_page_about_generation_shows_is_run(tmp_path: Path, monkeypatch
         else:
             exec(compile(text, page, "exec"), names)
     assert len(found) == 5
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"grown": "tokens"}'])
+def test_a_damaged_file_is_told(tmp_path: Path, damage: str) -> None:
+    program, path = writer("limit 6"), tmp_path / "model.safetensors"
+    program.predict({"tokens": np.ones((1, 3), np.int32)})
+    program.save(path)
+    arrays, texts = archive.read(path)
+    archive.write(path, arrays, texts | {"generate": damage})
+    with pytest.raises(axonc.InputError) as failure:
+        axonc.load(path).generate([[1]])
+    assert failure.value.code == "bad-model"
 
 
 def test_a_stop_that_is_no_token_is_refused(tmp_path: Path) -> None:

@@ -86,8 +86,9 @@ def texts(
     InputError.
     """
     manner = manner_of(settings, words, request)
-    tokens = [row for row in _prompts(request, words) for _ in range(request.count)]
-    inputs = {name: np.repeat(a, request.count, axis=0) for name, a in request.inputs.items()}
+    each = 1 if manner.beam else request.count
+    tokens = [row for row in _prompts(request, words) for _ in range(each)]
+    inputs = {name: np.repeat(a, each, axis=0) for name, a in request.inputs.items()}
     width = manner.beam or 1
     made = stepper(inputs, len(tokens) * width, manner.limit)
     if width > made.rows:
@@ -119,8 +120,12 @@ def manner_of(settings: Settings, words: Vocabulary | None, request: Request) ->
             raise InputError("wrong-setting", f"`{key}` is {chosen[key]}, expected {expected}")
     if chosen.keys() & {"top_k", "top_p"}:
         chosen.setdefault("temperature", 1.0)
+    if request.count < 1 or request.count > (chosen.get("beam") or request.count):
+        expected = f"1 to {chosen['beam']}, the texts of the beam" if chosen.get("beam") else "a whole number from 1"
+        raise InputError("wrong-setting", f"`count` is {request.count}, expected {expected}")
     tokens = {key: _token(key, getattr(settings, key), words) for key in ("start", "stop")}
-    return Manner(**{"limit": LIMIT, "seed": request.seed} | chosen | tokens)
+    best = request.count if chosen.get("beam") else 1
+    return Manner(**{"limit": LIMIT, "seed": request.seed, "best": best} | chosen | tokens)
 
 
 def _token(key: str, value: int | str | None, words: Vocabulary | None) -> int | None:

@@ -41,7 +41,8 @@ class Scorer(Protocol):
 class Manner:
     """How tokens are chosen, until `stop` or until a text has `limit` tokens, those of its prompt among them.
 
-    With a `beam` the likeliest text is searched for; otherwise tokens are drawn, the likeliest at temperature 0.
+    With a `beam` the `best` likeliest texts are searched for; otherwise tokens are drawn, the likeliest at
+    temperature 0.
     """
 
     limit: int
@@ -51,6 +52,7 @@ class Manner:
     top_k: int | None = None
     top_p: float = 1.0
     beam: int | None = None
+    best: int = 1
     seed: int = 0
 
 
@@ -73,9 +75,10 @@ class Written:
 def write(
     stepper: Scorer, inputs: Mapping[str, Array], prompts: Sequence[Array], manner: Manner, first: int = 0
 ) -> list[Written]:
-    """A text for each prompt, i[tokens]; `inputs` have a row for each. The stepper has `beam` rows for each of them.
+    """A text for each prompt, i[tokens], or its best texts; `inputs` have a row for each prompt.
 
-    `first` is the number of the first prompt among all that draw with the same seed. Raises InputError.
+    The stepper has `beam` rows for each of them. `first` is the number of the first prompt among all that draw with
+    the same seed. Raises InputError.
     """
     width = manner.beam or 1
     rows = len(prompts) * width
@@ -90,7 +93,8 @@ def write(
         tokens = choice.next(tokens, scores, forced, position + 1)
         if choice.finished:
             break
-    return [_written(row, tokens, lengths, choice, manner) for row in range(0, rows, width)]
+    found = (row + place for row in range(0, rows, width) for place in range(manner.best))
+    return [_written(row, tokens, lengths, choice, manner) for row in found if choice.end(row)[0] > -np.inf]
 
 
 def _read(stepper: Scorer, tokens: Array, length: int) -> int:

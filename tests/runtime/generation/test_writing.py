@@ -45,6 +45,17 @@ def test_a_beam_as_wide_as_all_texts_finds_the_likeliest_of_all(prompt: list[int
     assert found.stopped == stopped
 
 
+def test_the_best_texts_of_a_beam_come_in_their_order() -> None:
+    texts = every_text([0], ENTRIES, 4, 2)
+    ranked = sorted(texts, key=lambda text: -texts[text])
+    width = len(texts)
+    found = write(Chain(ENTRIES), {}, [np.array([0])], Manner(4, stop=2, beam=width, best=5))
+    assert [(0, *w.tokens, *[2] * w.stopped) for w in found] == ranked[:5]
+    every = write(Chain(ENTRIES), {}, [np.array([0])], Manner(4, stop=2, beam=width + 9, best=width + 9))
+    assert len(every) == width
+    np.testing.assert_allclose([w.score for w in every], [texts[text] for text in ranked])
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 @pytest.mark.parametrize("stop", [None, 1])
 def test_a_narrow_beam_keeps_the_best_at_each_step(width: int, stop: int | None) -> None:
