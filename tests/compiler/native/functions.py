@@ -68,6 +68,11 @@ EXACT_PAIRS: dict[str, Callable[..., Array]] = {
     "floor_div": np.floor_divide,
     "mod": np.remainder,
 }
+# The greatest errors in f32 that are promised, in units of the last place.
+LIMITS = {"exp": 1.2, "log": 1.0, "log1p": 1.6, "expm1": 1.7, "sigmoid": 2.5, "tanh": 2.7, "erf": 4.0, "tan": 4.0}
+LIMITS |= {"sin": 1.7, "cos": 1.7, "asin": 2.5, "acos": 1.5, "atan": 1.7, "sinh": 2.5, "cosh": 1.7}
+LIMITS |= {"pow": 1.3, "atan2": 1.8}
+
 PAIRS = (*APPROXIMATED_PAIRS, *EXACT_PAIRS)
 
 LOOP = """
