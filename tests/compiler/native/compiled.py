@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import mmap
 import os
 import shlex
 import shutil
@@ -106,14 +107,20 @@ def window(
 
 @dataclass
 class Memory:
-    """The elements of a window between guards of NaN, which nothing may write, and which must not be felt."""
+    """The elements of a window between guards of NaN, which nothing may write, and which must not be felt.
+
+    With `edge` the last element of the buffer is the last that may be touched at all: reading on ends the process.
+    """
 
     window: Window
     counts: Mapping[str, int] = field(default_factory=dict)
+    edge: bool = False
 
     def __post_init__(self) -> None:
         w, dtype = self.window, np.dtype(DTYPES[str(self.window.dtype)])
-        self.whole = np.full(self.count(w.buffer.size) + 2 * GUARD, np.nan if dtype.kind == "f" else 77, dtype)
+        size = self.count(w.buffer.size) + GUARD * (1 if self.edge else 2)
+        self.whole = before_the_end(size, dtype) if self.edge else np.empty(size, dtype)
+        self.whole[:] = np.nan if dtype.kind == "f" else 77
         self.start = GUARD + self.count(w.offset)
         strides = tuple(self.count(s) * dtype.itemsize for s in w.strides)
         shape = tuple(map(self.count, w.shape))
@@ -134,6 +141,16 @@ class Memory:
         strides = tuple(s // self.whole.itemsize for s in self.array.strides)
         np.lib.stride_tricks.as_strided(kept[self.start :], self.array.shape, strides)[...] = False
         return self.whole[kept].tobytes()
+
+
+def before_the_end(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """An array after whose last element comes a page that may not be touched."""
+    page, count = mmap.PAGESIZE, size * dtype.itemsize
+    room = -(-count // page) * page
+    memory = mmap.mmap(-1, room + page)
+    beyond = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + room
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(beyond), page, 0) == 0
+    return np.frombuffer(memory, dtype, size, room - count)
 
 
 def call(

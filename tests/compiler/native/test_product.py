@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -67,7 +68,7 @@ def lying(shape: tuple[Size, ...], how: str, dtype: DType, name: str) -> Window:
     return window(shape, tuple(steps[i] for i in range(len(shape))), dtype, name)
 
 
-def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] = PARTS) -> None:
+def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] = PARTS, *, edge: bool = False) -> None:
     """Every case compiled for a machinery, and compared with NumPy."""
     made = [(c, c.windows()) for c in cases]
     functions = [printed(Product(m, c.accumulate), w[:1], w[1:]) for c, w in made]
@@ -75,7 +76,7 @@ def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] 
     for (case, windows), f in zip(made, functions, strict=True):
         results = []
         for cuts in parts:
-            memories = [Memory(w, COUNT) for w in windows]
+            memories = [Memory(w, COUNT, edge) for w in windows]
             random = np.random.default_rng(3)
             for memory in memories:
                 shape = memory.array.shape
@@ -174,6 +175,15 @@ def test_products_for_narrower_vectors_are_those_of_numpy(group: str, lanes: int
 def test_products_of_integers_are_exact(dtype: DType) -> None:
     cases = [Case((2, 3), 5, 7, 6, "sns", dtype, shared="b"), Case((), N, 7, 6, "nnt", dtype, accumulate=True)]
     check(cases, machinery())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are protected by a call of Linux")
+@pytest.mark.parametrize("lanes", [16, 8])
+def test_products_read_nothing_after_their_operands(lanes: int) -> None:
+    kinds = ("nnn", "nnt", "ntn", "ntt", "sss", "tnn")
+    cases = [Case((2,), 21, 18, 37, layout) for layout in kinds] + [Case((), N, N * 4, 19, layout) for layout in kinds]
+    cases += [Case((), 1, 75, 43, "ntt"), Case((), 37, 75, 1), Case((), 1, 75, 1), Case((), 1, 75, 43)]
+    check(cases, Machinery(lanes, 2 * lanes), ((0, 1),), edge=True)
 
 
 def test_deep_products_are_added_up_block_by_block() -> None:
