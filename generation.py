@@ -139,4 +139,9 @@ def _sizes(growth: Growth, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
         shape = tuple(s if isinstance(s, int) else None for s in node.shape[1:])
         check_array(name, inputs[name], str(node.dtype), shape)
         sizes |= read_shape(node.shape[1:], inputs[name].shape[1:])
+    for name, node in wanted.items():
+        bound = [dims.substitute(s, sizes) for s in node.shape[1:]]
+        if bound != list(inputs[name].shape[1:]):
+            problem = f"input `{name}` must be {node.type}, found an array of shape {list(inputs[name].shape)}"
+            raise InputError("wrong-shape", problem, f"its sizes are those of the other inputs: {bound}")
     return sizes

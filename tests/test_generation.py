@@ -221,6 +221,16 @@ def test_inputs_that_do_not_grow_are_looked_at(prompts: list[Any], inputs: Any, 
     assert failure.value.code == code
 
 
+def test_inputs_that_disagree_about_a_size_are_refused() -> None:
+    text = TRANSLATOR.replace("input previous", "input seen: bool[N, S]\ninput previous")
+    program = made(text.replace("decoder(memory,", "decoder(memory, mask = seen,"))
+    source = np.array([[1, 2, 3]], np.int32)
+    assert program.generate(inputs={"source": source, "seen": source > 0})
+    with pytest.raises(axonc.InputError) as failure:
+        program.generate(inputs={"source": source, "seen": source[:, :2] > 0})
+    assert failure.value.code == "wrong-shape"
+
+
 def test_a_spec_without_the_section_does_not_write() -> None:
     with pytest.raises(axonc.InputError, match="does not say how it writes"):
         made(WRITER).generate([[1]])

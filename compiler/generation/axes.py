@@ -59,6 +59,11 @@ def has_length(op: Op, length: Size) -> bool:
     return any(depends(size, length) for size in seen)
 
 
+def has_size(node: Node, length: Size) -> bool:
+    """Whether the type of a node speaks of the length."""
+    return any(depends(size, length) for t in node.types for size in t.shape)
+
+
 def depends(size: Size, length: Size) -> bool:
     """Whether a size has to do with the length."""
     return not dims.names(length).isdisjoint(dims.names(size))

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..ir.dims import Size
-from ..ir.graph import Graph, Input, Item, Node
+from ..ir.graph import Graph, Item, Node
 from ..ops.convolution import Conv
-from ..ops.index import Iota
-from ..ops.layout import Expand, Slice
 from ..ops.reduce import Cumsum
 from ..ops.scan import Scan, time_axis
-from .axes import depends, has_length, links, narrowed
+from .axes import depends, has_length, has_size, links, narrowed
+from .stability import unstable
 from .tails import Tails
 
 
@@ -50,7 +49,7 @@ class _Walk:
     def __init__(self, graph: Graph, source: Node, reached: set[Node], length: Size) -> None:
         self.source, self.reached, self.length = source, reached, length
         self.tails = Tails(graph, length)
-        self.unstable = set(_unstable(graph, reached, length))
+        self.unstable = unstable(graph, reached, length)
         self.found = Demand()
 
     def visit(self, node: Node) -> None:
@@ -129,61 +128,9 @@ def growing_axis(node: Node, length: Size) -> int | None:
     return own[0] if len(own) == 1 and node.shape[own[0]] == length else None
 
 
-def has_size(node: Node, length: Size) -> bool:
-    """Whether the type of a node speaks of the length."""
-    return any(depends(size, length) for t in node.types for size in t.shape)
-
-
 def is_causal(node: Node, axis: int) -> bool:
     """Whether a convolution looks along a spatial axis at what came before, one step at a time."""
     assert isinstance(node.op, Conv)
     at = axis - 1
     reach = (node.inputs[1].shape[at] - 1) * node.op.dilation[at]
     return node.op.stride[at] == 1 and node.op.padding[at] == (reach, 0)
-
-
-def _unstable(graph: Graph, reached: set[Node], length: Size) -> Iterator[Node]:
-    """The nodes that do not depend on the text but on its length: whose beginning is another for a longer text."""
-    found: set[Node] = set()
-    for node in graph.nodes:
-        if node not in reached and _is_unstable(node, found, length):
-            found.add(node)
-            yield node
-
-
-def _is_unstable(node: Node, unstable: set[Node], length: Size) -> bool:
-    if isinstance(node.op, Input):
-        return has_size(node, length)
-    if any(n in unstable for n in node.inputs) or any(s != length for s in _lengths(node, length)):
-        return True
-    match node.op:
-        case Iota() | Expand():
-            return False
-        case Slice(starts, _, steps):
-            return any(depends(s, length) for s in starts) or _beginnings(node, starts, steps, length)
-    timed = [(i, axis) for i, t in enumerate(node.types) for axis, s in enumerate(t.shape) if depends(s, length)]
-    if isinstance(node.op, Item):
-        return False
-    linked = [links(node, i, axis) for i, axis in timed]
-    if any(places is None for places in linked):
-        return True
-    kept = {(k, place) for places in linked if places for k, place in enumerate(places)}
-    combined = any(
-        depends(size, length) and (k, axis) not in kept
-        for k, n in enumerate(node.inputs)
-        for axis, size in enumerate(n.types[0].shape)
-    )
-    return combined or (has_length(node.op, length) and not timed)
-
-
-def _beginnings(node: Node, starts: tuple[Size, ...], steps: tuple[int, ...], length: Size) -> bool:
-    """Whether a slice along an axis of the text's length is anything but a beginning."""
-    return any(
-        depends(size, length) and (start, step) != (0, 1)
-        for size, start, step in zip(node.inputs[0].shape, starts, steps, strict=True)
-    )
-
-
-def _lengths(node: Node, length: Size) -> Iterator[Size]:
-    """The sizes of the results of a node that have to do with the length."""
-    return (s for t in node.types for s in t.shape if depends(s, length))
