@@ -10,8 +10,7 @@ import numpy as np
 from .compiler.generation.growth import Growth
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import DATA, STATE, Graph
-from .compiler.memory import NotAffine
+from .compiler.ir.graph import DATA, STATE
 from .compiler.pipeline import compile_graph
 from .runtime.errors import InputError
 from .runtime.generation.request import KEYS, Request, Settings, texts
@@ -21,7 +20,6 @@ from .runtime.generation.vocabulary import Vocabulary, vocabulary
 from .runtime.generation.writing import Written
 from .runtime.machine import Machine
 from .runtime.model import check_array
-from .runtime.plan import Plan
 from .specification import Specification
 
 if TYPE_CHECKING:
@@ -85,7 +83,8 @@ def stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, limit
         begin, step = (Machine(facts.pop(name), memory) for name in ("begin", "step"))
 
         def read() -> Machine:
-            return Machine(_plan(growth.steps(CHUNK).step, rows, {**sizes, **_length(growth, limit)}), memory)
+            graph, bound = growth.steps(CHUNK).step, {**sizes, **_length(growth, limit)}
+            return Machine(compile_graph(graph, rows=rows, sizes=bound), memory)
 
         several = (CHUNK, read) if facts["limit"] >= CHUNK else None
         known = program.steppers[key] = Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
@@ -108,21 +107,13 @@ def step_plans(growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) 
         outer = dims.substitute(dims.product(states[name].shape[:axis]), sizes)
         assert isinstance(outer, int), outer
         moving[name] = outer
-    begin, step = (_plan(graph, rows, sizes) for graph in (steps.begin, steps.step))
+    begin, step = (compile_graph(graph, rows=rows, sizes=sizes) for graph in (steps.begin, steps.step))
     return {"begin": begin, "step": step, "rows": rows, "limit": limit, "grown": grown, "moving": moving}
 
 
 def _length(growth: Growth, limit: int) -> dict[str, int]:
     """The length of what grows, where it is free."""
     return {} if growth.length is None else {growth.length: limit}
-
-
-def _plan(graph: Graph, rows: int, sizes: Mapping[str, int]) -> Plan:
-    try:
-        return compile_graph(graph, rows=rows, sizes=sizes)
-    except NotAffine:
-        problem = "the scores of one text depend on the others that are written beside it"
-        raise InputError("mixed-samples", problem, "look for a reshape or a product that mixes samples") from None
 
 
 def _sizes(growth: Growth, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:

@@ -56,7 +56,7 @@ def _writing(growth: Growth, program: Program, data: Dataset | None) -> dict[str
     rows = min(ROWS, max(program.batch, settings.beam or 1))
     try:
         plans = step_plans(growth, sizes, rows, settings.limit or LIMIT)
-    except InputError:  # samples meet each other: what writes must know how many there are
+    except InputError:  # the length of a text, which is fixed, has no number yet
         return {}
     return written_down(plans | {"seed": program.seed}, settings, inputs)
 

@@ -1,11 +1,11 @@
-"""Whether scores look ahead, found by trying: two texts that begin alike, of different lengths, must score alike.
+"""Whether scores look ahead, or at other samples, found by trying: texts that begin alike must score alike.
 
-Where it cannot be seen from the operations that no position depends on later ones, the definition of the graph is run
-with random weights.
+Where it cannot be seen from the operations, the definition of the graph is run with random weights.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -18,6 +18,7 @@ from ..ir.evaluate import evaluate, read_shape
 from ..ir.graph import PARAMETER, Graph, Input, Node, numpy_name
 from ..ir.rewrite import bind
 from ..ir.types import Tensor
+from ..phases import COUNT
 from .steps import SCORES
 
 SIZE = 4  # of the batch, and whatever nobody has given a number
@@ -37,43 +38,83 @@ class NotCausal(Diagnostic):
     grown: str
 
 
+@dataclass(frozen=True)
+class MixedSamples(Diagnostic):
+    """Scores of a text that depend on other texts."""
+
+    code = "mixed-samples"
+    title = "a text cannot depend on those that are written beside it"
+    label = "samples meet here"
+    help = "take means and products over the axes of one sample"
+
+
 def check_causal(graph: Graph, grown: str, length: str | None, doubt: Place) -> None:
     """Raises CompileError at the first value of which a position depends on later ones, if the `scores` do.
 
     `length` is the name of the length that grows; without it all texts have the same, and these differ behind a place.
     Where the graph cannot be run with small sizes, the mistake is at `doubt`.
     """
-    texts = _texts(graph, grown, length)
+    text, other = _texts(graph, grown)
+    most = text.shape[1]
+    same = min(LENGTHS[0], most // 2)
+    beginning = text[:, :same] if length else np.concatenate([text[:, :same], other[:, same:]], axis=1)
+
+    def shared(node: Node, short: Any) -> tuple[int, ...]:
+        return tuple(same if not length and size == most else size for size in short.shape)
+
+    culprit = _difference(graph, grown, (beginning, text), shared, NotCausal(doubt, grown))
+    if culprit is not None:
+        raise CompileError((NotCausal(culprit.place, grown),))
+
+
+def check_apart(graph: Graph, grown: str, doubt: Place) -> None:
+    """Raises CompileError at the first value of which a sample depends on others, if the `scores` do."""
+    text, other = _texts(graph, grown)
+    beside = np.concatenate([text[:1], other[1:]])
+
+    def first(node: Node, value: Any) -> tuple[int, ...]:
+        pairs = zip(node.shape, value.shape, strict=True)
+        return tuple(size // SIZE if COUNT in dims.names(named) else size for named, size in pairs)
+
+    culprit = _difference(graph, grown, (text, beside), first, MixedSamples(doubt))
+    if culprit is not None:
+        raise CompileError((MixedSamples(culprit.place),))
+
+
+def _difference(
+    graph: Graph,
+    grown: str,
+    texts: tuple[Any, Any],
+    shared: Callable[[Node, Any], tuple[int, ...]],
+    doubt: Diagnostic,
+) -> Node | None:
+    """The first node whose values for two texts are not the same, if the scores are not.
+
+    `shared` gives, for the first of two values, the beginning of each axis that is looked at.
+    """
     try:
         first, second = (_values(graph, grown, text) for text in texts)
     except (ValueError, IndexError, CompileError):
-        raise CompileError((NotCausal(doubt, grown),)) from None
-    same = min(len(text[0]) for text in texts) if length else LENGTHS[0]
-    whole = texts[1].shape[1]
+        raise CompileError((doubt,)) from None
 
     def alike(node: Node) -> bool:
         if node not in first:
             return True
-        shape = [same if not length and size == whole else size for size in first[node].shape]
-        a, z = (values[node][tuple(map(slice, shape))] for values in (first, second))
-        return bool(
-            np.allclose(a, z, TOLERANCE, TOLERANCE * np.abs(a, where=a == a, out=np.zeros(a.shape)).max(initial=0))
-        )
+        part = tuple(map(slice, shared(node, first[node])))
+        a, z = first[node][part], second[node][part]
+        greatest = np.abs(np.nan_to_num(a)).max(initial=0)
+        return bool(np.allclose(a, z, TOLERANCE, TOLERANCE * greatest, equal_nan=True))
 
-    if not alike(graph.result(SCORES)):
-        raise CompileError((NotCausal(next(n for n in graph.nodes if not alike(n)).place, grown),))
+    return None if alike(graph.result(SCORES)) else next(n for n in graph.nodes if not alike(n))
 
 
-def _texts(graph: Graph, grown: str, length: str | None) -> tuple[Any, Any]:
-    """Two texts that begin with the same tokens, none of them 0, which may be padding."""
+def _texts(graph: Graph, grown: str) -> tuple[Any, Any]:
+    """Two texts of other tokens, none of them 0, which may be padding."""
     entries, size = graph.result(SCORES).shape[2], graph.input(grown).shape[1]
-    most = size if isinstance(size, int) else LENGTHS[1]
-    shape = (SIZE, most)
+    shape = (SIZE, size if isinstance(size, int) else LENGTHS[1])
     random = np.random.default_rng(0)
-    long, other = (random.integers(1, max(entries if isinstance(entries, int) else 2, 2), shape) for _ in range(2))
-    if length:
-        return long[:, : LENGTHS[0]], long
-    return np.concatenate([long[:, : LENGTHS[0]], other[:, LENGTHS[0] :]], axis=1), long
+    most = max(entries if isinstance(entries, int) else 2, 2)
+    return random.integers(1, most, shape), random.integers(1, most, shape)
 
 
 def _values(graph: Graph, grown: str, text: Any) -> dict[Node, Any]:

@@ -15,10 +15,11 @@ from ..passes.expand import expand_composites
 from ..passes.stops import drop_stops
 from ..passes.unused import drop_unused
 from ..phases import asking_only, closed
+from ..rows import independent
 from ..trace.errors import TargetInOutput, WrongKind
 from ..trace.expression import evaluate
 from ..trace.model import Traced
-from .causality import check_causal
+from .causality import check_apart, check_causal
 from .demand import Demand, demand
 from .increment import incremental
 from .section import Generation
@@ -70,7 +71,7 @@ class Growth:
         return ComputedAgain(self.repeated, "what came before is looked at as a whole" if self.length else fixed)
 
     def check(self) -> None:
-        """Raises CompileError where a position depends on later ones, on no token at all, or on a target."""
+        """Raises CompileError where a position depends on later ones, other samples, a target, or no token."""
         grown, place = self.section.input, Place(self.section.scores.span)
         if target := next(iter(self.graph.named_inputs(TARGET)), None):
             raise CompileError((TargetInOutput(place, output=place.span.text, target=target),))
@@ -79,6 +80,8 @@ class Growth:
             raise CompileError((WrongKind(place, subject="the scores", expected=expected, found=found),))
         if self.repeated is not None:
             check_causal(self.graph, grown, self.length, self.repeated)
+        if not independent(self.graph):
+            check_apart(self.graph, grown, self.section.place)
 
     @cached_property
     def _wanted(self) -> Demand | None:
