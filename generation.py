@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .backends import NUMPY
 from .compiler.generation.growth import Growth
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import DATA, STATE
-from .compiler.pipeline import compile_graph
+from .compiler.pipeline import Target, compile_graph
 from .runtime.errors import InputError
 from .runtime.generation.request import KEYS, Request, Settings, texts
 from .runtime.generation.request import Prompt as Prompt
@@ -79,19 +80,22 @@ def stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, limit
     if known is None:
         if len(program.steppers) >= KEPT:
             program.steppers.clear()
-        facts, memory = step_plans(growth, sizes, rows, limit), program.memory()
-        begin, step = (Machine(facts.pop(name), memory) for name in ("begin", "step"))
+        target, memory = program.backend.target, program.memory()
+        facts = step_plans(growth, sizes, rows, limit, target)
+        begin, step = (program.backend.machine(facts.pop(name), memory) for name in ("begin", "step"))
 
         def read() -> Machine:
             graph, bound = growth.steps(CHUNK).step, {**sizes, **_length(growth, limit)}
-            return Machine(compile_graph(graph, rows=rows, sizes=bound), memory)
+            return program.backend.machine(compile_graph(graph, rows=rows, sizes=bound, target=target), memory)
 
         several = (CHUNK, read) if facts["limit"] >= CHUNK else None
         known = program.steppers[key] = Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
     return known
 
 
-def step_plans(growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) -> dict[str, Any]:
+def step_plans(
+    growth: Growth, sizes: Mapping[str, int], rows: int, limit: int, target: Target = NUMPY.target
+) -> dict[str, Any]:
     """The plans of a stepper, and what it must know of them. `sizes` are those of the inputs that do not grow."""
     grown = growth.section.input
     if growth.length is None:
@@ -107,7 +111,7 @@ def step_plans(growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) 
         outer = dims.substitute(dims.product(states[name].shape[:axis]), sizes)
         assert isinstance(outer, int), outer
         moving[name] = outer
-    begin, step = (compile_graph(graph, rows=rows, sizes=sizes) for graph in (steps.begin, steps.step))
+    begin, step = (compile_graph(graph, rows=rows, sizes=sizes, target=target) for graph in (steps.begin, steps.step))
     return {"begin": begin, "step": step, "rows": rows, "limit": limit, "grown": grown, "moving": moving}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import axonc
 import numpy as np
 import pytest
+from axonc import backends
 from axonc.program import Program
 from axonc.runtime import archive
 from scipy import special, stats
@@ -161,6 +162,19 @@ def test_weights_that_were_written_since_are_used() -> None:
     assert program.generate([[1]])[0].tokens.tolist() == [3] * 8
     program.parameters["dense.bias"][3] = made(WRITER).parameters["dense.bias"][3]
     assert program.generate([[1]])[0].tokens.tolist() == before
+
+
+def test_native_code_writes_the_same() -> None:
+    if backends.backend("native").name != "native":
+        pytest.skip("there is no C compiler")
+    text = f"{WRITER}generate tokens from logits {{ limit 80 }}\n"
+    plain, native = (axonc.compile(text, backend=name) for name in ("numpy", "native"))
+    native.restore(plain.snapshot())
+    for prompts in ([[1], [2, 3, 4]], [list(range(5)) * 14]):  # the last one is read in chunks
+        found, wanted = (p.generate(prompts, temperature=1.0, seed=2) for p in (native, plain))
+        for a, z in zip(found, wanted, strict=True):
+            assert a.tokens.tolist() == z.tokens.tolist()
+            assert a.score == pytest.approx(z.score, abs=1e-3)
 
 
 def test_averages_write_where_training_makes_them() -> None:
