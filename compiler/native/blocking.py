@@ -44,6 +44,10 @@ class Blocking(NamedTuple):
     def width(self) -> int:
         return self.vectors * self.lanes
 
+    def units(self, p: Matrices) -> Size:
+        """What threads divide: panels, or tiles of rows."""
+        return dims.ceil_divide(p.n, self.width) if self.by_columns else dims.ceil_divide(p.m, self.height)
+
 
 def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     """The cut of one product for a processor."""
@@ -67,11 +71,11 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
 
 def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:
     """Whether threads had better divide columns: there are few tiles of rows, or each thread would pack all of b."""
-    tiles, panels = -(-_likely(p.m) // height), -(-_likely(p.n) // width)
+    tiles, panels = -(-likely(p.m) // height), -(-likely(p.n) // width)
     return tiles < min(4, panels) or (packs_b and tiles <= 16 and panels >= 8)
 
 
-def _likely(size: Size) -> int:
+def likely(size: Size) -> int:
     """A size for as many samples as are common."""
     found = dims.substitute(size, dict.fromkeys(dims.names(size), COMMON))
     assert isinstance(found, int)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir import dims
 from ..ir.types import F32
+from .blocking import known
 from .function import TYPES, Function, Machinery
 from .matrices import Matrices
 from .tile import VECTORS
-from .units import matrix_of_unit
 
 FEW = 4  # rows at most
 LINES = 1 << 14  # elements at most that are copied to lie in runs
@@ -24,59 +23,56 @@ def suits(p: Matrices, machinery: Machinery) -> bool:
     return p.a.column == 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Dots:
-    """The text of one product while it is written: `together` columns of b, `chains` sums of each that do not wait."""
+    """The text of one product while it is written: some columns of b together, some sums of each that do not wait."""
 
     f: Function
     p: Matrices
     machinery: Machinery
     onto: bool
 
-    def print(self) -> None:
-        """The whole function."""
-        f, p = self.f, self.p
-        assert isinstance(p.m, int)
-        self.rows = p.m
-        self.lanes = self.machinery.lanes if p.dtype is F32 else self.machinery.lanes // 2
-        self.together = max(1, min(8, self.machinery.registers // 2 // self.rows))
-        names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
-        if isinstance(p.n, int):
-            self.together = min(self.together, p.n)
-        with matrix_of_unit(f, p, names, dims.ceil_divide(p.n, self.together)):
-            self._lines()
-            self._columns()
+    @property
+    def lanes(self) -> int:
+        return self.machinery.lanes if self.p.dtype is F32 else self.machinery.lanes // 2
+
+    @property
+    def together(self) -> int:
+        """Columns of b that are read at once: a power of two."""
+        most = min(8, self.machinery.registers // (2 * self.rows))
+        return 1 << min(most, known(self.p.n)).bit_length() - 1
+
+    @property
+    def rows(self) -> int:
+        assert isinstance(self.p.m, int)
+        return self.p.m
+
+    @property
+    def step(self) -> str:
+        """What lies between the rows of `x`."""
+        return self.f.size(self.p.a.row if self.p.a.column == 1 else self.p.k)
+
+    def print(self, first: str, end: str) -> None:
+        """Lines for columns `first` to `end` of one matrix, which see its pointers c, a and b."""
+        f = self.f
+        self._lines()
+        f.line(f"long j = {first};")
+        with f.block(f"for (; j + {self.together} <= {end}; j += {self.together})"):
+            self._tile(self.together)
+        if self.together > 1:
+            with f.block(f"for (; j < {end}; j++)"):
+                self._tile(1)
 
     def _lines(self) -> None:
         """The rows of a as runs of memory."""
-        f, a = self.f, self.p.a
-        scalar = TYPES[self.p.dtype]
+        f, a, scalar = self.f, self.p.a, TYPES[self.p.dtype]
         if a.column == 1:
             f.line(f"const {scalar} *const x = a;")
-            self.step = f.size(a.row)
             return
         assert isinstance(self.p.k, int)
         f.line(f"{scalar} x[{self.rows * self.p.k}];")
-        self.step = str(self.p.k)
         with f.loop("i", str(self.rows)), f.loop("k", self.step):
             f.line(f"x[i * {self.step} + k] = a[i * {f.size(a.row)} + k * {f.size(a.column)}];")
-
-    def _columns(self) -> None:
-        """Units `from` to `to`: columns together, and what remains of them."""
-        f, n, each = self.f, self.p.n, self.together
-        whole = f"{f.size(n)} / {each}" if not isinstance(n, int) else str(n // each)
-        with f.loop("u", f"(to < {whole} ? to : {whole})", "from"):
-            f.line(f"const long j = u * {each};")
-            self._tile(each)
-        if isinstance(n, int) and n % each == 0:
-            return
-        with f.block(f"if (to > {whole})"):
-            if isinstance(n, int):
-                f.line(f"const long j = {n // each * each};")
-                self._tile(n % each)
-                return
-            with f.loop("j", f.size(n), f"{whole} * {each}"):
-                self._tile(1)
 
     def _tile(self, columns: int) -> None:
         """All rows with some columns of b."""

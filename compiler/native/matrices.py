@@ -35,6 +35,7 @@ class Matrices(NamedTuple):
 
     @property
     def dtype(self) -> DType:
+        """The type of the result, in which products are added up."""
         return self.out.window.dtype
 
     @property

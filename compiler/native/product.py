@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from ..ir import dims
 from ..schedule.kernel import Operand, Window
-from .blocking import blocking
+from .blocking import COMMON, Blocking, blocking, likely
 from .dots import Dots, suits
 from .function import TYPES, Function, Machinery
 from .matrices import Matrices, matrices
 from .tile import VECTORS
 from .tiles import Tiles
 from .units import matrix_of_unit
-
-WITH_MASKS = 16  # lanes of the processors that load a part of a vector as fast as a whole one
 
 
 class Product(NamedTuple):
@@ -33,10 +33,40 @@ class Product(NamedTuple):
         if _is_by_elements(p):
             _elements(f, p, onto=self.accumulate)
         elif few:
-            Dots(f, few, self.machinery, self.accumulate).print()
+            dots = Dots(f, few, self.machinery, self.accumulate)
+            with matrix_of_unit(f, few, dims.ceil_divide(few.n, dots.together)):
+                dots.print(*_columns(f, few, dots.together))
         else:
-            masks = self.machinery.lanes == WITH_MASKS
-            Tiles(f, p, blocking(p, self.machinery), self.accumulate, masks).print()
+            self._tiles(f, p, blocking(p, self.machinery))
+
+    def _tiles(self, f: Function, p: Matrices, cut: Blocking) -> None:
+        """By tiles, but for a single row if there may be one."""
+        with matrix_of_unit(f, p, cut.units(p)):
+            alone = self._single_row(f, p, cut)
+            if alone:
+                with f.block(f"if ({f.size(p.m)} == 1)"):
+                    alone()
+            with f.block("else" if alone else ""):
+                Tiles(f, p, cut, self.accumulate, self.masks).print()
+
+    def _single_row(self, f: Function, p: Matrices, cut: Blocking) -> Callable[[], None] | None:
+        """What prints the product of one row, which is all about reading b once, where a run may have one row."""
+        row = p._replace(m=1)
+        if isinstance(p.m, int) or p.lead or likely(p.m) > COMMON:
+            return None
+        if suits(row, self.machinery):
+            dots = Dots(f, row, self.machinery, self.accumulate)
+            first, end = _columns(f, p, cut.width) if cut.by_columns else ("0", f.size(p.n))
+            return (lambda: dots.print(first, end)) if cut.width % dots.together == 0 else None
+        if p.b.column == 1 and not cut.by_columns:
+            wide = blocking(row, self.machinery)._replace(by_columns=False)
+            return Tiles(f, row, wide, self.accumulate, self.masks).print
+        return None
+
+    @property
+    def masks(self) -> bool:
+        """Whether the processor loads a part of a vector as fast as a whole one."""
+        return self.machinery.lanes == 16
 
     def rows_of_unit(self, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> int | None:
         """How many rows of the result each unit of threads computes, the last one fewer, if units are rows in order.
@@ -52,6 +82,12 @@ class Product(NamedTuple):
         return None if p.lead or cut.by_columns or p is not given else cut.height
 
 
+def _columns(f: Function, p: Matrices, width: int) -> tuple[str, str]:
+    """The first column of the units `from` to `to`, and the end of the last, for units of so many columns."""
+    size = f.size(p.n)
+    return f"from * {width}", f"(to * {width} < {size} ? to * {width} : {size})"
+
+
 def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> Matrices:
     (out,), (a, b) = writes, reads
     assert isinstance(a, Window)
@@ -60,8 +96,9 @@ def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> Matrices:
 
 
 def _is_by_elements(p: Matrices) -> bool:
-    """Whether there are no vectors of the dtype, or nothing to multiply."""
-    return p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n)
+    """Whether there are no vectors of the dtype, or several dtypes, or nothing to multiply."""
+    mixed = any(x.window.dtype is not p.dtype for x in (p.a, p.b))
+    return mixed or p.dtype not in VECTORS or 0 in (*p.lead, p.m, p.k, p.n)
 
 
 def oriented(p: Matrices) -> Matrices:
@@ -74,9 +111,8 @@ def oriented(p: Matrices) -> Matrices:
 
 def _elements(f: Function, p: Matrices, *, onto: bool) -> None:
     """One sum after the other; of integers without sign, whose overflow is defined."""
-    names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
     kind = "uint64_t" if p.dtype.is_integer else TYPES[p.dtype]
-    with matrix_of_unit(f, p, names, p.m), f.loop("i", "to", "from"), f.loop("j", f.size(p.n)):
+    with matrix_of_unit(f, p, p.m), f.loop("i", "to", "from"), f.loop("j", f.size(p.n)):
         f.line(f"{TYPES[p.dtype]} *const z = c + i * {f.size(p.out.row)} + j * {f.size(p.out.column)};")
         f.line(f"{kind} sum = {f'({kind})*z' if onto else '0'};")
         with f.loop("k", f.size(p.k)):

@@ -41,6 +41,7 @@ class Tile(NamedTuple):
     offsets: tuple[int | str, ...]
     vectors: int
     lanes: int  # elements in a vector of this dtype
+    sums: str = "c"  # how the names of the accumulators begin
 
     def each(self) -> list[tuple[int, int]]:
         """Rows and vectors of all accumulators."""
@@ -50,7 +51,9 @@ class Tile(NamedTuple):
         """Declares the accumulators; `initial` gives the C of their first values, zero without it."""
         vector, _ = VECTORS[self.dtype]
         for i in range(len(self.offsets)):
-            first = (f"c{i}_{j} = {initial(i, j) if initial else f'({vector}){{0}}'}" for j in range(self.vectors))
+            first = (
+                f"{self.sums}{i}_{j} = {initial(i, j) if initial else f'({vector}){{0}}'}" for j in range(self.vectors)
+            )
             f.line(f"{vector} {', '.join(first)};")
 
     def add(self, f: Function, a: str, b: str, *, last: str = "") -> None:
@@ -62,7 +65,7 @@ class Tile(NamedTuple):
         loads = (f"{vector} b{j} = {self._load(f'{b} + {j * self.lanes}', j, last)};" for j in range(self.vectors))
         f.line(" ".join(loads))
         for i, offset in enumerate(self.offsets):
-            sums = " ".join(f"c{i}_{j} += s * b{j};" for j in range(self.vectors))
+            sums = " ".join(f"{self.sums}{i}_{j} += s * b{j};" for j in range(self.vectors))
             f.line(f"{{ const {TYPES[self.dtype]} s = {a}[{offset}]; {sums} }}")
 
     def add_own(self, f: Function, a: str, b: str, *, last: str = "") -> None:
@@ -70,7 +73,7 @@ class Tile(NamedTuple):
         assert self.vectors == 1
         f.line(f"{VECTORS[self.dtype][0]} b0 = {self._load(b, 0, last)};")
         for i, offset in enumerate(self.offsets):
-            f.line(f"c{i}_0 += {self._load(f'{a} + {offset}', 0, last)} * b0;")
+            f.line(f"{self.sums}{i}_0 += {self._load(f'{a} + {offset}', 0, last)} * b0;")
 
     def store(self, f: Function, target: Callable[[int, int], str], *, last: str = "", onto: bool = False) -> None:
         """Writes the accumulators, or adds them `onto` what is there; `target` gives the C pointer for row i and
@@ -78,7 +81,7 @@ class Tile(NamedTuple):
         _, loose = VECTORS[self.dtype]
         for i, j in self.each():
             place = target(i, j)
-            value = f"{self._load(place, j, last)} + c{i}_{j}" if onto else f"c{i}_{j}"
+            value = f"{self._load(place, j, last)} + {self.sums}{i}_{j}" if onto else f"{self.sums}{i}_{j}"
             if self._is_part(j, last):
                 f.line(f"{self.dtype}_put({place}, {value}, {last});")
             else:

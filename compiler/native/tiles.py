@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir import dims
-from ..ir.dims import Size
 from .blocking import Blocking
 from .function import TYPES, Function
 from .matrices import Matrices, Matrix
 from .tile import Tile
-from .units import matrix_of_unit
 
 GROUP = 192 << 10  # bytes of packed rows of a
+ENOUGH = 8  # sums that are begun before the first of them is done
 UNROLLED = 64  # sums up to which a short inner axis is written out
 
 
@@ -40,11 +39,9 @@ class Tiles:
     masks: bool
 
     def print(self) -> None:
-        """The whole function."""
-        f, p = self.f, self.p
-        names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
+        """Lines for one matrix, which see its pointers c, a and b, and its units `from` to `to`."""
         self._memory()
-        with matrix_of_unit(f, p, names, self._units()), self._depths():
+        with self._depths():
             if self.cut.by_columns:
                 self._columns()
             else:
@@ -53,11 +50,6 @@ class Tiles:
     @property
     def scalar(self) -> str:
         return TYPES[self.p.dtype]
-
-    def _units(self) -> Size:
-        """Panels, or tiles of rows."""
-        p, cut = self.p, self.cut
-        return dims.ceil_divide(p.n, cut.width) if cut.by_columns else dims.ceil_divide(p.m, cut.height)
 
     def _memory(self) -> None:
         """Panels on the stack."""
@@ -179,11 +171,11 @@ class Tiles:
             f.line(f"const long row = u * {height};")
             print_tile(height)
         if not isinstance(m, int):
-            with f.block(f"if ({end} > {whole})"):
+            with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
                 f.line(f"long row = {whole} * {height};")
                 self._pieces(print_tile)
         elif m % height:
-            with f.block(f"if ({end} > {whole})"):
+            with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
                 f.line(f"const long row = {m // height * height};")
                 print_tile(m % height)
 
@@ -228,8 +220,25 @@ class Tiles:
                 with f.block("" if i == 0 else f"{steps};"):
                     tile.add(f, "x", "y", last=last)
             return
-        with f.block(f"for (long k = 0; k < kb; k++, {steps})"):
+        f.line("long k = 0;")
+        chains = [tile._replace(sums=f"c{c}_") for c in range(1, max(1, ENOUGH // len(tile.each())))]
+        if chains and len(tile.offsets) == self.cut.height:
+            self._chained(tile, chains, steps, last)
+        with f.block(f"for (; k < kb; k++, {steps})"):
             tile.add(f, "x", "y", last=last)
+
+    def _chained(self, tile: Tile, chains: list[Tile], steps: str, last: str) -> None:
+        """Several steps at once, each with sums of its own, so that no sum waits for itself."""
+        f = self.f
+        for chain in chains:
+            chain.begin(f)
+        with f.block(f"for (; k + {len(chains)} < kb; k += {len(chains) + 1})"):
+            for chain in (tile, *chains):
+                with f.block(""):
+                    chain.add(f, "x", "y", last=last)
+                f.line(f"{steps};")
+        for i, j in tile.each():
+            f.line(f"{tile.sums}{i}_{j} += {' + '.join(f'{c.sums}{i}_{j}' for c in chains)};")
 
     def _store(self, tile: Tile, panels: Panels) -> None:
         """Writes the tile, or adds it: to what the caller left there, or to blocks of the inner axis before."""

@@ -14,8 +14,9 @@ SMALL = 1 << 15  # multiplications up to which one thread does all
 
 
 @contextmanager
-def matrix_of_unit(f: Function, p: Matrices, names: list[str], units: Size) -> Iterator[None]:
+def matrix_of_unit(f: Function, p: Matrices, units: Size) -> Iterator[None]:
     """Each matrix of the leading axes: lines inside see its pointers c, a, b, and its units `from` to `to`."""
+    names = [f.pointer(p.out.window, write=True), f.pointer(p.a.window), f.pointer(p.b.window)]
     count = dims.product(p.lead)
     all_units = count * units
     work = dims.product((count, p.m, p.k, p.n))
@@ -51,4 +52,4 @@ def _pointers(f: Function, p: Matrices, names: list[str], indices: list[str]) ->
     for name, pointer, x in zip("cab", names, (p.out, p.a, p.b), strict=True):
         terms = [f"({i}) * {f.size(s)}" for i, s in zip(indices, x.lead, strict=True) if s != 0]
         const = "" if name == "c" else "const "
-        f.line(f"{const}{TYPES[p.dtype]} *const {name} = {' + '.join([pointer, *terms])};")
+        f.line(f"{const}{TYPES[x.window.dtype]} *const {name} = {' + '.join([pointer, *terms])};")

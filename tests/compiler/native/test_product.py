@@ -68,7 +68,14 @@ def lying(shape: tuple[Size, ...], how: str, dtype: DType, name: str) -> Window:
     return window(shape, tuple(steps[i] for i in range(len(shape))), dtype, name)
 
 
-def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] = PARTS, *, edge: bool = False) -> None:
+def check(
+    cases: list[Case],
+    m: Machinery,
+    parts: tuple[tuple[float, ...], ...] = PARTS,
+    *,
+    edge: bool = False,
+    samples: int = 5,
+) -> None:
     """Every case compiled for a machinery, and compared with NumPy."""
     made = [(c, c.windows()) for c in cases]
     functions = [printed(Product(m, c.accumulate), w[:1], w[1:]) for c, w in made]
@@ -76,7 +83,7 @@ def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] 
     for (case, windows), f in zip(made, functions, strict=True):
         results = []
         for cuts in parts:
-            memories = [Memory(w, COUNT, edge) for w in windows]
+            memories = [Memory(w, {"N": samples}, edge) for w in windows]
             random = np.random.default_rng(3)
             for memory in memories:
                 shape = memory.array.shape
@@ -87,7 +94,7 @@ def check(cases: list[Case], m: Machinery, parts: tuple[tuple[float, ...], ...] 
             wanted = np.matmul(a.astype(wide), b.astype(wide)) + (out if case.accumulate else 0)
             before = [x.outside() for x in memories]
             operands = [x.array.copy() for x in memories[1:]]
-            call(lib, f, memories, COUNT, cuts)
+            call(lib, f, memories, {"N": samples}, cuts)
             assert [x.outside() for x in memories] == before, case
             assert all(np.array_equal(x.array, y) for x, y in zip(memories[1:], operands, strict=True)), case
             scale = np.abs(a.astype(wide)).max(initial=1) * max(1, a.shape[-1]) ** 0.5
@@ -171,6 +178,14 @@ def test_products_for_narrower_vectors_are_those_of_numpy(group: str, lanes: int
     check([c._replace(dtype=F64 if i % 4 == 0 else F32) for i, c in enumerate(cases)], Machinery(lanes, 16))
 
 
+@pytest.mark.parametrize("samples", [1, 2, 33])
+def test_products_of_few_and_of_many_samples_are_those_of_numpy(samples: int) -> None:
+    layouts = ("nnn", "nnt", "sss", "pnp", "tnn")
+    cases = [Case((), N, 70, n, kind, accumulate=n == 300) for kind in layouts for n in (3, 70, 300)]
+    cases += [Case((), 20, N, 40, "ntn"), Case((N,), 3, 20, 40), Case((N,), 1, 70, 40, shared="b")]
+    check(cases, machinery(), samples=samples)
+
+
 @pytest.mark.parametrize("dtype", [I32, I64], ids=str)
 def test_products_of_integers_are_exact(dtype: DType) -> None:
     cases = [Case((2, 3), 5, 7, 6, "sns", dtype, shared="b"), Case((), N, 7, 6, "nnt", dtype, accumulate=True)]
@@ -184,6 +199,17 @@ def test_products_read_nothing_after_their_operands(lanes: int) -> None:
     cases = [Case((2,), 21, 18, 37, layout) for layout in kinds] + [Case((), N, N * 4, 19, layout) for layout in kinds]
     cases += [Case((), 1, 75, 43, "ntt"), Case((), 37, 75, 1), Case((), 1, 75, 1), Case((), 1, 75, 43)]
     check(cases, Machinery(lanes, 2 * lanes), ((0, 1),), edge=True)
+
+
+def test_operands_of_other_types_count_as_those_of_the_result() -> None:
+    m = machinery()
+    out, narrow, b = window((3, 5), dtype=I64), window((3, 4), dtype=I32), window((4, 5), dtype=I64)
+    f = printed(Product(m), (out,), (narrow, b))
+    memories = [Memory(w) for w in (out, narrow, b)]
+    for memory in memories[1:]:
+        memory.array[...] = np.arange(memory.array.size).reshape(memory.array.shape) - 7
+    call(library([f], m), f, memories)
+    assert np.array_equal(memories[0].array, memories[1].array @ memories[2].array)
 
 
 def test_deep_products_are_added_up_block_by_block() -> None:
