@@ -59,7 +59,7 @@ class Dots:
         f.line(f"long j = {first};")
         with f.block(f"for (; j + {self.together} <= {end}; j += {self.together})"):
             self._tile(self.together)
-        if self.together > 1:
+        if not isinstance(self.p.n, int) or self.p.n % self.together:
             with f.block(f"for (; j < {end}; j++)"):
                 self._tile(1)
 
