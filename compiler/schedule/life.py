@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from .code import Block, Code, Instruction, Line
-from .kernel import Buffer, Window
+from .kernel import THREAD, Buffer, Window
 
 ALWAYS = (-1, 1 << 60)
 _position = attrgetter("position")
@@ -143,12 +143,19 @@ class Lives:
             low, high = self._spans[id(block)]
             inside = found[bisect_left(found, low, key=_position) : bisect_right(found, high, key=_position)]
             follow = [_follows(a.window, block) for a in inside]
-            if low <= begins and ends <= high and inside[0].write and not any(follow):
+            own = low <= begins and ends <= high and inside[0].write and not any(follow)
+            if own and not (block.independent and _is_of_a_thread(inside[0].window)):
                 continue
             start, end = min(start, low), max(end, high)
             if not block.independent or not all(follow):
                 first, last = min(first, low), max(last, high)
         return start, end, first, last
+
+
+def _is_of_a_thread(window: Window) -> bool:
+    """Whether each thread has its own part of the buffer. Threads are not at the same line of a block at a time, so
+    that another's part must not take the place of what one still needs."""
+    return THREAD in getattr(window.offset, "names", ())
 
 
 def _follows(window: Window, block: Block) -> bool:
