@@ -1,5 +1,7 @@
 """Times compiled convolutions: GFLOP/s on one core, share of the peak of that core, and what PyTorch reaches.
 
+The work of sums of products is counted, so that Winograd's fewer products come out above the peak.
+
 It is the processor's time that counts, since cores may be shared. PyTorch, where it is installed, is measured with
 its own layout and with channels last. Run with OMP_NUM_THREADS=1:
 `python benchmarks/native_convolutions.py [part of a name ...] [--only forward|input|weight]`.
@@ -18,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from axonc.compiler.ir.types import F32, Tensor
+from axonc.compiler.native import winograd, winograd_weight
 from axonc.compiler.native.convolution import Conv, ConvInput, input_frame
 from axonc.compiler.native.convolution_weight import ConvWeight
 from axonc.compiler.native.function import Function, Machinery
@@ -64,7 +67,7 @@ class Case(NamedTuple):
         return 2 * self.images * self.found**2 * taps * self.results
 
     def kernels(self, m: Machinery) -> Iterator[tuple[str, object, Window, tuple[Window, Window]]]:
-        """Each of the three kernels with its name, its result and what it reads."""
+        """Each of the kernels with its name, its result and what it reads; F2 are by Winograd's products."""
         pad = self.kernel // 2
         own, _, gaps, groups = self.settings
         n = self.images
@@ -79,6 +82,11 @@ class Case(NamedTuple):
             flow = square("x", n, self.side, self.channels)
             yield "input", ConvInput(own, gaps, groups, (pad, pad), low, m), flow, (wide, turned)
         yield "weight", ConvWeight(own, gaps, groups, m, accumulate=True), w, (x, y)
+        if self.stride == groups == 1 and winograd.pays(y, w, m):
+            spread = fresh("u", Tensor(F32, (4, 4, self.channels, self.results)))
+            yield "forward F2", winograd.Winograd(m), y, (x, spread)
+            if winograd_weight.pays(y, w, m):
+                yield "weight F2", winograd_weight.WinogradWeight(m, accumulate=True), w, (x, y)
 
 
 def square(name: str, images: int, side: int, channels: int) -> Window:
@@ -130,7 +138,7 @@ def torch_timer(case: Case, what: str, layout: object) -> Callable[[], float]:
     w = torch.randn(case.results, case.channels // groups, case.kernel, case.kernel).to(memory_format=layout)
     y = torch.randn(case.images, case.results, case.found, case.found).to(memory_format=layout)
     padding = [low for low, _ in sides]
-    mask = [what == "input", what == "weight", False]
+    mask = [what == "input", what.startswith("weight"), False]
 
     def forward() -> None:
         torch.conv2d(x, w, None, stride, padding, dilation, groups)
@@ -138,7 +146,7 @@ def torch_timer(case: Case, what: str, layout: object) -> Callable[[], float]:
     def back() -> None:
         torch.ops.aten.convolution_backward(y, x, w, None, stride, padding, dilation, False, [0, 0], groups, mask)
 
-    call = forward if what == "forward" else back
+    call = forward if what.startswith("forward") else back
 
     def run(turns: int) -> float:
         before = time.thread_time()
@@ -159,7 +167,7 @@ def main() -> None:
     options = parser.parse_args()
     machinery = Machinery(options.lanes, 32 if options.lanes == 16 else 16)
     cases = [c for c in CASES if any(part in c.name for part in options.names)]
-    print("convolution                             compile ms       us  GFLOP/s  of peak    torch   last")
+    print("convolution                               compile ms       us  GFLOP/s  of peak    torch   last")
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
             for what, *kernel in case.kernels(machinery):
@@ -182,7 +190,7 @@ def report(case: Case, what: str, kernel: list, machinery: Machinery, rounds: in
     speed, most = case.flops / best / 1e9, 2e5 * CHAINS * machinery.lanes / limit / 1e9
     theirs = "".join(f"{case.flops / t / 1e9:9.0f}" for t in others)
     compiled = f"{(seconds - empty) * 1e3:12.0f}{best * 1e6:9.1f}"
-    print(f"{case.name:28s}{what:10s}{compiled}{speed:9.0f}{speed / most:8.0%}{theirs}", flush=True)
+    print(f"{case.name:28s}{what:12s}{compiled}{speed:9.0f}{speed / most:8.0%}{theirs}", flush=True)
 
 
 if __name__ == "__main__":
