@@ -14,16 +14,14 @@ from . import backends
 from .backends import Backend
 from .compiler.initialise import first_range, values
 from .compiler.ir import dims
-from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node, numpy_name
-from .compiler.memory import NotAffine
+from .compiler.ir.graph import Graph, numpy_name
 from .compiler.parameters import Range
-from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
+from .machines import Machines, Ready, samples
 from .runtime.errors import InputError, OutOfMemory
 from .runtime.machine import Binding, Machine, put
 from .runtime.metrics import Accumulation, Collected, Mean
-from .runtime.model import AVERAGE, check_array
+from .runtime.model import AVERAGE
 from .specification import Specification, check
 
 if TYPE_CHECKING:
@@ -57,16 +55,6 @@ def compile(  # noqa: A001 - the public name is the verb of the field
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """A machine of one phase, for at most `rows` samples, and the inputs that it is fed."""
-
-    machine: Machine
-    rows: int
-    data: tuple[str, ...]
-    controls: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Route:
     """A training step on batches of certain shapes: where data and controls are put, and where results lie."""
 
@@ -88,19 +76,28 @@ class Program:
         self, specification: Specification, *, seed: int | None = None, backend: Backend = backends.NUMPY
     ) -> None:
         self.specification = specification
-        self.backend = backend
         self.seed = specification.training.seed if seed is None else seed
         self.batch = specification.recipe.batch if specification.recipe else 32
         self._memory: dict[str, np.ndarray] = {}
-        self._ready: dict[tuple[Any, ...], _Ready] = {}
+        self._machines = Machines(backend, self._memory)
         self._routes: dict[tuple[Any, ...], _Route] = {}
         self._steps = 0
         self._epoch = 1
         self._scale = 1.0
-        self.seen_sizes = dict(specification.sizes)
+        self._machines.seen_sizes |= specification.sizes
         self.data: Dataset | None = None
         self.steppers: dict[tuple[Any, ...], Stepper] = {}
         self._begin()
+
+    @property
+    def backend(self) -> Backend:
+        """What steps run on; its `note` says why, where that is another than was asked for."""
+        return self._machines.backend
+
+    @property
+    def seen_sizes(self) -> Mapping[str, int]:
+        """The numbers of dimensions that no data of the spec bind, from its sizes and the arrays that were met."""
+        return self._machines.seen_sizes
 
     # Weights
 
@@ -180,7 +177,7 @@ class Program:
         """The outputs of the spec for inputs of any number of samples, by name."""
         arrays = {n: np.asarray(a) for n, a in inputs.items()}
         graph = self.specification.phases.predict
-        count = self._count(graph, arrays)
+        count = self._samples(graph, arrays)
         rows = self.batch if self._independent else max(count, self.batch)
         ready = self._machine("predict", graph, arrays, rows)
         parts = [self._run(ready, arrays, start, min(rows, count - start)) for start in range(0, count, rows)]
@@ -219,7 +216,7 @@ class Program:
         """The loss of a batch in the training phase, and its gradient by each weight that is trained."""
         arrays = {n: np.asarray(a) for n, a in batch.items()}
         graph = self.specification.phases.gradients
-        count = self._count(graph, arrays)
+        count = self._samples(graph, arrays)
         ready = self._machine("gradients", graph, arrays, max(count, self.batch))
         results = self._run(ready, arrays, 0, count)
         gradients = {}
@@ -246,7 +243,7 @@ class Program:
         """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
         arrays = {n: np.asarray(a) for n, a in batch.items()}
         phases = self.specification.phases
-        count = self._count(phases.evaluate, arrays)
+        count = self._samples(phases.evaluate, arrays)
         ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
         found = self._feed(ready, arrays, 0, count)
         traced = phases.traced["evaluate"]
@@ -267,59 +264,19 @@ class Program:
 
     # Machines
 
-    def _count(self, graph: Graph, arrays: Arrays) -> int:
-        """The number of samples, after everything that can be wrong with the arrays was looked for."""
-        wanted = graph.named_inputs(DATA, TARGET)
-        counts: dict[str, int] = {}
-        for name, node in wanted.items():
-            if name not in arrays:
-                raise InputError("missing-input", f"input `{name}` is missing", f"it is {node.type}")
-            shape = tuple(s if isinstance(s, int) else None for s in node.shape[1:])
-            check_array(name, arrays[name], str(node.dtype), shape)
-            counts[name] = len(arrays[name])
-        unknown = next((n for n in arrays if n not in {i.name.text for i in self.specification.model.inputs}), None)
-        if unknown is not None:
-            raise InputError(
-                "unknown-input", f"the model has no input `{unknown}`", f"its inputs are {', '.join(wanted)}"
-            )
-        if len(set(counts.values())) > 1:
-            found = ", ".join(f"{n} has {c}" for n, c in counts.items())
-            raise InputError("uneven-inputs", f"inputs must have the same number of samples: {found}")
-        count = next(iter(counts.values()), 1)
-        if count == 0:
-            raise InputError("no-samples", "the inputs have no samples", "give at least one row")
-        return count
+    def _samples(self, graph: Graph, arrays: Arrays) -> int:
+        return samples(graph, arrays, {i.name.text for i in self.specification.model.inputs})
 
-    def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> _Ready:
+    def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> Ready:
         if not self._steps:
             self._begin_averages()
-        wanted = graph.named_inputs(DATA, TARGET)
-        key: tuple[Any, ...] = (phase, *(arrays[name].shape[1:] for name in wanted))
-        count = len(arrays[next(iter(wanted))]) if wanted else rows
-        known = self._ready.get((*key, count)) or self._ready.get(key)
-        if known is not None and known.rows >= rows:
-            known.machine.forget()  # weights may have been written since
-            return known
-        sizes: dict[str, int] = {}
-        for name, n in wanted.items():
-            sizes |= read_shape(n.shape[1:], arrays[name].shape[1:])
-        _check_sizes(wanted, arrays, sizes)
-        self.seen_sizes |= sizes
-        try:
-            plan = compile_graph(graph, rows=rows, sizes=sizes, target=self.backend.target)
-        except NotAffine:  # samples meet each other: a plan for every count
-            key = (*key, count)
-            plan = compile_graph(graph, rows=count, sizes=sizes | {"N": count}, target=self.backend.target)
-        machine = self.backend.machine(plan, self._memory)
-        ready = _Ready(machine, rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
-        self._ready[key] = ready
-        return ready
+        return self._machines.ready(phase, graph, arrays, rows)
 
     def _route(self, key: tuple[Any, ...], batch: Arrays) -> _Route:
         """What a training step on batches of these shapes does, found once."""
         arrays = {n: np.asarray(a) for n, a in batch.items()}
         graph = self.specification.phases.train
-        count = self._count(graph, arrays)
+        count = self._samples(graph, arrays)
         ready = self._machine("train", graph, arrays, max(count, self.batch))
         binding = ready.machine.binding(count)
         if len(self._routes) >= ROUTES:
@@ -333,10 +290,10 @@ class Program:
         )
         return route
 
-    def _run(self, ready: _Ready, arrays: Arrays, start: int, count: int) -> dict[str, np.ndarray]:
+    def _run(self, ready: Ready, arrays: Arrays, start: int, count: int) -> dict[str, np.ndarray]:
         return {n: a.copy() for n, a in self._feed(ready, arrays, start, count).items()}
 
-    def _feed(self, ready: _Ready, arrays: Arrays, start: int, count: int) -> Mapping[str, np.ndarray]:
+    def _feed(self, ready: Ready, arrays: Arrays, start: int, count: int) -> Mapping[str, np.ndarray]:
         """Runs the machine on samples from `start`; the results lie in its memory until the next run."""
         binding = ready.machine.binding(count)
         for name in ready.data:
@@ -387,8 +344,7 @@ class Program:
                 np.copyto(self._memory.setdefault(name, kept.copy()), kept)
             elif name in self._memory:
                 self._memory[name].fill(0)
-        for ready in self._ready.values():
-            ready.machine.forget()
+        self._machines.forget()
 
     def _remembered(self) -> list[str]:
         """The names of what the optimizer keeps for each weight."""
@@ -407,16 +363,6 @@ class Program:
         from .saving import save
 
         save(self, Path(path))
-
-
-def _check_sizes(wanted: Mapping[str, Node], arrays: Arrays, sizes: Mapping[str, int]) -> None:
-    """Refuses arrays whose sizes no numbers of the spec's dimensions explain. Raises InputError."""
-    for name, node in wanted.items():
-        shape = tuple(dims.substitute(s, sizes) for s in node.shape[1:])
-        if shape != arrays[name].shape[1:]:
-            found = ", ".join(f"{n} = {number}" for n, number in sizes.items())
-            problem = f"input `{name}` must be {node.type}, found an array of shape {list(arrays[name].shape)}"
-            raise InputError("wrong-shape", problem, f"with {found}, taken from the inputs, this does not fit")
 
 
 def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:

@@ -70,7 +70,9 @@ def _describe(program: Program, run: RunFolder) -> None:
     specification = program.specification
     assert specification.recipe is not None
     data = specification.folder / specification.recipe.source
-    run.describe(write(specification.rendered), version=__version__, seed=program.seed, data=data)
+    name, threads = program.backend.name, program.backend.target.threads
+    text = write(specification.rendered)
+    run.describe(text, version=__version__, seed=program.seed, data=data, backend=name, threads=threads)
 
 
 def folder_again(path: Path) -> MakeFolder:

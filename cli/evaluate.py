@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import examples, machine_option
+from .options import backend_options, examples, machine_option
 
 if TYPE_CHECKING:
+    from ..backends import Backend
     from ..program import Program
 
 
@@ -23,18 +24,23 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.option("--part", type=click.Choice(("train", "validation", "test")), help="Default: test, if there is one.")
 @click.option("--data", type=click.Path(), help="The folder that the data file is in now, if it was moved.")
+@backend_options
 @machine_option
-def command(run: str, part: str | None, data: str | None, machine: bool) -> None:
+def command(
+    run: str, part: str | None, data: str | None, backend: str | None, threads: int | None, machine: bool
+) -> None:
     """Measure the best model of a run on one part of its data.
 
     RUN is the folder of a training. The losses and metrics are those of the spec, over the whole part; the parts are
     divided as in training.
     """
+    from .. import backends
     from ..runtime.metrics import Totals
     from ..training import dataset
     from .failure import finite, print_json
 
-    program = _program(Path(run), Path(data) if data else None)
+    asked = backends.backend(backend, threads=threads) if backend else None
+    program = _program(Path(run), Path(data) if data else None, asked)
     found = dataset(program)
     chosen = part or next(name for name in ("test", "validation", "train") if name in found.parts)
     if chosen not in found.parts:
@@ -72,11 +78,11 @@ def _show_tables(tables: dict[str, list[list[int]]]) -> None:
             click.echo(line)
 
 
-def _program(run: Path, data: Path | None) -> Program:
+def _program(run: Path, data: Path | None, backend: Backend | None) -> Program:
     """The program of a run with its best weights."""
     from ..runtime import archive
     from .saved import program_of, weights_file
 
-    program = program_of(run, data)
+    program = program_of(run, data, backend)
     program.restore(archive.read(weights_file(run))[0])
     return program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -109,10 +110,16 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
+def _show_note(message: Warning | str, *where: object, **more: object) -> None:
+    """What Python users get as a warning, on stderr."""
+    click.echo(f"note: {message}", err=True)
+
+
 def _run(arguments: list[str]) -> int:
     meta: dict[str, object] = {}
     try:
-        with commands.make_context("axonc", arguments) as context:
+        with commands.make_context("axonc", arguments) as context, warnings.catch_warnings():
+            warnings.showwarning = _show_note
             meta = context.meta
             found = commands.invoke(context)
             return found if isinstance(found, int) else WELL

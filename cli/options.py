@@ -26,6 +26,14 @@ def machine_option(function: F) -> F:
     return click.option("--json", "machine", is_flag=True, callback=note, help="Write JSON, mistakes too.")(function)
 
 
+def backend_options(function: F) -> F:
+    """`--backend` and `--threads`: what computes."""
+    threads = click.option("--threads", type=click.IntRange(1), help="Of native code; default: one for each core.")
+    names = click.Choice(("numpy", "native"))
+    told = "numpy, the default, or native: C made for this model, compiled once; without a C compiler, NumPy."
+    return click.option("--backend", type=names, help=told)(threads(function))
+
+
 def set_option(function: F) -> F:
     """`--set name=value`: another value for a constant of the spec."""
     return click.option(

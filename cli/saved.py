@@ -14,6 +14,7 @@ from ..runtime.errors import FileError
 from ..runtime.run import FACTS, SPEC
 
 if TYPE_CHECKING:
+    from ..backends import Backend
     from ..program import Program
 
 BEST, LAST = "best.safetensors", "last.safetensors"
@@ -52,8 +53,12 @@ def preparation(weights: Path) -> Preparation:
         raise FileError("bad-model", f"is damaged: {fault}", path=weights) from None
 
 
-def program_of(run: Path, data: Path | None = None) -> Program:
-    """What was trained into a run's folder, with first weights; `data` is where the data file lies now, if moved."""
+def program_of(run: Path, data: Path | None = None, backend: Backend | None = None) -> Program:
+    """What was trained into a run's folder, with first weights, on the backend of the training if none is given.
+
+    `data` is where the data file lies now, if it was moved.
+    """
+    from .. import backends
     from ..program import Program
     from ..specification import check
 
@@ -62,7 +67,8 @@ def program_of(run: Path, data: Path | None = None) -> Program:
     specification = check(run / SPEC, folder=data or _home(run, facts))
     if specification.problem is not None:
         raise specification.problem
-    return Program(specification, seed=facts["seed"])
+    backend = backend or backends.backend(facts.get("backend", "numpy"), threads=facts.get("threads"))
+    return Program(specification, seed=facts["seed"], backend=backend)
 
 
 def trained(run: Path) -> Program:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import examples, machine_option, set_option
+from .options import backend_options, examples, machine_option, set_option
 
 if TYPE_CHECKING:
+    from ..backends import Backend
     from ..program import Program
     from ..runtime.run import RunFolder
     from ..runtime.trainer import History
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @set_option
 @click.option("--seed", type=click.IntRange(0), help="Of first weights, dropout and the order of samples.")
 @click.option("--out", type=click.Path(), help="A new folder for the run; default: the next free one in runs/.")
-@click.option("--backend", type=click.Choice(("numpy",)), default="numpy", show_default=True)
+@backend_options
 @click.option("--resume", is_flag=True, help="SPEC is the folder of a run that ended early: go on with it.")
 @click.option("--quiet", is_flag=True, help="No progress, only how it ended.")
 @machine_option
@@ -39,7 +40,8 @@ def command(
     overrides: dict[str, str],
     seed: int | None,
     out: str | None,
-    backend: str,
+    backend: str | None,
+    threads: int | None,
     resume: bool,
     quiet: bool,
     machine: bool,
@@ -50,11 +52,14 @@ def command(
     Ctrl-C ends the training after the step under way; what was reached is in the folder. Two runs with the same spec,
     data and seed on the same machine give the same weights.
     """
+    from .. import backends
     from ..training import fit
 
-    if resume and (overrides or seed is not None or out):
-        raise click.UsageError("a run goes on as it began: --resume goes without --set, --seed and --out")
-    program, folder = _again(Path(spec)) if resume else _new(spec, overrides, seed, out)
+    if resume and (overrides or seed is not None or out or backend or threads):
+        others = "--set, --seed, --out, --backend and --threads"
+        raise click.UsageError(f"a run goes on as it began: --resume goes without {others}")
+    chosen = backends.backend(backend or "numpy", threads=threads)
+    program, folder = _again(Path(spec)) if resume else _new(spec, overrides, seed, out, chosen)
     progress = _observer(program, shown=not quiet and not machine)
     if not quiet and not machine:
         _announce(program.specification, program)
@@ -69,7 +74,9 @@ def command(
     (_print_json if machine else _conclude)(program, history, folder.path)
 
 
-def _new(spec: str, overrides: dict[str, str], seed: int | None, out: str | None) -> tuple[Program, _Folder]:
+def _new(
+    spec: str, overrides: dict[str, str], seed: int | None, out: str | None, backend: Backend
+) -> tuple[Program, _Folder]:
     """The program of a spec, and a new folder."""
     from ..program import Program
     from ..specification import check
@@ -78,7 +85,7 @@ def _new(spec: str, overrides: dict[str, str], seed: int | None, out: str | None
     specification = check(spec, overrides=overrides)
     if specification.problem is not None:
         raise specification.problem
-    program = Program(specification, seed=seed)
+    program = Program(specification, seed=seed, backend=backend)
     return program, _Folder(folder_at(Path(out) if out else None, specification.name))
 
 

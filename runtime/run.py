@@ -67,11 +67,15 @@ class RunFolder:
             raise FileError("no-run", f"is no folder of a run: it has no {FACTS}", path=path)
         return cls(path, _take(path), metadata or {})
 
-    def describe(self, spec: str, *, version: str, seed: int, data: Path | None = None) -> None:
+    def describe(
+        self, spec: str, *, version: str, seed: int, data: Path | None = None, backend: str = "numpy", threads: int = 1
+    ) -> None:
         """Write down what runs: the text of the spec, and with its hash what the results depend on."""
         facts = {
             "version": version,
             "seed": seed,
+            "backend": backend,
+            "threads": threads,
             "spec": {"sha256": hashlib.sha256(spec.encode()).hexdigest()},
             "data": None if data is None else {"file": str(data), "sha256": _hash(data)},
             **identity(),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import axonc
+import axonc.machines
 import numpy as np
 import pytest
 from axonc.runtime.errors import Mistake
@@ -207,13 +208,13 @@ def test_weights_of_a_free_size_ask_for_its_number() -> None:
 def test_any_number_of_rows_needs_no_second_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
     program, data = axonc.compile(SPEC), batch(300)
     compiled: list[int] = []
-    real = axonc.program.compile_graph
+    real = axonc.machines.compile_graph
 
     def counting(graph: object, **given: object) -> object:
         compiled.append(1)
         return real(graph, **given)
 
-    monkeypatch.setattr("axonc.program.compile_graph", counting)
+    monkeypatch.setattr("axonc.machines.compile_graph", counting)
     for count in (7, 300, 1, 33):
         program.predict({"image": data["image"][:count]})
     assert len(compiled) == 1

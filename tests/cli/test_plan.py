@@ -114,7 +114,7 @@ def test_memory_is_what_training_takes(axonc, folder):
 
     program.train_step({"image": np.zeros((32, 8, 8), np.float32), "label": np.zeros(32, np.int64)})
     held = sum(a.nbytes for a in program._memory.values())
-    (ready,) = program._ready.values()
+    (ready,) = program._machines._ready.values()
     assert found["memory"]["named"] == held
     assert found["memory"]["arena"] == ready.machine.plan.arena
 
