@@ -20,7 +20,7 @@ from .jobs import Job
 from .store import Store
 
 FLAGS = (
-    "-O3 -std=gnu11 -fPIC -ffp-contract=fast -fno-math-errno -fno-trapping-math -fvisibility=hidden -pthread -w"
+    "-O2 -std=gnu11 -fPIC -ffp-contract=fast -fno-math-errno -fno-trapping-math -fvisibility=hidden -pthread -w"
 ).split()
 WIDE = ("-mprefer-vector-width=512",)  # compilers prefer half of it
 WELCOME = ("-fopenmp-simd",)  # this and WIDE are what not every compiler knows
