@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from ...runtime.plan import Note
@@ -33,6 +34,7 @@ class Emitter:
         self.place = ""
         self._known: dict[tuple[object, ...], Window] = {}
         self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
+        self._outside: list[tuple[list[Line], int, dict[str, Size]]] = []  # the same of each loop around
 
     def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
         """Appends what an operation needs; where it `adds`, a sum is added to what lies in the write."""
@@ -86,11 +88,13 @@ class Emitter:
         self._loops += 1
         self.scope = -self._loops
         bounds, self._bounds = self._bounds, {**self._bounds, item.length: item.chunk}
+        self._outside.append((outer, scope, bounds))
         for inner in item.body:
             if isinstance(inner, Repeat):
                 self._repeat(inner)
             else:
                 self.call(inner)
+        self._outside.pop()
         body, self.lines, self.scope, self._bounds = tuple(self.lines), outer, scope, bounds
         self.lines.append(Block(item.start, item.length, item.extent, item.chunk, body, item.reverse, item.independent))
 
@@ -105,6 +109,15 @@ class Emitter:
             pending.append((target, value))
         for target, value in pending:
             self.copy(target, value, replaces=(0,))
+
+    @contextmanager
+    def before_loops(self, x: Window) -> Iterator[None]:
+        """Inside, instructions come before all loops around where x lies in named memory, which no loop writes."""
+        inside = self.lines, self.scope, self._bounds
+        if self._outside and x.buffer.home == "named" and not dims.names(x.offset):
+            self.lines, self.scope, self._bounds = self._outside[0]
+        yield
+        self.lines, self.scope, self._bounds = inside
 
     def known(self, key: tuple[object, ...]) -> Window | None:
         """What was computed before in these same lines, and is never overwritten."""

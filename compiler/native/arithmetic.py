@@ -87,9 +87,9 @@ def expression(x: Expr, operands: list[str]) -> str:
             return f"{a} {'<' if word == 'max' else '>'} {b} ? {b} : {a}"  # a NaN in a stays
         case "div", [a, b] if not dtype.is_float:
             return f"(double){a} / (double){b}"
-        case ("add" | "sub" | "mul"), [a, b] if dtype.is_integer:  # overflow wraps, as without sign
-            kind = f"u{TYPES[dtype].removeprefix('u')}"
-            return f"({TYPES[dtype]})(({kind}){a} {OPERATORS[word]} ({kind}){b})"
+        case (("add" | "sub" | "mul"), [a, b]) if dtype.is_integer:  # overflow wraps, as without sign
+            unsigned = f"u{TYPES[dtype].removeprefix('u')}"
+            return f"({TYPES[dtype]})(({unsigned}){a} {OPERATORS[word]} ({unsigned}){b})"
         case _ if word in OPERATORS:
             return f" {OPERATORS[word]} ".join(operands)
         case _ if word in ROUNDINGS and dtype.is_float:

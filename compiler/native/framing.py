@@ -6,6 +6,7 @@ from ..ir.types import F16, F32, Shape, Tensor
 from ..ops import convolution as ops
 from ..schedule import layout
 from ..schedule.kernel import Window
+from . import winograd, winograd_weight
 from .convolution import Conv, ConvInput, input_frame, known
 from .convolution_weight import ConvWeight
 from .emitter import Form, NativeEmitter
@@ -17,33 +18,66 @@ Sides = tuple[int, ...]
 
 def conv(e: NativeEmitter, op: ops.Conv, writes: Windows, reads: Windows) -> None:
     """Every window of framed data times the weights."""
-    x, w = (widened(e, r) for r in reads)
+    (out,), (x, w) = writes, tuple(widened(e, r) for r in reads)
     before, after = sides(op)
-    with_result(e, writes[0], Conv(op.stride, op.dilation, op.groups, e.machinery), (framed(e, x, before, after), w))
+    wide = framed(e, x, before, after)
+    if is_plain(op) and winograd.pays(out, w, e.machinery):
+        with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, w)))
+    else:
+        with_result(e, out, Conv(op.stride, op.dilation, op.groups, e.machinery), (wide, w))
 
 
 def conv_input(e: NativeEmitter, op: ops.ConvInput, writes: Windows, reads: Windows) -> None:
     """Every window of the framed cotangent times the weights turned round."""
-    y, w = (widened(e, r) for r in reads)
+    (out,), (y, w) = writes, tuple(widened(e, r) for r in reads)
     kernel = known(w.shape[:-2])
     before, _ = sides(op)
     low, high = input_frame(known(op.size), known(y.shape[1:-1]), kernel, op.stride, op.dilation, before)
-    own, columns = w.shape[-2], w.shape[-1] // op.groups
-    turned = e.known(("turned", w, op.groups))
-    if turned is None:
-        turned = e.scratch(Tensor(w.dtype, (*kernel, columns, own * op.groups)), "turned")
-        e.add(Flipped(op.groups), (turned,), (w,))
-        e.remember(("turned", w, op.groups), turned)
-    form = ConvInput(op.stride, op.dilation, op.groups, before, low, e.machinery)
-    with_result(e, writes[0], form, (framed(e, y, low, high), turned))
+    back, wide = turned(e, w, op.groups), framed(e, y, low, high)
+    fits = all(n == m + 2 for n, m in zip(wide.shape[1:-1], out.shape[1:-1], strict=True))
+    if is_plain(op) and fits and winograd.pays(out, back, e.machinery):
+        with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, back, w)))
+    else:
+        with_result(e, out, ConvInput(op.stride, op.dilation, op.groups, before, low, e.machinery), (wide, back))
+
+
+def turned(e: NativeEmitter, w: Window, groups: int) -> Window:
+    """Weights turned round: what sends back."""
+    with e.before_loops(w):
+        made = e.known(("turned", w, groups))
+        if made is None:
+            own, columns = w.shape[-2], w.shape[-1] // groups
+            made = e.scratch(Tensor(w.dtype, (*w.shape[:-2], columns, own * groups)), "turned")
+            e.add(Flipped(groups), (made,), (w,))
+            e.remember(("turned", w, groups), made)
+    return made
+
+
+def spread(e: NativeEmitter, w: Window, source: Window | None = None) -> Window:
+    """Weights as Winograd's products take them; `source` is where they were made from."""
+    with e.before_loops(source or w):
+        made = e.known(("spread", w))
+        if made is None:
+            made = e.scratch(Tensor(w.dtype, (4, 4, *w.shape[-2:])), "spread")
+            e.add(winograd.WinogradWeights(e.machinery), (made,), (w,))
+            e.remember(("spread", w), made)
+    return made
+
+
+def is_plain(op: ops.Convolution) -> bool:
+    """Whether a kernel moves by single steps over all channels."""
+    return op.groups == 1 and all(s == d == 1 for s, d in zip(op.stride, op.dilation, strict=True))
 
 
 def conv_weight(e: NativeEmitter, op: ops.ConvWeight, writes: Windows, reads: Windows) -> None:
     """Framed data times the cotangent, added up over all pixels."""
-    x, y = (widened(e, r) for r in reads)
+    (out,), (x, y) = writes, tuple(widened(e, r) for r in reads)
     before, after = sides(op)
-    form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery, e.adds)
-    with_result(e, writes[0], form, (framed(e, x, before, after), y))
+    wide = framed(e, x, before, after)
+    form: Form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery, e.adds)
+    if is_plain(op) and winograd_weight.pays(y, out, e.machinery):
+        form = winograd_weight.WinogradWeight(e.machinery, e.adds)
+    with_result(e, out, form, (wide, y))
 
 
 def with_result(e: NativeEmitter, out: Window, form: Form, reads: Windows) -> None:
