@@ -26,7 +26,8 @@ NUMPY = Backend("numpy", Target(), Machine)
 
 
 def backend(name: str, *, threads: int | None = None) -> Backend:
-    """The backend called `name`; native code runs on `threads`, by default one for each core.
+    """The backend called `name`; native code runs on `threads`, by default one: more pay
+    where steps are long and cores are free.
 
     Without a C compiler that works, `native` gives NumPy and a note. Raises ValueError for an unknown name.
     """
@@ -39,7 +40,6 @@ def _native(threads: int | None) -> Backend:
     from .runtime.native.errors import NotNative
     from .runtime.native.machine import NativeMachine
     from .runtime.native.objects import user_objects
-    from .runtime.native.processor import cores
 
     try:
         found = user_objects().toolchain
@@ -48,6 +48,6 @@ def _native(threads: int | None) -> Backend:
     machinery = Machinery(found.lanes, found.registers, found.first_cache, found.second_cache)
     return Backend(
         "native",
-        Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads or cores()),
+        Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads or 1),
         NativeMachine,
     )

@@ -28,7 +28,11 @@ def machine_option(function: F) -> F:
 
 def backend_options(function: F) -> F:
     """`--backend` and `--threads`: what computes."""
-    threads = click.option("--threads", type=click.IntRange(1), help="Of native code; default: one for each core.")
+    threads = click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Of native code, 1 by default; more pay where steps are long and cores free.",
+    )
     names = click.Choice(("numpy", "native"))
     told = "numpy, the default, or native: C made for this model, compiled once; without a C compiler, NumPy."
     return click.option("--backend", type=names, help=told)(threads(function))
