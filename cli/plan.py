@@ -13,9 +13,10 @@ from .options import examples, set_option, size_option
 if TYPE_CHECKING:
     from ..compiler.ir.graph import Graph
     from ..compiler.pipeline import Stages
+    from ..compiler.schedule.target import Target
     from ..specification import Specification
 
-STAGES = ("spec", "graph", "gradient", "schedule", "plan")
+STAGES = ("spec", "graph", "gradient", "schedule", "plan", "c")
 PHASES = ("train", "evaluate", "predict", "step")
 
 
@@ -56,7 +57,8 @@ def command(
     weights, and the totals. The memory is exact: it is what training will take.
 
     The stages are the spec in canonical form, the graph of the forward pass, the graph with its gradients, the
-    schedule of kernels over windows of buffers, and the instructions that run.
+    schedule of kernels over windows of buffers, the instructions that run, and the C of the native backend: kernels
+    under the formulas and lines they come from, then the driver that calls them, for a processor with AVX-512.
     """
     if form == "html" and stage:
         raise click.UsageError("a stage is shown as text or JSON; HTML shows the whole plan")
@@ -126,8 +128,22 @@ def _stage_text(specification: Specification, stage: str, phase: str, rows: int)
             return write_graph(phases.forward if phase == "train" else _graph(specification, phase), places=True)
         case "gradient":
             return write_graph(phases.gradients, places=True)
+    if stage == "c":
+        return _c_text(specification, phase, rows)
     stages = compiled(specification, _graph(specification, phase), rows)
     return f"{stages.schedule}\n" if stage == "schedule" else "".join(f"{line}\n" for line in lines(stages.plan))
+
+
+def _c_text(specification: Specification, phase: str, rows: int) -> str:
+    """Every kernel of the native backend, and the driver; no compiler is needed to see them."""
+    from ..compiler.native.driver import KERNELS
+    from ..compiler.schedule.target import Target
+
+    target = Target("native", sweep=1 << 20)
+    code = compiled(specification, _graph(specification, phase), rows, target).plan.code
+    assert code is not None
+    kernels = (unit[unit.index(KERNELS) + len(KERNELS) :] for unit in code.units)
+    return "".join((*kernels, code.driver))
 
 
 def _graph(specification: Specification, phase: str) -> Graph:
@@ -154,20 +170,21 @@ def _step(specification: Specification) -> Graph:
     return bind(graph, {growth.length: growth.section.limit or LIMIT}) if growth.length else graph
 
 
-def compiled(specification: Specification, graph: Graph, rows: int) -> Stages:
+def compiled(specification: Specification, graph: Graph, rows: int, target: Target | None = None) -> Stages:
     """The graph compiled for at most `rows` samples, or for exactly as many where one plan cannot serve fewer."""
     from ..compiler.memory import NotAffine
-    from ..compiler.pipeline import compile_stages
+    from ..compiler.pipeline import NUMPY, compile_stages
 
     batch = batch_of(graph)
     if free := free_sizes(graph):
         given = " ".join(f"--size {n}=16" for n in free)
         raise click.UsageError(f"no data binds the sizes {', '.join(free)}; give each a number, such as {given}")
     sizes = {} if batch in ("N", "") else {batch: rows}
+    target = target or NUMPY
     try:
-        return compile_stages(graph, rows=rows, sizes=sizes)
+        return compile_stages(graph, rows=rows, sizes=sizes, target=target)
     except NotAffine:
-        return compile_stages(graph, rows=rows, sizes={**sizes, "N": rows})
+        return compile_stages(graph, rows=rows, sizes={**sizes, "N": rows}, target=target)
 
 
 def free_sizes(graph: Graph) -> list[str]:

@@ -19,6 +19,7 @@ from .mathematics import definitions
 from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
+KERNELS = "\n/* Kernels */\n"
 UNIT = 12000  # characters of kernels that are compiled together
 
 
@@ -54,7 +55,7 @@ def unit(texts: list[str], machinery: Machinery) -> str:
     """One unit: the kernels, after what they call; what they do not call would cost time."""
     body = "\n".join(texts)
     head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
-    return f"{head}{definitions(body)}\n{body}"
+    return f"{head}{definitions(body)}{KERNELS}{body}"
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Driver:
         name = f.name
         note = self._note(line)
         self.functions.setdefault(name, f)
-        self.comments.setdefault(name, note)
+        self.comments.setdefault(name, f"{note}\n   {shapes(line)}")
         given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in f.windows]
         given += [self._size(dims.name(s)) for s in f.symbols]
         if f.units is not None:
@@ -158,9 +159,16 @@ def _declaration(name: str, f: Function) -> str:
     return f.text.split(" {", 1)[0].replace("@", name) + ";"
 
 
+def shapes(line: Instruction) -> str:
+    """What an instruction makes of what, by types."""
+    reads = [r for r in line.reads if isinstance(r, Window)]
+    made, given = (", ".join(str(w.type).replace(" * ", "·") for w in found) for found in (line.writes, reads))
+    return clean(f"{made} of {given}" if given else made)
+
+
 def clean(text: str) -> str:
     """A text of a user, fit to stand in a comment: nothing in it can end one."""
-    return re.sub(r"[^\w .,:;=+\-()\[\]<>@·ᵀΣ√²]", "_", text)[:200]
+    return re.sub(r"[^\w .,:;=+\-()\[\]<>@·ᵀΣ√²/×]", "_", text)[:200]
 
 
 ENTRY = """

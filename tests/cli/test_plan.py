@@ -149,7 +149,7 @@ def test_runs_cover_a_sequence_by_what_repeats_at_once(keys, runs):
     assert list(repeats(keys)) == runs
 
 
-@pytest.mark.parametrize("stage", ["spec", "graph", "gradient", "schedule", "plan"])
+@pytest.mark.parametrize("stage", ["spec", "graph", "gradient", "schedule", "plan", "c"])
 def test_each_stage_is_shown_as_text_and_as_json(axonc, folder, stage):
     text = axonc("plan", "digits.axon", "--stage", stage)
     assert text.code == 0
@@ -246,3 +246,12 @@ def test_output_goes_to_a_file_that_is_replaced_whole(axonc, folder, monkeypatch
     ended = axonc("plan", "digits.axon", "--output", "no/such/folder.txt")
     assert ended.code == 3
     assert "folder.txt" in ended.err
+
+
+def test_the_c_of_a_plan_names_the_lines_of_the_spec_and_nothing_that_ends_a_comment(axonc, folder):
+    text = axonc("plan", "digits.axon", "--stage", "c").out
+    assert "digits.axon:" in text
+    assert "int ax_phase(struct ax_run *run, int phase)" in text
+    comments = re.findall(r"/\*.*?\*/", text, re.S)
+    assert comments
+    assert all("*/" not in comment[2:-2] for comment in comments)
