@@ -20,6 +20,7 @@ from .native.private import per_thread
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
+from .passes.joins import join_at_once
 from .passes.products import absorb_into_products
 from .passes.sequence import run
 from .passes.simplify import simplify
@@ -44,6 +45,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
     fold,
     absorb_into_products,
+    join_at_once,
     split_scan,
     simplify,
     merge_duplicates,

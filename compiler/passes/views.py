@@ -230,17 +230,14 @@ def turned(b: Builder, node: Node) -> Node | None:
     return b.add(Flip(tuple(sorted(left))), x) if left != over else None
 
 
-def joined_flat(b: Builder, node: Node) -> Node | None:
-    """What is joined from one part is that part; joined parts of joined parts are joined at once."""
+def joined_parts(b: Builder, node: Node) -> Node | None:
+    """Empty parts add nothing, and what is joined from one part is that part."""
     assert isinstance(node.op, Concat)
     axis = node.op.axis % len(node.shape)
-    parts: list[Node] = []
-    for x in node.inputs:
-        nested = isinstance(x.op, Concat) and x.op.axis % len(x.shape) == axis
-        parts += [p for p in (x.inputs if nested else (x,)) if p.shape[axis] != 0]
+    parts = [x for x in node.inputs if x.shape[axis] != 0]
     if len(parts) == 1:
         return stretched(b, parts[0], node)
-    return b.add(node.op, *parts) if parts and tuple(parts) != node.inputs else None
+    return b.add(node.op, *parts) if parts and len(parts) < len(node.inputs) else None
 
 
 def joined_slices(b: Builder, node: Node) -> Node | None:
@@ -277,6 +274,6 @@ RULES: Mapping[type[Op], tuple[Rule, ...]] = {
     Slice: (whole_slice, moved_number, sliced_twice, slice_inside),
     Pad: (no_padding, padded_twice),
     Flip: (moved_number, turned),
-    Concat: (joined_flat, joined_slices),
+    Concat: (joined_parts, joined_slices),
     Add: (sum_of_padded,),
 }

@@ -11,6 +11,7 @@ from axonc.compiler.ir.verify import verify
 from axonc.compiler.passes.duplicates import merge_duplicates
 from axonc.compiler.passes.expand import expand_composites
 from axonc.compiler.passes.fold import fold
+from axonc.compiler.passes.joins import join_at_once
 from axonc.compiler.passes.products import absorb_into_products
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
@@ -20,7 +21,10 @@ from axonc.compiler.passes.unused import drop_unused
 
 from ..graphs import assert_same_meaning
 
-STEPS = drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops, absorb_into_products
+STEPS = (
+    drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops, absorb_into_products,
+    join_at_once,
+)  # fmt: skip
 PASSES: dict[str, Pass] = {step.__name__: step for step in STEPS}
 FILES = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 
