@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -12,12 +13,12 @@ from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.types import DType, Tensor
 from ..schedule.code import Block, Code, Line
-from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Repeat, Schedule, Window, contiguous
+from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Number, Repeat, Schedule, Window, contiguous
 
 Rule: TypeAlias = Callable[[Any, Any, tuple[Window, ...], tuple[Window, ...]], None]
 
 
-class Emitter:
+class Emitter(ABC):
     """Appends instructions to the phase of the call at hand. A target says what nests and copies are.
 
     `rules` says how each operation that is neither arithmetic nor a view runs; a rule is given this emitter, the
@@ -45,17 +46,21 @@ class Emitter:
         self.rules[type(op)](self, op, (part,), reads)
         self.plus(writes[0], part)
 
+    @abstractmethod
     def plus(self, total: Window, part: Window) -> None:
         """Appends an addition to what lies in `total`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nest(self, nest: Nest, call: Call) -> None:
         """Appends what computes elements."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def fill(self, out: Window, value: Number) -> None:
+        """Appends one number everywhere."""
+
+    @abstractmethod
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         """Appends a copy, which may change the type."""
-        raise NotImplementedError
 
     def emit(self, schedule: Schedule) -> Code:
         """The code of a schedule."""

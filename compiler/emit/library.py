@@ -7,7 +7,6 @@ from typing import TypeAlias
 from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.graph import Literal
 from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
 from ..ops import index
@@ -16,7 +15,6 @@ from ..ops.along import AddAlong, Take, TakeAlong
 from ..ops.contract import Matmul
 from ..ops.convolution import Conv, ConvInput, ConvWeight
 from ..ops.index import AddAt, Gather, Iota, Pick, ScatterAdd
-from ..ops.layout import Concat, Pad, Reshape
 from ..ops.order import Argsort
 from ..ops.pool import AveragePool, AveragePoolInput, MaxPool, MaxPoolInput, MaxPoolPick
 from ..ops.random import RandomBits, stream_number
@@ -24,17 +22,12 @@ from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.code import Instruction
 from ..schedule.kernel import Window
-from . import convolution, pool
+from . import convolution, pool, rearrangement
 from .emitter import Rule
 from .numpy import NumpyEmitter
 
 Windows: TypeAlias = tuple[Window, ...]
 SHORT = 4096  # words for each sample, up to which draws are made together
-
-
-def number(e: NumpyEmitter, op: Literal, writes: Windows, reads: Windows) -> None:
-    """A literal in memory."""
-    e.add("fill", writes, (), value=op.value)
 
 
 def size(e: NumpyEmitter, op: SizeNumber, writes: Windows, reads: Windows) -> None:
@@ -45,31 +38,6 @@ def size(e: NumpyEmitter, op: SizeNumber, writes: Windows, reads: Windows) -> No
 def iota(e: NumpyEmitter, op: Iota, writes: Windows, reads: Windows) -> None:
     """0, 1, 2 …"""
     e.add("iota", writes, ())
-
-
-def copy(e: NumpyEmitter, op: Reshape, writes: Windows, reads: Windows) -> None:
-    """A reshape of what strides cannot say."""
-    out = layout.reshape(writes[0], reads[0].shape)
-    assert out is not None
-    e.add("copy", (out,), reads, replaces=(0,))
-
-
-def concat(e: NumpyEmitter, op: Concat, writes: Windows, reads: Windows) -> None:
-    """Each operand into its stretch; most are then computed there in the first place."""
-    (out,) = writes
-    axis = op.axis % len(out.shape)
-    start: Size = 0
-    for x in reads:
-        e.add("copy", (layout.stretch(out, axis, start, x.shape[axis]),), (x,), replaces=(0,))
-        start = start + x.shape[axis]
-
-
-def pad(e: NumpyEmitter, op: Pad, writes: Windows, reads: Windows) -> None:
-    """x inside what surrounds it."""
-    ((out,), (x,)) = writes, reads
-    between = op.between or (0,) * len(x.shape)
-    e.add("fill", (out,), (), value=op.value)
-    e.add("copy", (layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape),), (x,))
 
 
 def matmul(e: NumpyEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
@@ -87,15 +55,9 @@ def matmul(e: NumpyEmitter, op: Matmul, writes: Windows, reads: Windows) -> None
         assert rows is not None
         assert whole is not None
         a, out = rows, whole
-    a = swapped(a) if op.transpose_a else a
-    b = swapped(b) if op.transpose_b else b
+    a = layout.swapped(a) if op.transpose_a else a
+    b = layout.swapped(b) if op.transpose_b else b
     e.add("matmul", (out,), (for_product(e, a), for_product(e, b)))
-
-
-def swapped(x: Window) -> Window:
-    """The last two axes exchanged."""
-    rank = len(x.shape)
-    return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
 
 
 def for_product(e: NumpyEmitter, x: Window) -> Window:
@@ -122,18 +84,18 @@ def total(e: NumpyEmitter, op: reductions.Sum, writes: Windows, reads: Windows) 
         e.add("copy", (bare,), (wide,))
         return
     whole = len(along) == len(x.shape)
-    if x.dtype.is_float and (not whole or _is_short(x.type.size)) and _with_ones(e, bare, x, along):
+    if x.dtype.is_float and (not whole or _is_small(x.type.size)) and _with_ones(e, bare, x, along):
         return
     reduce("reduce_sum")(e, op, writes, reads)
 
 
-SHORT = 1 << 16  # elements; beyond it the ones would take memory, and a product is less exact than a sum by halves
+FEW = 1 << 16  # elements; beyond it the ones would take memory, and a product is less exact than a sum by halves
 
 
-def _is_short(size: Size) -> bool:
+def _is_small(size: Size) -> bool:
     """Whether a vector of ones is small change: a bounded number, or a few for each sample."""
     if isinstance(size, int):
-        return size <= SHORT
+        return size <= FEW
     return all(abs(factor) <= 16 for _, factor in size.terms)
 
 
@@ -330,12 +292,9 @@ def write_at(e: NumpyEmitter, op: index.Update, writes: Windows, reads: Windows)
 
 
 RULES: dict[type[Op], Rule] = {
-    Literal: number,
+    **rearrangement.RULES,
     SizeNumber: size,
     Iota: iota,
-    Reshape: copy,
-    Concat: concat,
-    Pad: pad,
     Matmul: matmul,
     reductions.Sum: total,
     reductions.ReduceMax: reduce("reduce_max"),

@@ -11,7 +11,7 @@ from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import DType, Tensor
 from ..schedule.code import Code, Instruction
-from ..schedule.kernel import Call, Nest, Operand, Schedule, Window, fresh
+from ..schedule.kernel import Call, Nest, Number, Operand, Schedule, Window, fresh
 from .emitter import Emitter, Rule
 from .mathematics import simplest
 from .scalars import program
@@ -37,6 +37,9 @@ class NumpyEmitter(Emitter):
         else:
             given = tuple(attributes.items())
             self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self.note))
+
+    def fill(self, out: Window, value: Number) -> None:
+        self.add("fill", (out,), (), value=value)
 
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.add("copy", (out,), (x,), replaces=replaces)

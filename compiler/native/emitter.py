@@ -12,10 +12,10 @@ from ..ir.op import Op
 from ..ir.scalar import Expressions
 from ..ir.types import F16
 from ..schedule.code import Code, Instruction
-from ..schedule.kernel import Call, Nest, Schedule, Window
+from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
 from .function import Function
-from .nest import Copy, Map
+from .nest import Copy, Fill, Map
 
 
 class Form(Protocol):
@@ -61,6 +61,9 @@ class NativeEmitter(Emitter):
         same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
         self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same, each=True)
 
+    def fill(self, out: Window, value: Number) -> None:
+        self.add(Fill(value), (out,), ())
+
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
         self.lines.append(Instruction("copy", (out,), (x,), (), replaces, note=self.note))
 
@@ -84,13 +87,12 @@ class NativeEmitter(Emitter):
         reads: tuple[Window, ...],
         *,
         replaces: tuple[int, ...] = (),
-        tied: bool = False,
         each: bool = False,
     ) -> None:
         self.forms.append(form)
         number = (("form", len(self.forms) - 1),)
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(form).__name__).lower()
-        self.lines.append(Instruction(name, writes, reads, number, replaces, tied, self.note, each))
+        self.lines.append(Instruction(name, writes, reads, number, replaces, note=self.note, each=each))
 
 
 def _alike(read: Window, write: Window) -> bool:

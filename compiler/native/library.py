@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ..emit import rearrangement
 from ..emit.emitter import Rule
-from ..ir.dims import Size
-from ..ir.graph import Literal
 from ..ir.op import Op
 from ..ir.types import F16, F32, I64, Tensor
 from ..ops import convolution as ops
@@ -17,7 +16,6 @@ from ..ops import reduce as reductions
 from ..ops.along import AddAlong, Take, TakeAlong
 from ..ops.contract import Matmul
 from ..ops.index import Iota
-from ..ops.layout import Concat, Pad, Reshape
 from ..ops.order import Argsort
 from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
@@ -30,7 +28,6 @@ from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, Pick, ScatterAdd, SliceAt, WriteAt
 from .index import Take as TakeForm
 from .index import TakeAlong as TakeAlongForm
-from .nest import Fill
 from .numbers import Count, Extent
 from .numbers import RandomBits as RandomForm
 from .order import Position, RunningSum, Sort
@@ -38,36 +35,6 @@ from .product import Product
 from .reduce import Reduce
 
 Windows: TypeAlias = tuple[Window, ...]
-
-
-def number(e: NativeEmitter, op: Literal, writes: Windows, reads: Windows) -> None:
-    """A literal in memory."""
-    e.add(Fill(op.value), writes, ())
-
-
-def copy(e: NativeEmitter, op: Reshape, writes: Windows, reads: Windows) -> None:
-    """A reshape of what strides cannot say."""
-    out = layout.reshape(writes[0], reads[0].shape)
-    assert out is not None
-    e.copy(out, reads[0], replaces=(0,))
-
-
-def concat(e: NativeEmitter, op: Concat, writes: Windows, reads: Windows) -> None:
-    """Each operand into its stretch; most are then computed there in the first place."""
-    (out,) = writes
-    axis = op.axis % len(out.shape)
-    start: Size = 0
-    for x in reads:
-        e.copy(layout.stretch(out, axis, start, x.shape[axis]), x, replaces=(0,))
-        start = start + x.shape[axis]
-
-
-def pad(e: NativeEmitter, op: Pad, writes: Windows, reads: Windows) -> None:
-    """x inside what surrounds it."""
-    ((out,), (x,)) = writes, reads
-    between = op.between or (0,) * len(x.shape)
-    e.add(Fill(op.value), (out,), ())
-    e.copy(layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape), x)
 
 
 def reduce(law: str) -> Rule:
@@ -94,11 +61,11 @@ def simple(form: Callable[[Any], Form], *, replaces: tuple[int, ...] = ()) -> Ru
     return rule
 
 
-def along(form: Callable[[int], Form]) -> Rule:
-    """The rule of a kernel along an axis, counted from the front."""
+def along(form: Callable[[int], Form], *, replaces: tuple[int, ...] = ()) -> Rule:
+    """The rule of a kernel along an axis, counted from the front; in place where the operand that it replaces dies."""
 
     def rule(e: NativeEmitter, op: Any, writes: Windows, reads: Windows) -> None:
-        e.add(form(op.axis % len(reads[0].shape)), writes, reads)
+        e.add(form(op.axis % len(reads[0].shape)), writes, reads, replaces=replaces)
 
     return rule
 
@@ -112,11 +79,6 @@ def pool(form: Callable[..., Form]) -> Rule:
         framing.with_result(e, writes[0], made, tuple(framing.widened(e, r) for r in reads))
 
     return rule
-
-
-def update(e: NativeEmitter, op: index.Update, writes: Windows, reads: Windows) -> None:
-    """In place where the old value dies, as a cache does."""
-    e.add(WriteAt(op.axis % len(reads[0].shape)), writes, reads, replaces=(0,))
 
 
 def position(*, greatest: bool) -> Rule:
@@ -151,8 +113,8 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
     """Transposition is a matter of strides; f16 is multiplied and added up in f32."""
     (out,) = writes
     a, b = reads
-    a = swapped(a) if op.transpose_a else a
-    b = swapped(b) if op.transpose_b else b
+    a = layout.swapped(a) if op.transpose_a else a
+    b = layout.swapped(b) if op.transpose_b else b
     if out.dtype is F16:
         wide = e.scratch(Tensor(F32, out.shape))
         e.add(Product(e.machinery), (wide,), (e.copied(a, F32), e.copied(b, F32)))
@@ -161,17 +123,8 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
         e.add(Product(e.machinery, e.adds), writes, (a, b))
 
 
-def swapped(x: Window) -> Window:
-    """The last two axes exchanged."""
-    rank = len(x.shape)
-    return layout.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
-
-
 RULES: dict[type[Op], Rule] = {
-    Literal: number,
-    Reshape: copy,
-    Concat: concat,
-    Pad: pad,
+    **rearrangement.RULES,
     SizeNumber: simple(lambda op: Extent(op.dim)),
     Iota: simple(lambda op: Count()),
     index.Gather: simple(lambda op: Gather()),
@@ -179,7 +132,7 @@ RULES: dict[type[Op], Rule] = {
     index.Pick: simple(lambda op: Pick()),
     index.AddAt: simple(lambda op: AddAt(), replaces=(0,)),
     index.Window: along(SliceAt),
-    index.Update: update,
+    index.Update: along(WriteAt, replaces=(0,)),
     Take: along(TakeForm),
     TakeAlong: along(TakeAlongForm),
     AddAlong: along(AddAlongForm),

@@ -31,6 +31,12 @@ def transpose(x: Window, order: tuple[int, ...]) -> Window:
     return x._replace(shape=tuple(x.shape[i] for i in order), strides=tuple(x.strides[i] for i in order))
 
 
+def swapped(x: Window) -> Window:
+    """The last two axes exchanged."""
+    rank = len(x.shape)
+    return transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
 def expand(x: Window, shape: Shape) -> Window:
     """Stretched axes have stride 0."""
     lead = len(shape) - len(x.shape)
