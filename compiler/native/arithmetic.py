@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
 from ..ir.graph import numpy_name
-from ..ir.scalar import COMPARISONS, Expr, Number
+from ..ir.scalar import Expr, Number
 from ..ir.types import BOOL, F16, F32, F64, DType
 from .function import TYPES, Function
 
@@ -72,13 +72,13 @@ def expression(x: Expr, operands: list[str]) -> str:
     word, dtype = x.word, x.operands[0].dtype
     match word, operands:
         case "cast", [a]:
-            return _cast(a, dtype, x.dtype)
+            return _cast(a, x.dtype)
         case "where", [condition, yes, no]:
             return f"{condition} ? {yes} : {no}"
         case "neg", [a]:
-            return f"-{a}"
+            return _wrapping("-", dtype, "0", a) if dtype.is_integer else f"-{a}"
         case "square", [a]:
-            return f"{a} * {a}"
+            return _wrapping("*", dtype, a, a) if dtype.is_integer else f"{a} * {a}"
         case "reciprocal", [a]:
             return f"1 / {a}"
         case "logical_not", [a]:
@@ -87,9 +87,8 @@ def expression(x: Expr, operands: list[str]) -> str:
             return f"{a} {'<' if word == 'max' else '>'} {b} ? {b} : {a}"  # a NaN in a stays
         case "div", [a, b] if not dtype.is_float:
             return f"(double){a} / (double){b}"
-        case (("add" | "sub" | "mul"), [a, b]) if dtype.is_integer:  # overflow wraps, as without sign
-            unsigned = f"u{TYPES[dtype].removeprefix('u')}"
-            return f"({TYPES[dtype]})(({unsigned}){a} {OPERATORS[word]} ({unsigned}){b})"
+        case (("add" | "sub" | "mul"), [a, b]) if dtype.is_integer:
+            return _wrapping(OPERATORS[word], dtype, a, b)
         case _ if word in OPERATORS:
             return f" {OPERATORS[word]} ".join(operands)
         case _ if word in ROUNDINGS and dtype.is_float:
@@ -98,7 +97,13 @@ def expression(x: Expr, operands: list[str]) -> str:
     return f"ax_{word}_{kind}({', '.join(operands)})"
 
 
-def _cast(a: str, source: DType, target: DType) -> str:
+def _wrapping(operator: str, dtype: DType, a: str, b: str) -> str:
+    """Whole numbers whose overflow wraps, as NumPy's does: in C it is defined without sign only."""
+    unsigned = f"u{TYPES[dtype].removeprefix('u')}"
+    return f"({TYPES[dtype]})(({unsigned}){a} {operator} ({unsigned}){b})"
+
+
+def _cast(a: str, target: DType) -> str:
     if target is BOOL:
         return f"{a} != 0"
     return f"({local(target)}){a}" if target is not F16 else f"(float)(_Float16){a}"
@@ -106,8 +111,3 @@ def _cast(a: str, source: DType, target: DType) -> str:
 
 def _is_number(x: Expr) -> bool:
     return x.word == "const" and x.value == x.value
-
-
-def functions(roots: Iterable[Expr]) -> set[str]:
-    """The mathematical functions that expressions need."""
-    return {f"ax_{x.word}" for x in roots if x.word not in OPERATORS and x.word not in COMPARISONS}

@@ -14,7 +14,7 @@ from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Machinery, Target
 from .emitter import Kernels
-from .function import HEAD, TYPES, Function, c_size
+from .function import FLOOR_DIVIDE, HEAD, TYPES, Function, c_size
 from .mathematics import definitions
 from .tile import prelude
 
@@ -179,7 +179,6 @@ AX_EXPORT int ax_phase(struct ax_run *run, int phase) {
   return run->fault[0] != 0;
 }
 """
-START = """static inline long ax_least(long a, long b) { return a < b ? a : b; }
-static inline long ax_share(long units, long t, long T) { return units * t / T; }
-static inline long ax_floor_divide(long a, long b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-"""
+START = f"""static inline long ax_least(long a, long b) {{ return a < b ? a : b; }}
+static inline long ax_share(long units, long t, long T) {{ return units * t / T; }}
+{FLOOR_DIVIDE}"""

@@ -6,7 +6,7 @@ equal text whatever the names in the spec: one function serves them all, and is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
@@ -19,14 +19,17 @@ TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_
 TYPES |= {I64: "int64_t", F16: "_Float16"}
 
 
-HEAD = """#include <stdint.h>
+FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+"""
+HEAD = f"""#include <stdint.h>
 #include <stddef.h>
 #include <string.h>
 #include <math.h>
 struct ax_run;
 void ax_refuse(struct ax_run *run, long note, long value, long limit);
-static inline long ax_floor_divide(long a, long b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-"""
+{FLOOR_DIVIDE}"""
 
 
 class Function:
@@ -106,9 +109,8 @@ class Function:
         return "k" + sha256(self.text.encode()).hexdigest()[:16]
 
 
-def c_size(size: Dim, symbol: object) -> str:
+def c_size(size: Dim, symbol: Callable[[str], str]) -> str:
     """A size in C, given what stands for each of its names."""
-    assert callable(symbol)
     terms = []
     for product, factor in size.terms:
         atoms = [_atom(atom, symbol) for atom, power in product for _ in range(power)]
@@ -116,18 +118,8 @@ def c_size(size: Dim, symbol: object) -> str:
     return f"({' + '.join(terms)})"
 
 
-def _atom(atom: str | Floor, symbol: object) -> str:
-    assert callable(symbol)
+def _atom(atom: str | Floor, symbol: Callable[[str], str]) -> str:
     if isinstance(atom, str):
-        return str(symbol(atom))
+        return symbol(atom)
     above, below = (c_size(s, symbol) if isinstance(s, Dim) else str(s) for s in (atom.numerator, atom.denominator))
     return f"ax_floor_divide({above}, {below})"
-
-
-def at(strides: tuple[Size, ...], indices: tuple[str, ...], f: Function) -> str:
-    """The offset of an element, for indices that are C expressions."""
-    terms = []
-    for stride, index in zip(strides, indices, strict=True):
-        if stride != 0 and index != "0":
-            terms.append(index if stride == 1 else f"{f.size(stride)} * {index}")
-    return " + ".join(terms) or "0"

@@ -68,19 +68,6 @@ class Product(NamedTuple):
         """Whether the processor loads a part of a vector as fast as a whole one."""
         return self.machinery.lanes == 16
 
-    def rows_of_unit(self, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> int | None:
-        """How many rows of the result each unit of threads computes, the last one fewer, if units are rows in order.
-
-        All axes of the result but the last count as rows. What follows a product can so be done for some rows at a
-        time, while they are in the cache. None where leading axes or columns are divided too.
-        """
-        given = _given(writes, reads)
-        p = oriented(given)
-        if _is_by_elements(p) or any(suits(q, self.machinery) for q in (given, given.turned)):
-            return None
-        cut = blocking(p, self.machinery)
-        return None if p.lead or cut.by_columns or p is not given else cut.height
-
 
 def _columns(f: Function, p: Matrices, width: int) -> tuple[str, str]:
     """The first column of the units `from` to `to`, and the end of the last, for units of so many columns."""

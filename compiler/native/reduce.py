@@ -128,9 +128,10 @@ class _Reduction:
         with f.loop(block, end, start), self.pointers.advanced(Axis(LANES, (LANES, LANES)), block):
             left = f"{f.size(axis.size)} - {block} * {LANES}"
             f.line(f"const int {width} = {left} < {LANES} ? {left} : {LANES};")
-            f.line(f"{self.type} {total}[{LANES}]; int {wrong}[{LANES}];")
-            with f.loop("j", str(LANES)):
-                f.line(f"{total}[j] = {self.law.first(self.x.dtype)}; {wrong}[j] = 0;")
+            f.line(f"{self.type} {total}[{LANES}];")
+            f.line(f"for (long j = 0; j < {LANES}; j++) {total}[j] = {self.law.first(self.x.dtype)};")
+            if self.watches:
+                f.line(f"int {wrong}[{LANES}] = {{0}};")
             f.line(f"if ({width} == {LANES}) {{")
             self._rows(str(LANES), added, total, wrong)
             f.line("} else {")

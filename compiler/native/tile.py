@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..ir.types import F32, F64, DType
-from .function import TYPES, Function
+from .function import HEAD, TYPES, Function
 from .panel import panels
 
 # Vectors of the width that the prelude says; `u` ones may lie anywhere.
@@ -18,19 +18,12 @@ VECTORS = {F32: ("f32v", "f32vu"), F64: ("f64v", "f64vu")}
 
 
 def prelude(lanes: int) -> str:
-    """The C that every unit begins with, for vectors of `lanes` f32 elements."""
+    """The C that units with tiles begin with, for vectors of `lanes` f32 elements."""
     size = 4 * lanes
-    return f"""#include <stdint.h>
-#include <stddef.h>
-#include <string.h>
-#include <math.h>
-typedef float f32v __attribute__((vector_size({size})));
+    return f"""{HEAD}typedef float f32v __attribute__((vector_size({size})));
 typedef float f32vu __attribute__((vector_size({size}), aligned(4), may_alias));
 typedef double f64v __attribute__((vector_size({size})));
 typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias));
-struct ax_run;
-void ax_refuse(struct ax_run *run, long note, long value, long limit);
-static inline long ax_floor_divide(long a, long b) {{ return a / b - (a % b != 0 && (a < 0) != (b < 0)); }}
 {panels(lanes)}"""
 
 

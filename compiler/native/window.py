@@ -31,11 +31,6 @@ class Sliding(NamedTuple):
     def is_padded(self) -> bool:
         return any(side != 0 for sides in self.padding for side in sides)
 
-    @property
-    def is_apart(self) -> bool:
-        """Whether no two windows share an element."""
-        return all(step >= k for step, k in zip(self.stride, self.size, strict=True))
-
     def covers(self, found: Sequence[Size]) -> bool:
         """Whether each element is in one of so many windows, and only in one."""
         exact = all(k * n == size for k, n, size in zip(self.size, found, self.space, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from axonc.backends import backend
 from axonc.compiler.ir.graph import DATA, Builder, Graph, Item, Node
+from axonc.compiler.ir.op import Op
 from axonc.compiler.ir.types import Tensor
 from axonc.compiler.pipeline import compile_graph
 from axonc.runtime.arrays import OutOfRange
@@ -59,6 +60,23 @@ def test_an_operation_in_c_gives_what_its_definition_gives(word: str, threads: i
             tolerance = TOLERANCE.get(DTYPES[array.dtype], 0)
             assert array.dtype == value.dtype
             np.testing.assert_allclose(array, value, rtol=tolerance, atol=tolerance, err_msg=str(sample))
+
+
+def test_whole_numbers_that_overflow_wrap_as_those_of_numpy() -> None:
+    b = Builder(NOWHERE)
+    arrays = {"i32": np.array([2**31 - 1, -(2**31)], np.int32), "i64": np.array([2**63 - 1, -(2**63)], np.int64)}
+    words = {"add": np.add, "mul": np.multiply, "neg": np.negative, "square": np.square}
+    results, wanted = {}, {}
+    for name, array in arrays.items():
+        x = b.input(name, DATA, Tensor(DTYPES[array.dtype], array.shape))
+        for word, function in words.items():
+            operands = 2 if function.nin == 2 else 1
+            results[f"{name}.{word}"] = b.add(Op.words[word](), *[x] * operands)
+            wanted[f"{name}.{word}"] = function(*[array] * operands)
+    native = backend("native", threads=1)
+    found = native.machine(compile_graph(b.graph(results), target=native.target), {}).run(arrays)
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
 @pytest.mark.parametrize("word", ["gather", "scatter_add", "pick", "take_along", "add_along", "window"])

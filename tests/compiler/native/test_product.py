@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -224,25 +223,6 @@ def test_deep_products_are_added_up_block_by_block() -> None:
         Case((), 90, 40, 1030, "ptn"),
     ]
     check(cases, machinery())
-
-
-def test_units_are_rows_of_the_result_where_that_is_said() -> None:
-    m = machinery()
-    cases = [Case((), 100, 30, 40), Case((N, 3), 20, 30, 40, shared="b"), Case((), N * 40, 64, 32, "nnt", vectors="")]
-    for case in cases:
-        windows = case.windows()
-        f, rows = printed(Product(m), windows[:1], windows[1:]), Product(m).rows_of_unit(windows[:1], windows[1:])
-        assert rows is not None
-        out, a, b = memories = [Memory(w, COUNT) for w in windows]
-        for memory in memories[1:]:
-            memory.array[...] = np.random.default_rng(3).standard_normal(memory.array.shape)
-        call(library([f], m), f, memories, COUNT, (0, Fraction(1, memories[0].count(f.units or 1))))
-        flat, wanted = (x.reshape(-1, x.shape[-1]) for x in (out.array, np.matmul(a.array, b.array)))
-        assert np.allclose(flat[:rows], wanted[:rows], atol=1e-5)
-        assert np.isnan(flat[rows:]).all()
-    for case in (Case((), 40, 50, 1), Case((), 2, 300, 400), Case((3,), 40, 50, 60), Case((), 40, 50, 60, "tnn")):
-        windows = case.windows()
-        assert Product(m).rows_of_unit(windows[:1], windows[1:]) is None
 
 
 def test_a_product_over_nothing_is_zero() -> None:
