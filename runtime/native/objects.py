@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -16,6 +17,7 @@ from .jobs import Job
 from .store import Store, user_store
 from .toolchain import Toolchain, find
 
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AT_ONCE = 2  # compilations
 
 
@@ -43,9 +45,10 @@ class Objects:
             return self._loaded[name]
 
     def _name(self, kind: str, *texts: str) -> str:
-        """A digest of all that the result depends on."""
+        """A digest of all that the result depends on; comments, which say where in a spec kernels come from, are not."""
         t = self.toolchain
-        return sha256(repr((kind, t.identity, t.flags, t.links, texts)).encode()).hexdigest()
+        bare = [COMMENT.sub("", text) for text in texts]
+        return sha256(repr((kind, t.identity, t.flags, t.links, bare)).encode()).hexdigest()
 
     def _load(self, name: str, units: dict[str, str]) -> ctypes.CDLL:
         if self.store.read(name) is None:

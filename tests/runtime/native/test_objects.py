@@ -52,6 +52,13 @@ def test_only_a_text_that_changed_is_compiled(fresh: Callable[[], Objects], comp
     assert [" -c " in call for call in compiler.calls()[calls:]] == [True, False]
 
 
+def test_a_comment_that_changed_is_not(fresh: Callable[[], Objects], compiler: Compiler) -> None:
+    fresh().library((f"/* line 7 */ {TWICE}", ANSWER))
+    calls = compiler.calls()
+    assert answer(fresh().library((f"/* line 8,\n of another file */ {TWICE}", ANSWER))) == 42
+    assert compiler.calls() == calls
+
+
 def test_a_library_is_loaded_once_in_a_process(objects: Objects) -> None:
     assert objects.library((TWICE, ANSWER)) is objects.library((TWICE, ANSWER))
 
