@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from ..runtime.plan import Plan
@@ -12,11 +11,7 @@ from .emit.numpy import emit
 from .garbage import without_collection
 from .ir.graph import Graph
 from .ir.rewrite import bind
-from .memory import lay_out, numbered
-from .native import library as native
-from .native.driver import print_code
-from .native.emitter import emit as emit_kernels
-from .native.private import per_thread
+from .memory import lay_out
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
@@ -108,9 +103,6 @@ def _numpy(schedule: Schedule, rows: int) -> Plan:
 
 
 def _native(schedule: Schedule, target: Target, rows: int) -> Plan:
-    """A plan with the C of its steps."""
-    kernels = emit_kernels(schedule, native.RULES, native.ADDING, target.machinery)
-    placed = place_values(kernels.code, max(rows, 1))
-    kernels = replace(kernels, code=per_thread(placed, target.threads))
-    plan, numbers = numbered(kernels.code, rows, target.name)
-    return replace(plan, code=print_code(kernels, plan, numbers, target))
+    from .native.plan import plan_of  # thirty modules that NumPy does without
+
+    return plan_of(schedule, target, rows)

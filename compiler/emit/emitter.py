@@ -15,6 +15,7 @@ from ..ir.types import DType, Tensor
 from ..schedule.code import Block, Code, Line
 from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Number, Repeat, Schedule, Window, contiguous
 
+PREPARE, STEPS = 1, 2  # phases
 Rule: TypeAlias = Callable[[Any, Any, tuple[Window, ...], tuple[Window, ...]], None]
 
 
@@ -35,6 +36,8 @@ class Emitter(ABC):
         self.place = ""
         self._known: dict[tuple[object, ...], Window] = {}
         self.scope, self._loops = 2, 0  # where what is known holds: a phase, or one loop, counted below 0
+        self._phase = STEPS
+        self._updated: set[Buffer] = set()  # named memory that gets next values
         self._outside: list[tuple[list[Line], int, dict[str, Size]]] = []  # the same of each loop around
 
     def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
@@ -64,6 +67,7 @@ class Emitter(ABC):
 
     def emit(self, schedule: Schedule) -> Code:
         """The code of a schedule."""
+        self._updated = {target.buffer for _, target, _ in schedule.updates}
         for item in schedule.items:
             self.item(item)
         self.updates(schedule.updates)
@@ -71,7 +75,7 @@ class Emitter(ABC):
         return Code(schedule.inputs, schedule.results, (zero, one, two), tuple(self.notes))
 
     def item(self, item: Item) -> None:
-        self.lines, self.scope = self.phases[item.phase], item.phase
+        self.lines, self.scope, self._phase = self.phases[item.phase], item.phase, item.phase
         if isinstance(item, Repeat):
             self._repeat(item)
         else:
@@ -116,11 +120,15 @@ class Emitter(ABC):
             self.copy(target, value, replaces=(0,))
 
     @contextmanager
-    def before_loops(self, x: Window) -> Iterator[None]:
-        """Inside, instructions come before all loops around where x lies in named memory, which no loop writes."""
+    def early(self, x: Window) -> Iterator[None]:
+        """Inside, instructions come where what they make of x lasts: where x lies in named memory, when that changes,
+        if the schedule leaves it alone, else before all loops around, none of which writes it."""
         inside = self.lines, self.scope, self._bounds
-        if self._outside and x.buffer.home == "named" and not dims.names(x.offset):
-            self.lines, self.scope, self._bounds = self._outside[0]
+        if x.buffer.home == "named" and not dims.names(x.offset):
+            if self._phase == STEPS and x.buffer not in self._updated:
+                self.lines, self.scope, self._bounds = self.phases[PREPARE], PREPARE, {}
+            elif self._outside:
+                self.lines, self.scope, self._bounds = self._outside[0]
         yield
         self.lines, self.scope, self._bounds = inside
 

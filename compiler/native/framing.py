@@ -43,7 +43,7 @@ def conv_input(e: NativeEmitter, op: ops.ConvInput, writes: Windows, reads: Wind
 
 def turned(e: NativeEmitter, w: Window, groups: int) -> Window:
     """Weights turned round: what sends back."""
-    with e.before_loops(w):
+    with e.early(w):
         made = e.known(("turned", w, groups))
         if made is None:
             own, columns = w.shape[-2], w.shape[-1] // groups
@@ -55,7 +55,7 @@ def turned(e: NativeEmitter, w: Window, groups: int) -> Window:
 
 def spread(e: NativeEmitter, w: Window, source: Window | None = None) -> Window:
     """Weights as Winograd's products take them; `source` is where they were made from."""
-    with e.before_loops(source or w):
+    with e.early(source or w):
         made = e.known(("spread", w))
         if made is None:
             made = e.scratch(Tensor(w.dtype, (4, 4, *w.shape[-2:])), "spread")

@@ -1,0 +1,24 @@
+"""Schedule to a plan with the C of its steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...runtime.plan import Plan
+from ..memory import numbered
+from ..schedule.destination import place_values
+from ..schedule.kernel import Schedule
+from ..schedule.target import Target
+from .driver import print_code
+from .emitter import emit
+from .library import ADDING, RULES
+from .private import per_thread
+
+
+def plan_of(schedule: Schedule, target: Target, rows: int) -> Plan:
+    """The plan of a schedule for at most `rows` samples. Raises NotAffine."""
+    kernels = emit(schedule, RULES, ADDING, target.machinery)
+    placed = place_values(kernels.code, max(rows, 1))
+    kernels = replace(kernels, code=per_thread(placed, target.threads))
+    plan, numbers = numbered(kernels.code, rows, target.name)
+    return replace(plan, code=print_code(kernels, plan, numbers, target))
