@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .compiler.schedule.target import Machinery, Target
 from .runtime.machine import Machine, Memory
+from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
 
 Name: TypeAlias = Literal["numpy", "native"]
@@ -26,28 +27,34 @@ NUMPY = Backend("numpy", Target(), Machine)
 
 
 def backend(name: str, *, threads: int | None = None) -> Backend:
-    """The backend called `name`; native code runs on `threads`, by default one: more pay
-    where steps are long and cores are free.
+    """The backend called `name`; native code runs on `threads`, by default one: more pay where steps are long and
+    cores are free.
 
-    Without a C compiler that works, `native` gives NumPy and a note. Raises ValueError for an unknown name.
+    Without a C compiler that works, `native` gives NumPy and a note. Raises ValueError for an unknown name, and for
+    threads of NumPy, whose library chooses its own.
     """
     if name not in NAMES:
         raise ValueError(f"there is no backend {name!r}; there are {', '.join(map(repr, NAMES))}")
-    return NUMPY if name == "numpy" else _native(threads)
+    if name == "native":
+        return _native(threads or 1)
+    if threads not in (None, 1):
+        raise ValueError("threads are for the native backend")
+    return NUMPY
 
 
-def _native(threads: int | None) -> Backend:
-    from .runtime.native.errors import NotNative
+def instead(reason: NotNative) -> Backend:
+    """NumPy, where C cannot be compiled or run."""
+    return NUMPY._replace(note=f"{str(reason).splitlines()[0].rstrip(":")}; NumPy runs instead")
+
+
+def _native(threads: int) -> Backend:
     from .runtime.native.machine import NativeMachine
     from .runtime.native.objects import user_objects
 
     try:
         found = user_objects().toolchain
     except NotNative as reason:
-        return NUMPY._replace(note=f"{reason}; NumPy runs instead")
+        return instead(reason)
     machinery = Machinery(found.lanes, found.registers, found.first_cache, found.second_cache)
-    return Backend(
-        "native",
-        Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads or 1),
-        NativeMachine,
-    )
+    target = Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads)
+    return Backend("native", target, NativeMachine)

@@ -21,6 +21,7 @@ from .runtime.generation.vocabulary import Vocabulary, vocabulary
 from .runtime.generation.writing import Written
 from .runtime.machine import Machine
 from .runtime.model import check_array
+from .runtime.native.errors import NotNative
 from .specification import Specification
 
 if TYPE_CHECKING:
@@ -80,17 +81,26 @@ def stepper(program: Program, inputs: Mapping[str, np.ndarray], rows: int, limit
     if known is None:
         if len(program.steppers) >= KEPT:
             program.steppers.clear()
-        target, memory = program.backend.target, program.memory()
-        facts = step_plans(growth, sizes, rows, limit, target)
-        begin, step = (program.backend.machine(facts.pop(name), memory) for name in ("begin", "step"))
-
-        def read() -> Machine:
-            graph, bound = growth.steps(CHUNK).step, {**sizes, **_length(growth, limit)}
-            return program.backend.machine(compile_graph(graph, rows=rows, sizes=bound, target=target), memory)
-
-        several = (CHUNK, read) if facts["limit"] >= CHUNK else None
-        known = program.steppers[key] = Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
+        try:
+            known = _stepper(program, growth, sizes, rows, limit)
+        except NotNative as reason:
+            program.fall_back(reason)
+            known = _stepper(program, growth, sizes, rows, limit)
+        program.steppers[key] = known
     return known
+
+
+def _stepper(program: Program, growth: Growth, sizes: Mapping[str, int], rows: int, limit: int) -> Stepper:
+    backend, memory = program.backend, program.memory()
+    facts = step_plans(growth, sizes, rows, limit, backend.target)
+    begin, step = (backend.machine(facts.pop(name), memory) for name in ("begin", "step"))
+
+    def read() -> Machine:
+        graph, bound = growth.steps(CHUNK).step, {**sizes, **_length(growth, limit)}
+        return backend.machine(compile_graph(graph, rows=rows, sizes=bound, target=backend.target), memory)
+
+    several = (CHUNK, read) if facts["limit"] >= CHUNK else None
+    return Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
 
 
 def step_plans(

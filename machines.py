@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backends import NUMPY, Backend
+from .backends import Backend, instead
 from .compiler.ir import dims
 from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node
@@ -82,9 +82,13 @@ class Machines:
             plan = compile_graph(graph, rows=rows, sizes=sizes, target=self.backend.target)
             return self.backend.machine(plan, self.memory)
         except NotNative as reason:
-            self.backend = NUMPY._replace(note=f"{reason}; NumPy runs instead")
-            warnings.warn(self.backend.note, BackendNote, stacklevel=5)
+            self.fall_back(reason)
             return self.machine(graph, rows, sizes)
+
+    def fall_back(self, reason: NotNative) -> None:
+        """From now on NumPy runs, and a note says why."""
+        self.backend = instead(reason)
+        warnings.warn(self.backend.note, BackendNote, stacklevel=6)
 
 
 def samples(graph: Graph, arrays: Arrays, names: Collection[str]) -> int:

@@ -22,6 +22,7 @@ from .runtime.errors import InputError, OutOfMemory
 from .runtime.machine import Binding, Machine, put
 from .runtime.metrics import Accumulation, Collected, Mean
 from .runtime.model import AVERAGE
+from .runtime.native.errors import NotNative
 from .specification import Specification, check
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ class Program:
     def backend(self) -> Backend:
         """What steps run on; its `note` says why, where that is another than was asked for."""
         return self._machines.backend
+
+    def fall_back(self, reason: NotNative) -> None:
+        """Runs on NumPy from now on, and warns with the reason."""
+        self._machines.fall_back(reason)
 
     @property
     def seen_sizes(self) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import backend_options, examples, machine_option
+from .options import backend_options, chosen_backend, examples, machine_option
 
 if TYPE_CHECKING:
     from ..backends import Backend
@@ -34,13 +34,11 @@ def command(
     RUN is the folder of a training. The losses and metrics are those of the spec, over the whole part; the parts are
     divided as in training.
     """
-    from .. import backends
     from ..runtime.metrics import Totals
     from ..training import dataset
     from .failure import finite, print_json
 
-    asked = backends.backend(backend, threads=threads) if backend else None
-    program = _program(Path(run), Path(data) if data else None, asked)
+    program = _program(Path(run), Path(data) if data else None, chosen_backend(backend, threads))
     found = dataset(program)
     chosen = part or next(name for name in ("test", "validation", "train") if name in found.parts)
     if chosen not in found.parts:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from ..backends import Backend
 
 F = TypeVar("F", bound=Callable[..., Any])
 MACHINE = "axonc.machine"  # the key under which a run of the program remembers that a tool reads it
@@ -36,6 +39,15 @@ def backend_options(function: F) -> F:
     names = click.Choice(("numpy", "native"))
     told = "numpy, the default, or native: C made for this model, compiled once; without a C compiler, NumPy."
     return click.option("--backend", type=names, help=told)(threads(function))
+
+
+def chosen_backend(name: str | None, threads: int | None) -> Backend | None:
+    """The backend that the options ask for, None where they do not."""
+    from .. import backends
+
+    if threads and name != "native":
+        raise click.UsageError("--threads is for native code: give --backend native too")
+    return backends.backend(name, threads=threads) if name else None
 
 
 def set_option(function: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import backend_options, examples, machine_option, set_option
+from .options import backend_options, chosen_backend, examples, machine_option, set_option
 
 if TYPE_CHECKING:
     from ..backends import Backend
@@ -58,7 +58,7 @@ def command(
     if resume and (overrides or seed is not None or out or backend or threads):
         others = "--set, --seed, --out, --backend and --threads"
         raise click.UsageError(f"a run goes on as it began: --resume goes without {others}")
-    chosen = backends.backend(backend or "numpy", threads=threads)
+    chosen = chosen_backend(backend, threads) or backends.NUMPY
     program, folder = _again(Path(spec)) if resume else _new(spec, overrides, seed, out, chosen)
     progress = _observer(program, shown=not quiet and not machine)
     if not quiet and not machine:

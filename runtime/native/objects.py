@@ -45,7 +45,7 @@ class Objects:
             return self._loaded[name]
 
     def _name(self, kind: str, *texts: str) -> str:
-        """A digest of all that the result depends on; comments, which say where in a spec kernels come from, are not."""
+        """A digest of all that the result depends on, which comments with lines of a spec are not."""
         t = self.toolchain
         bare = [COMMENT.sub("", text) for text in texts]
         return sha256(repr((kind, t.identity, t.flags, t.links, bare)).encode()).hexdigest()
