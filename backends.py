@@ -44,7 +44,8 @@ def backend(name: str, *, threads: int | None = None) -> Backend:
 
 def instead(reason: NotNative) -> Backend:
     """NumPy, where C cannot be compiled or run."""
-    return NUMPY._replace(note=f"{str(reason).splitlines()[0].rstrip(":")}; NumPy runs instead")
+    first = str(reason).splitlines()[0].rstrip(":")
+    return NUMPY._replace(note=f"{first}; NumPy runs instead")
 
 
 def _native(threads: int) -> Backend:
