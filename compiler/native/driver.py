@@ -162,13 +162,13 @@ def _declaration(name: str, f: Function) -> str:
 def shapes(line: Instruction) -> str:
     """What an instruction makes of what, by types."""
     reads = [r for r in line.reads if isinstance(r, Window)]
-    made, given = (", ".join(str(w.type).replace(" * ", "·") for w in found) for found in (line.writes, reads))
+    made, given = (", ".join(str(w.type) for w in found) for found in (line.writes, reads))
     return clean(f"{made} of {given}" if given else made)
 
 
 def clean(text: str) -> str:
     """A text of a user, fit to stand in a comment: nothing in it can end one."""
-    return re.sub(r"[^\w .,:;=+\-()\[\]<>@·ᵀΣ√²/×]", "_", text)[:200]
+    return re.sub(r"[^\w .,:;=+\-()\[\]<>@·ᵀΣ√²/×]", "_", text.replace("*", "·"))[:200]
 
 
 ENTRY = """
