@@ -28,12 +28,15 @@ from axonc.compiler.native.function import Function, Machinery
 from axonc.compiler.native.product import Product
 from axonc.compiler.native.tile import prelude
 from axonc.compiler.schedule.kernel import Buffer, Window
+from axonc.runtime.native import toolchain
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
+# Those of the runtime, but what is called from here must be visible.
 FLAGS = (
-    "-O2 -march=native -mprefer-vector-width=512 -std=gnu11 -fPIC -shared -ffp-contract=fast -fno-math-errno "
-    "-fno-trapping-math -fopenmp-simd"
-).split()
+    "-shared",
+    "-march=native",
+    *(flag for flag in (*toolchain.FLAGS, *toolchain.WELCOME, *toolchain.WIDE) if flag != "-fvisibility=hidden"),
+)
 
 
 class Case(NamedTuple):

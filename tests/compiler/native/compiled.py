@@ -25,11 +25,17 @@ from axonc.compiler.ir.types import F32, DType
 from axonc.compiler.native.function import Function, Machinery
 from axonc.compiler.native.tile import prelude
 from axonc.compiler.schedule.kernel import Buffer, Window, row_major
+from axonc.runtime.native import toolchain
 
 DTYPES = {"f32": "float32", "f64": "float64", "i8": "int8", "i32": "int32", "i64": "int64", "u8": "uint8"}
 WARNINGS = ("-Wall", "-Werror", "-Wno-unused")
-FLAGS = "-O2 -std=gnu11 -fPIC -shared -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd"
-WIDE = ("-march=native", "-mprefer-vector-width=512")
+# Those of the runtime, but what is called from here must be visible, and warnings are mistakes.
+FLAGS = (
+    "-shared",
+    *(flag for flag in toolchain.FLAGS if flag not in ("-w", "-fvisibility=hidden")),
+    *toolchain.WELCOME,
+)
+WIDE = ("-march=native", *toolchain.WIDE)
 # Of a file that is gone, the loader takes the next one of the same inode for the same library: files stay to the end.
 FOLDER = tempfile.TemporaryDirectory()
 GUARD = 96  # elements before and after every buffer
@@ -85,7 +91,7 @@ def library(functions: Iterable[Function], m: Machinery) -> ctypes.CDLL:
     number = len([*Path(FOLDER.name).iterdir()])
     source, target = Path(FOLDER.name, f"{number}.c"), Path(FOLDER.name, f"{number}.so")
     source.write_text(prelude(m.lanes) + "\n".join(texts.values()), encoding="utf-8")
-    command = [*COMPILER, *FLAGS.split(), *WARNINGS, *machine_flags(m), "-o", str(target), str(source), "-lm"]
+    command = [*COMPILER, *FLAGS, *WARNINGS, *machine_flags(m), "-o", str(target), str(source), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:4000]
     return ctypes.CDLL(str(target))

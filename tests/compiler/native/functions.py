@@ -16,11 +16,10 @@ import numpy as np
 from axonc.compiler.native.mathematics import definitions
 from scipy import special
 
-from .compiled import COMPILER, FOLDER, features
+from .compiled import COMPILER, FLAGS, FOLDER, WARNINGS, features
 
 Array = np.ndarray[Any, Any]
 
-FLAGS = "-O3 -std=gnu11 -fPIC -shared -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -Wall -Werror"
 TYPES = {"f32": "float", "f64": "double"} | {
     f"{s}{n}": f"{'u' * (s == 'u')}int{n}_t" for s in "iu" for n in (8, 32, 64)
 }
@@ -130,7 +129,7 @@ def compiled(*dtypes: str) -> Compiled:
     stem.with_suffix(".c").write_text(text, encoding="utf-8")
     wide = ("-mprefer-vector-width=512",) if "__AVX512F__" in features() else ()
     report = ("-fopt-info-vec",) if "__clang__" not in features() else ()
-    command = [*COMPILER, *FLAGS.split(), "-march=native", *wide, *report, f"{stem}.c", "-o", f"{stem}.so", "-lm"]
+    command = [*COMPILER, *FLAGS, *WARNINGS, "-march=native", *wide, *report, f"{stem}.c", "-o", f"{stem}.so", "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
     assert done.returncode == 0, done.stderr[:4000]
     lines = {int(n) for n in re.findall(r"^\S+?:(\d+):\d+: optimized: loop vectorized", done.stderr, re.MULTILINE)}
