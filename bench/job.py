@@ -1,0 +1,60 @@
+"""What one contender is asked to run, as plain data that goes to its process, and what every contender can do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+WEIGHT, STATE, BATCH = "weight/", "state/", "batch/"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One contender on one spec. `arrays` is the file of weights, states and the batch that all contenders begin with.
+
+    `rows` are the samples of a training step. `peers` is a file of networks written by hand that are taken instead of
+    those made from the graph of the spec.
+    """
+
+    contender: str
+    spec: str
+    overrides: Mapping[str, str]
+    sizes: Mapping[str, int]
+    rows: int
+    threads: int
+    arrays: str
+    peers: str = ""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Job:
+        return Job(**json.loads(text))
+
+    def read(self) -> tuple[Arrays, Arrays, Arrays]:
+        """Weights, states and the batch by name."""
+        with np.load(self.arrays) as file:
+            weights, states, batch = (
+                {n.removeprefix(kind): file[n] for n in file.files if n.startswith(kind)}
+                for kind in (WEIGHT, STATE, BATCH)
+            )
+        return weights, states, batch
+
+
+class Contender(Protocol):
+    """A spec that one framework runs, from given weights on, always on the same batch."""
+
+    def train(self) -> float:
+        """One training step; the loss before it, as a number."""
+
+    def predict(self, rows: int) -> Arrays:
+        """The outputs for the first samples of the batch."""
+
+    def gradients(self) -> tuple[float, Arrays]:
+        """The loss and its gradient by each weight, by the names and in the layout of the spec."""

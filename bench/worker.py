@@ -1,0 +1,95 @@
+"""The process of one contender: `python -m axonc.bench.worker JOB` answers each line of stdin with one of stdout.
+
+A request is the name of what to do and its arguments, as JSON; so is an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .job import Contender, Job
+
+MODULES = {
+    "native": "own",
+    "numpy": "own",
+    "torch": "with_torch",
+    "torch-channels-last": "with_torch",
+    "torch-compile": "with_torch",
+    "jax": "with_jax",
+    "onnxruntime": "with_onnxruntime",
+}
+
+
+class Worker:
+    """One contender, made when it is first asked for something."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        if job.contender == "jax":  # it makes a thread for each core that it may use, and has no other switch
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
+        self.module = import_module(f".{MODULES[job.contender]}", __package__)
+        self.contender: Contender | None = None
+
+    @property
+    def made(self) -> Contender:
+        if self.contender is None:
+            self.contender = self.module.make(self.job)
+        assert self.contender is not None
+        return self.contender
+
+    def train(self, seconds: float = 0.0) -> float:
+        """The mean seconds of a training step over about so many seconds."""
+        return mean(self.made.train, seconds)
+
+    def losses(self, count: int) -> list[float]:
+        """The losses of the next steps."""
+        return [self.made.train() for _ in range(count)]
+
+    def predict(self, rows: int, seconds: float = 0.0) -> float:
+        """The mean seconds of predicting so many samples."""
+        return mean(lambda: self.made.predict(rows), seconds)
+
+    def outputs(self) -> dict[str, list[float]]:
+        """The outputs for the batch, flat."""
+        return {name: array.ravel().tolist() for name, array in self.made.predict(self.job.rows).items()}
+
+    def memory(self) -> int:
+        """The most bytes that this process has had in memory."""
+        (line,) = (text for text in Path("/proc/self/status").read_text().splitlines() if text.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+
+def mean(run: Callable[[], object], seconds: float) -> float:
+    """The mean seconds of a run, once at least, over about so many seconds."""
+    start, count, block = time.perf_counter(), 0, 1
+    while True:
+        for _ in range(block):
+            run()
+        count += block
+        spent = time.perf_counter() - start
+        if spent >= seconds:
+            return spent / count
+        block = max(1, min(count, int((seconds - spent) / spent * count)))
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    start = time.perf_counter()
+    worker = Worker(Job.from_json(sys.argv[1]))
+    print(json.dumps(time.perf_counter() - start), file=answers, flush=True)
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        answer: Any = getattr(worker, name)(*arguments)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
