@@ -369,6 +369,12 @@ class Program:
 
         save(self, Path(path))
 
+    def export(self, path: str | Path) -> None:
+        """Writes what `predict` computes as an ONNX file, for other runtimes; this needs the package onnx."""
+        from .exporting import export
+
+        export(self, Path(path))
+
 
 def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:
     """How arrays like the given one are put in their place: with a look at their numbers where the type is another."""

@@ -51,6 +51,14 @@ class Phases:
             raise CompileError((NoOutput(traced.b.place),))
         return asking_only(drop_unused(in_ranges(closed(traced, dict(traced.outputs)), self.used)[0]))
 
+    @property
+    def outputs(self) -> Graph:
+        """What predict computes, over weights by their own names."""
+        traced = self.traced["predict"]
+        if not traced.outputs:
+            raise CompileError((NoOutput(traced.b.place),))
+        return asking_only(drop_unused(closed(traced, dict(traced.outputs))))
+
     @cached_property
     def evaluate(self) -> Graph:
         traced = self.traced["evaluate"]

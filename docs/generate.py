@@ -35,7 +35,7 @@ from axonc.specification import check
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-API = ("program", "machines", "saving", "training", "generation")
+API = ("program", "machines", "saving", "training", "generation", "exporting")
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 TESTS = ROOT / "tests"
 BROKEN = sorted(path for path in (TESTS / "broken").rglob("*.*") if path.suffix in (".axon", ".yaml"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("spec", "compiler", "runtime", "cli")
+PACKAGES = ("spec", "compiler", "runtime", "bench", "cli")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # A folder to what its files may import of ours, as beginnings of dotted names.
@@ -23,12 +23,15 @@ ALLOWED = {
     "compiler/ir": ("compiler.ir", "spec.source"),
     "compiler/ops": ("compiler.ops", "compiler.ir", "compiler.differentiate"),
     "compiler/passes": ("compiler.passes", "compiler.ir", "compiler.ops"),
+    "bench": ("bench", "compiler", "runtime", "backends", "exporting", "program", "specification"),
 }
 # A folder to the packages besides the standard library that its files may import.
 OUTSIDE = {
     "spec": {"yaml"},
     "runtime": {"numpy"},
     "compiler": {"numpy"},
+    "compiler/exchange": {"numpy", "onnx"},
+    "bench": {"numpy", "torch", "jax", "onnxruntime"},
     "cli": {"click", "rich", "numpy"},
 }
 
@@ -62,7 +65,8 @@ def within(name: str, allowed: tuple[str, ...]) -> bool:
 def mistakes(path: Path) -> Iterator[str]:
     """What a file imports that its folder may not know."""
     folder = innermost(path)
-    outside = OUTSIDE[path.relative_to(ROOT).parts[0]] | sys.stdlib_module_names
+    names = [str(parent.relative_to(ROOT)) for parent in path.parents if parent.is_relative_to(ROOT)]
+    outside = next(OUTSIDE[name] for name in names if name in OUTSIDE) | sys.stdlib_module_names
     for ours, name in imported(path):
         if (ours and folder and not within(name, ALLOWED[folder])) or (not ours and name.split(".")[0] not in outside):
             yield f"{path.relative_to(ROOT)} imports {name}"

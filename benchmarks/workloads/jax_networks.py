@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax, nn
 
