@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,12 +13,31 @@ Arrays = Mapping[str, np.ndarray]
 WEIGHT, STATE, BATCH = "weight/", "state/", "batch/"
 
 
+class Kind(NamedTuple):
+    """A contender: the module here that runs it, the package that it needs, and whether it trains."""
+
+    module: str
+    package: str
+    trains: bool = True
+
+
+KINDS = {
+    "native": Kind("own", "numpy"),
+    "numpy": Kind("own", "numpy"),
+    "torch": Kind("with_torch", "torch"),
+    "torch-channels-last": Kind("with_torch", "torch"),
+    "torch-compile": Kind("with_torch", "torch"),
+    "jax": Kind("with_jax", "jax"),
+    "onnxruntime": Kind("with_onnxruntime", "onnxruntime", trains=False),
+}
+
+
 @dataclass(frozen=True)
 class Job:
     """One contender on one spec. `arrays` is the file of weights, states and the batch that all contenders begin with.
 
-    `rows` are the samples of a training step. `peers` is a file of networks written by hand that are taken instead of
-    those made from the graph of the spec.
+    `rows` are the samples of a training step. `peers` are files of networks written by hand, by the package that they
+    are for; where there is none, the network is made from the graph of the spec.
     """
 
     contender: str
@@ -28,7 +47,7 @@ class Job:
     rows: int
     threads: int
     arrays: str
-    peers: str = ""
+    peers: Mapping[str, str]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -36,6 +55,10 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         return Job(**json.loads(text))
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.contender]
 
     def read(self) -> tuple[Arrays, Arrays, Arrays]:
         """Weights, states and the batch by name."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from .by_hand import networks
 from .job import Arrays, Job
+
+Batch: TypeAlias = Mapping[str, Tensor]
 
 
 class Network(Protocol):
@@ -17,9 +19,9 @@ class Network(Protocol):
 
     module: nn.Module
 
-    def loss(self, batch: Mapping[str, Tensor]) -> Tensor: ...
+    def loss(self, rows: int) -> Callable[[Batch], Tensor]: ...
 
-    def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]: ...
+    def outputs(self, rows: int) -> Callable[[Batch], dict[str, Tensor]]: ...
 
     def gradients(self) -> Arrays: ...
 
@@ -37,29 +39,32 @@ class WithTorch:
         self.batch = {name: _laid(torch.from_numpy(array), last=last) for name, array in batch.items()}
         trained = [p for p in self.network.module.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=1e-3, fused=True)
-        wrap: Callable[[Any], Any] = torch.compile if job.contender == "torch-compile" else lambda function: function
-        self.loss, self.outputs = wrap(self.network.loss), wrap(self.network.outputs)
+        self.wrapped: Callable[[Any], Any] = torch.compile if job.contender == "torch-compile" else lambda f: f
+        self.loss = self.wrapped(self.network.loss(job.rows))
+        self.outputs: dict[int, Any] = {}
 
     def train(self) -> float:
-        self.network.module.train()
-        self.optimizer.zero_grad()
-        loss = self.loss(self.batch)
-        loss.backward()
+        loss = self._backward()
         self.optimizer.step()
         return float(loss)
 
     def predict(self, rows: int) -> Arrays:
         self.network.module.eval()
+        if rows not in self.outputs:
+            self.outputs[rows] = self.wrapped(self.network.outputs(rows))
         with torch.inference_mode():
-            found = self.outputs({name: array[:rows] for name, array in self.batch.items()})
+            found = self.outputs[rows]({name: array[:rows] for name, array in self.batch.items()})
         return {name: tensor.numpy() for name, tensor in found.items()}
 
     def gradients(self) -> tuple[float, Arrays]:
+        return float(self._backward()), self.network.gradients()
+
+    def _backward(self) -> Tensor:
         self.network.module.train()
         self.optimizer.zero_grad()
-        loss = self.loss(self.batch)
+        loss: Tensor = self.loss(self.batch)
         loss.backward()
-        return float(loss), self.network.gradients()
+        return loss.detach()
 
 
 def make(job: Job) -> WithTorch:
@@ -67,13 +72,13 @@ def make(job: Job) -> WithTorch:
 
 
 def _network(job: Job, weights: Arrays, states: Arrays) -> Network:
-    place = spec_from_file_location("networks", job.peers)
-    assert place is not None
-    assert place.loader is not None
-    module = module_from_spec(place)
-    place.loader.exec_module(module)
-    made: Network = module.network(job.spec, weights, states)
-    return made
+    if "torch" in job.peers:
+        made: Network = networks(job.peers["torch"]).network(job.spec, weights, states)
+        return made
+    from ..specification import check
+    from .torch_graph import FromGraph
+
+    return FromGraph(check(job.spec, overrides=job.overrides, sizes=job.sizes), job.sizes, weights, states)
 
 
 def _images_last(module: nn.Module) -> None:

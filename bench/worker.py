@@ -1,6 +1,7 @@
 """The process of one contender: `python -m axonc.bench.worker JOB` answers each line of stdin with one of stdout.
 
-A request is the name of what to do and its arguments, as JSON; so is an answer.
+A request is the name of what to do and its arguments, as JSON; so is an answer. The first answer comes unasked: the
+seconds that importing took.
 """
 
 from __future__ import annotations
@@ -14,17 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .job import Contender, Job
+import numpy as np
 
-MODULES = {
-    "native": "own",
-    "numpy": "own",
-    "torch": "with_torch",
-    "torch-channels-last": "with_torch",
-    "torch-compile": "with_torch",
-    "jax": "with_jax",
-    "onnxruntime": "with_onnxruntime",
-}
+from .job import Contender, Job
 
 
 class Worker:
@@ -34,31 +27,39 @@ class Worker:
         self.job = job
         if job.contender == "jax":  # it makes a thread for each core that it may use, and has no other switch
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
-        self.module = import_module(f".{MODULES[job.contender]}", __package__)
+        self.module = import_module(f".{job.kind.module}", __package__)
         self.contender: Contender | None = None
+        self.first = 0.0
 
     @property
     def made(self) -> Contender:
         if self.contender is None:
-            self.contender = self.module.make(self.job)
-        assert self.contender is not None
+            made: Contender = self.module.make(self.job)
+            self.contender = made
         return self.contender
 
     def train(self, seconds: float = 0.0) -> float:
         """The mean seconds of a training step over about so many seconds."""
         return mean(self.made.train, seconds)
 
+    def begin(self) -> float:
+        """The seconds of the first training step, with all that it needs."""
+        start = time.perf_counter()
+        self.first = self.made.train()
+        return time.perf_counter() - start
+
     def losses(self, count: int) -> list[float]:
-        """The losses of the next steps."""
-        return [self.made.train() for _ in range(count)]
+        """The losses of the first steps, of which one was taken."""
+        return [self.first, *(self.made.train() for _ in range(count - 1))]
 
     def predict(self, rows: int, seconds: float = 0.0) -> float:
         """The mean seconds of predicting so many samples."""
         return mean(lambda: self.made.predict(rows), seconds)
 
-    def outputs(self) -> dict[str, list[float]]:
-        """The outputs for the batch, flat."""
-        return {name: array.ravel().tolist() for name, array in self.made.predict(self.job.rows).items()}
+    def outputs(self, path: str) -> None:
+        """Writes the outputs for the batch with the given weights, which the contender has again from now on."""
+        self.contender = None
+        np.savez(path, **dict(self.made.predict(self.job.rows)))  # type: ignore[arg-type]
 
     def memory(self) -> int:
         """The most bytes that this process has had in memory."""

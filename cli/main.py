@@ -24,7 +24,19 @@ from .failure import (
 )
 from .options import MACHINE, examples
 
-COMMANDS = ("check", "plan", "train", "evaluate", "predict", "generate", "gradcheck", "export", "convert", "format")
+COMMANDS = (
+    "check",
+    "plan",
+    "train",
+    "evaluate",
+    "predict",
+    "generate",
+    "gradcheck",
+    "bench",
+    "export",
+    "convert",
+    "format",
+)
 EPILOG = (
     examples("axonc check net.axon", "axonc plan net.axon", "axonc train net.axon --set hidden=64")
     + "\n\n\b\nExit codes:\n"

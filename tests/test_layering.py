@@ -23,7 +23,7 @@ ALLOWED = {
     "compiler/ir": ("compiler.ir", "spec.source"),
     "compiler/ops": ("compiler.ops", "compiler.ir", "compiler.differentiate"),
     "compiler/passes": ("compiler.passes", "compiler.ir", "compiler.ops"),
-    "bench": ("bench", "compiler", "runtime", "backends", "exporting", "program", "specification"),
+    "bench": ("bench", "compiler", "runtime", "backends", "program", "specification", "training"),
 }
 # A folder to the packages besides the standard library that its files may import.
 OUTSIDE = {

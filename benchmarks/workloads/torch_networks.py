@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -181,12 +181,18 @@ class Workload:
         """Its axes in terms of the spec's."""
         return self.turned.get(parameter, tuple(range(parameter.ndim)))
 
-    def loss(self, batch: Mapping[str, Tensor]) -> Tensor:
+    def loss(self, rows: int) -> Callable[[Mapping[str, Tensor]], Tensor]:
+        return self._loss
+
+    def outputs(self, rows: int) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+        return self._outputs
+
+    def _loss(self, batch: Mapping[str, Tensor]) -> Tensor:
         x, target = batch.values()
         logits = self.module(x)
         return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1))
 
-    def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"logits": self.module(next(iter(batch.values())))}
 
     def gradients(self) -> dict[str, np.ndarray]:

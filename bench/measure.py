@@ -1,0 +1,162 @@
+"""Contenders on one case, in turn: times, ratios of each round, first steps, memory, and whether they agree."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .case import Case
+from .job import Job
+from .process import Failed, Process
+
+STEPS = 3  # whose losses must agree
+TOLERANCE = 1e-2  # of their losses, and of the outputs of first weights in terms of the largest
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured: rounds, and seconds of each contender in each."""
+
+    rounds: int = 7
+    seconds: float = 0.3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of a figure, and its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass
+class Findings:
+    """What was found of one contender; None is what was not measured.
+
+    `step` and `predict` are seconds, `against` and `predict_against` the same over those of the first contender in
+    each round. `first` are the seconds of the first step after imports with nothing kept, `kept` with what an
+    earlier process left, `process` those of a whole process that ends with it.
+    """
+
+    contender: str
+    imports: float | None = None
+    first: float | None = None
+    kept: float | None = None
+    process: float | None = None
+    memory: int | None = None
+    step: Spread | None = None
+    against: Spread | None = None
+    predict: dict[int, Spread] = field(default_factory=dict)
+    predict_against: dict[int, Spread] = field(default_factory=dict)
+    left_out: str = ""
+
+
+def measure(
+    case: Case, contenders: Sequence[str], threads: int, effort: Effort, peers: Mapping[str, str]
+) -> list[Findings]:
+    """The findings of each contender, in order; the first is what others are compared with."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
+        arrays = Path(folder, "arrays.npz")
+        case.write(arrays)
+        contests = []
+        for name in contenders:
+            job = Job(name, case.path, case.overrides, case.sizes, case.rows, threads, str(arrays), dict(peers))
+            contests.append(Contest(case, job, Path(folder, name)))
+            ends.callback(contests[-1].end)
+            contests[-1].begin(contests[0])
+        running = [c for c in contests if c.process]
+        _in_turn([c for c in running if c.trains], "train", effort)
+        for contest in running:
+            contest.remember()
+        for rows in dict.fromkeys((1, case.rows)):
+            _in_turn(running, "predict", effort, rows)
+        return [c.found for c in contests]
+
+
+class Contest:
+    """A contender in a process of its own, with what was found of it."""
+
+    def __init__(self, case: Case, job: Job, folder: Path) -> None:
+        self.case, self.job, self.folder = case, job, folder
+        self.found = Findings(job.contender)
+        self.trains = case.trains and job.kind.trains
+        self.process: Process | None = None
+        self.losses: list[float] = []
+
+    def begin(self, leader: Contest) -> None:
+        """Its first steps: in one process with nothing kept, whose numbers must be the leader's, and in another."""
+        self.folder.mkdir()
+        try:
+            with closing(Process(self.job, self.folder)) as process:
+                self.found.first = self._first(process)
+                self.losses = process.ask("losses", STEPS) if self.trains else []
+                process.ask("outputs", str(self.folder / "outputs.npz"))
+            self.found.left_out = self._difference(leader)
+            if not self.found.left_out:
+                self.process = Process(self.job, self.folder)
+                self.found.kept = self._first(self.process)
+                self.found.process = time.perf_counter() - self.process.started
+                self.found.imports = self.process.imports
+        except Failed as failure:
+            self.found.left_out = str(failure)
+            self.end()
+
+    def _first(self, process: Process) -> float:
+        seconds: float = process.ask("begin") if self.trains else process.ask("predict", self.case.rows)
+        return seconds
+
+    def _difference(self, leader: Contest) -> str:
+        """How its numbers differ from the leader's, if they do."""
+        if not self.case.draws:
+            for step, (own, wanted) in enumerate(zip(self.losses, leader.losses, strict=False), 1):
+                if not math.isclose(own, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE / 10):
+                    return f"its loss at step {step} is {own:.6g}, that of {leader.job.contender} {wanted:.6g}"
+        with np.load(self.folder / "outputs.npz") as own, np.load(leader.folder / "outputs.npz") as wanted:
+            for name in wanted.files:
+                a, b = (np.asarray(file[name], np.float64) for file in (own, wanted))
+                if a.shape != b.shape or np.abs(a - b).max() > TOLERANCE * max(np.abs(b).max(), 1e-6):
+                    return f"its output {name} is not that of {leader.job.contender}"
+        return ""
+
+    def remember(self) -> None:
+        """Takes down the memory of training."""
+        if self.trains and self.process:
+            self.found.memory = self.process.ask("memory")
+
+    def end(self) -> None:
+        if self.process:
+            self.process.close()
+            self.process = None
+
+
+def _in_turn(contests: Sequence[Contest], what: str, effort: Effort, rows: int | None = None) -> None:
+    """Measures contenders A B A B, and writes down their times and the ratios of each round."""
+    before = () if rows is None else (rows,)
+    for contest in contests:
+        assert contest.process is not None
+        contest.process.ask(what, *before)
+    times: list[list[float]] = [[] for _ in contests]
+    for _ in range(effort.rounds):
+        for contest, own in zip(contests, times, strict=True):
+            assert contest.process is not None
+            own.append(contest.process.ask(what, *before, effort.seconds))
+    for contest, own in zip(contests, times, strict=True):
+        step, against = spread(own), spread([a / b for a, b in zip(own, times[0], strict=True)])
+        if rows is None:
+            contest.found.step, contest.found.against = step, against
+        else:
+            contest.found.predict[rows], contest.found.predict_against[rows] = step, against
+
+
+def spread(values: Sequence[float]) -> Spread:
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(middle, low, high)
