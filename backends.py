@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from .compiler.schedule.target import Machinery, Target
 from .runtime.machine import Machine, Memory
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
 
-Name: TypeAlias = Literal["numpy", "native"]
-NAMES: tuple[Name, ...] = ("numpy", "native")
+if TYPE_CHECKING:
+    from .runtime.cupy.device import Device
+
+Name: TypeAlias = Literal["numpy", "native", "cupy"]
+NAMES: tuple[Name, ...] = ("numpy", "native", "cupy")
 
 
 class Backend(NamedTuple):
-    """A way to run plans. `note` says why it is another than was asked for."""
+    """A way to run plans. `note` says why it is another than was asked for; `memory` makes what machines share."""
 
     name: Name
     target: Target
-    machine: Callable[[Plan, Memory], Machine]
+    machine: Callable[[Plan, Any], Machine]
     note: str = ""
+    memory: Callable[[], Memory] = dict
 
 
 NUMPY = Backend("numpy", Target(), Machine)
@@ -31,7 +36,7 @@ def backend(name: str, *, threads: int | None = None) -> Backend:
     cores are free.
 
     Without a C compiler that works, `native` gives NumPy and a note. Raises ValueError for an unknown name, and for
-    threads of NumPy, whose library chooses its own.
+    threads of others: NumPy's library chooses its own. Raises NoDevice where `cupy` has no GPU to run on.
     """
     if name not in NAMES:
         raise ValueError(f"there is no backend {name!r}; there are {', '.join(map(repr, NAMES))}")
@@ -39,13 +44,27 @@ def backend(name: str, *, threads: int | None = None) -> Backend:
         return _native(threads or 1)
     if threads not in (None, 1):
         raise ValueError("threads are for the native backend")
-    return NUMPY
+    return _cupy() if name == "cupy" else NUMPY
 
 
 def instead(reason: NotNative) -> Backend:
     """NumPy, where C cannot be compiled or run."""
     first = str(reason).splitlines()[0].rstrip(":")
     return NUMPY._replace(note=f"{first}; NumPy runs instead")
+
+
+def _cupy() -> Backend:
+    from .runtime.cupy.nvidia import nvidia
+
+    return on_device(nvidia())
+
+
+def on_device(device: Device) -> Backend:
+    """What runs on a device."""
+    from .runtime.cupy.machine import DeviceMachine
+    from .runtime.cupy.memory import DeviceMemory
+
+    return Backend("cupy", Target("cupy"), DeviceMachine, memory=partial(DeviceMemory, device))
 
 
 def _native(threads: int) -> Backend:

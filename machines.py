@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from .compiler.ir.evaluate import read_shape
 from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node
 from .compiler.memory import NotAffine
 from .compiler.pipeline import compile_graph
+from .runtime.cupy.errors import LittleMemory
 from .runtime.errors import InputError
 from .runtime.machine import Machine, Memory
 from .runtime.model import check_array
@@ -84,6 +86,19 @@ class Machines:
         except NotNative as reason:
             self.fall_back(reason)
             return self.machine(graph, rows, sizes)
+        except LittleMemory as refusal:
+            raise refusal.with_largest(self._largest(graph, rows, sizes, refusal)) from None
+
+    def _largest(self, graph: Graph, rows: int, sizes: Mapping[str, int], refusal: LittleMemory) -> int:
+        """The most samples for which a graph fits into the memory that is free; 0 where not even one does."""
+        from .runtime.cupy.machine import needed_bytes
+
+        def needed(count: int) -> int:
+            exact = {"N": count} if "N" in sizes else {}
+            return needed_bytes(compile_graph(graph, rows=count, sizes={**sizes, **exact}, target=self.backend.target))
+
+        besides = refusal.needed - needed(rows)
+        return bisect_right(range(1, rows), refusal.free, key=lambda count: besides + needed(count))
 
     def fall_back(self, reason: NotNative) -> None:
         """From now on NumPy runs, and a note says why."""

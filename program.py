@@ -19,7 +19,7 @@ from .compiler.parameters import Range
 from .compiler.rows import independent
 from .machines import Machines, Ready, samples
 from .runtime.errors import InputError, OutOfMemory
-from .runtime.machine import Binding, Machine, put
+from .runtime.machine import Binding, Machine, Memory, put
 from .runtime.metrics import Accumulation, Collected, Mean
 from .runtime.model import AVERAGE
 from .runtime.native.errors import NotNative
@@ -46,9 +46,9 @@ def compile(  # noqa: A001 - the public name is the verb of the field
 ) -> Program:
     """The program of a spec: a path, or the text itself.
 
-    `backend` is 'numpy', or 'native' for generated C on so many `threads`; where no C compiler works, NumPy runs, and
-    `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes` give numbers to dimensions
-    that no data binds.
+    `backend` is 'numpy', 'native' for generated C on so many `threads`, or 'cupy' for an NVIDIA GPU. Where no C
+    compiler works, NumPy runs, and `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes`
+    give numbers to dimensions that no data binds.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
     chosen = backends.backend(backend, threads=threads)
@@ -79,7 +79,7 @@ class Program:
         self.specification = specification
         self.seed = specification.training.seed if seed is None else seed
         self.batch = specification.recipe.batch if specification.recipe else 32
-        self._memory: dict[str, np.ndarray] = {}
+        self._memory = backend.memory()
         self._machines = Machines(backend, self._memory)
         self._routes: dict[tuple[Any, ...], _Route] = {}
         self._steps = 0
@@ -211,11 +211,13 @@ class Program:
         asked = {"limit": limit, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beam": beam}
         return generate(self, prompts, inputs or {}, vocabulary_of(self), count=count, seed=seed, **asked)
 
-    def memory(self) -> dict[str, np.ndarray]:
-        """The flat arrays of all weights and states, by the names that plans have for them."""
+    def memory(self) -> Memory:
+        """The flat arrays of all weights and states, by the names that plans have for them, for further machines."""
         if not self._steps:
             self._begin_averages()
-        return dict(self._memory)
+        memory = self.backend.memory()
+        memory.update(self._memory)
+        return memory
 
     def loss_and_gradients(self, batch: Arrays) -> tuple[float, dict[str, np.ndarray]]:
         """The loss of a batch in the training phase, and its gradient by each weight that is trained."""

@@ -47,6 +47,7 @@ EPILOG = (
             "  2    the command line is at fault",
             "  3    data, arrays or files are at fault",
             "  4    training diverged",
+            "  5    this machine lacks what was asked for: a GPU, or memory on it",
             "  70   axonc itself failed",
             "  130  interrupted (Ctrl-C)",
         )

@@ -36,8 +36,11 @@ def backend_options(function: F) -> F:
         type=click.IntRange(1),
         help="Of native code, 1 by default; more pay where steps are long and cores free.",
     )
-    names = click.Choice(("numpy", "native"))
-    told = "numpy, the default, or native: C made for this model, compiled once; without a C compiler, NumPy."
+    names = click.Choice(("numpy", "native", "cupy"))
+    told = (
+        "numpy, the default; native: C made for this model, compiled once, without a C compiler NumPy; or cupy: an "
+        "NVIDIA GPU."
+    )
     return click.option("--backend", type=names, help=told)(threads(function))
 
 

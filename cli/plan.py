@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..compiler.schedule.target import Target
     from ..specification import Specification
 
-STAGES = ("spec", "graph", "gradient", "schedule", "plan", "c")
+STAGES = ("spec", "graph", "gradient", "schedule", "plan", "c", "cuda")
 PHASES = ("train", "evaluate", "predict", "step")
 
 
@@ -57,8 +57,9 @@ def command(
     weights, and the totals. The memory is exact: it is what training will take.
 
     The stages are the spec in canonical form, the graph of the forward pass, the graph with its gradients, the
-    schedule of kernels over windows of buffers, the instructions that run, and the C of the native backend: kernels
-    under the formulas and lines they come from, then the driver that calls them, for a processor with AVX-512.
+    schedule of kernels over windows of buffers, the instructions that run, the C of the native backend: kernels under
+    the formulas and lines they come from, then the driver that calls them, for a processor with AVX-512; and the CUDA
+    of the kernels that a GPU runs.
     """
     if form == "html" and stage:
         raise click.UsageError("a stage is shown as text or JSON; HTML shows the whole plan")
@@ -130,6 +131,8 @@ def _stage_text(specification: Specification, stage: str, phase: str, rows: int)
             return write_graph(phases.gradients, places=True)
     if stage == "c":
         return _c_text(specification, phase, rows)
+    if stage == "cuda":
+        return _cuda_text(specification, phase, rows)
     stages = compiled(specification, _graph(specification, phase), rows)
     return f"{stages.schedule}\n" if stage == "schedule" else "".join(f"{line}\n" for line in lines(stages.plan))
 
@@ -144,6 +147,15 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
     assert code is not None
     kernels = (unit[unit.index(KERNELS) + len(KERNELS) :] for unit in code.units)
     return "".join((*kernels, code.driver))
+
+
+def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
+    """Every kernel that a GPU runs, each once; neither GPU nor compiler is needed to see them."""
+    from ..compiler.native.driver import KERNELS
+    from ..compiler.schedule.target import Target
+
+    plan = compiled(specification, _graph(specification, phase), rows, Target("cupy")).plan
+    return "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
 
 
 def _graph(specification: Specification, phase: str) -> Graph:

@@ -52,6 +52,8 @@ def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Sch
     """The passes over a schedule for a target and at most `rows` samples."""
     if target.name == "native":
         return (Sweep(target.sweep, rows, 1, target.threads),)
+    if target.name == "cupy":
+        return ()
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 
@@ -93,12 +95,10 @@ def compile_stages(
         graph = bind(graph, sizes)
     bare = run(graph, GRAPH_PASSES, watch)
     schedule = run(group(bare), schedule_passes(target, rows), watch)
-    return Stages(
-        bare, schedule, _native(schedule, target, rows) if target.name == "native" else _numpy(schedule, rows)
-    )
+    return Stages(bare, schedule, PLANS[target.name](schedule, target, rows))
 
 
-def _numpy(schedule: Schedule, rows: int) -> Plan:
+def _numpy(schedule: Schedule, target: Target, rows: int) -> Plan:
     return lay_out(place_values(emit(schedule, RULES), max(rows, 1)), rows)
 
 
@@ -106,3 +106,12 @@ def _native(schedule: Schedule, target: Target, rows: int) -> Plan:
     from .native.plan import plan_of  # thirty modules that NumPy does without
 
     return plan_of(schedule, target, rows)
+
+
+def _cupy(schedule: Schedule, target: Target, rows: int) -> Plan:
+    from .cuda.plan import plan_of
+
+    return plan_of(schedule, rows)
+
+
+PLANS: dict[str, Callable[[Schedule, Target, int], Plan]] = {"numpy": _numpy, "native": _native, "cupy": _cupy}

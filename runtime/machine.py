@@ -46,14 +46,18 @@ class Machine:
     def __init__(self, plan: Plan, memory: Memory | None = None, *, bindings: int = 8) -> None:
         self.plan = plan
         self.memory: Memory = {} if memory is None else memory
-        self._arena = aligned(plan.arena)
-        self._buffers = [self._buffer(b) for b in plan.buffers]
+        self._allocate()
         self._bindings: OrderedDict[int, Binding] = OrderedDict()
         self._most = bindings
         self._sized = -1
         self._prepared = False
         self._lock = Lock()
         self._settings = settings()
+
+    def _allocate(self) -> None:
+        """Takes the memory of the plan."""
+        self._arena = aligned(self.plan.arena)
+        self._buffers = [self._buffer(b) for b in self.plan.buffers]
 
     def run(self, inputs: Mapping[str, Any], count: int | None = None) -> dict[str, Array]:
         """Copies the inputs in, runs the steps, and copies the results out.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
 COUNT = "N"  # the number of samples in this run
+THREADS = 256  # of each block of a kernel on a device
 
 # What the instruction `scalars` can compute.
 SCALAR_WORDS = frozenset(
@@ -64,11 +66,31 @@ class View(NamedTuple):
 Operand: TypeAlias = "View | Affine | int | float | bool"
 
 
+class Launch(NamedTuple):
+    """How a device starts a kernel: pointers to the first elements of `views`, then `sizes`.
+
+    There are as many blocks of `THREADS` threads as the product of `grid`: each an extent in stretches of so many.
+    Sizes are of 64 bits where the kernel is `wide`, else of 32. One that `refuses` takes besides where it tells of a
+    value outside its range, and the number of the step's note, of 64 bits.
+    """
+
+    kernel: str
+    views: tuple[View, ...]
+    sizes: tuple[Extent, ...]
+    grid: tuple[tuple[Extent, int], ...]
+    wide: bool = False
+    refuses: bool = False
+
+    def blocks(self, values: Mapping[str, int]) -> int:
+        """How many blocks a launch has."""
+        return prod(-(-extent_at(extent, values) // each) for extent, each in self.grid)
+
+
 class Step(NamedTuple):
     """One instruction: what it writes, what it reads, and the plain attributes that its entry in the table takes.
 
     An operand that is affine in the count is read as the number it is then. `note` is an index into the plan's
-    `notes`, the mathematics and the spec line it came from, or -1.
+    `notes`, the mathematics and the spec line it came from, or -1. `launch` is how a device does it.
     """
 
     instruction: str
@@ -76,6 +98,7 @@ class Step(NamedTuple):
     reads: tuple[Operand, ...]
     attributes: tuple[tuple[str, Attribute], ...] = ()
     note: int = -1
+    launch: Launch | None = None
 
 
 class Loop(NamedTuple):
@@ -114,6 +137,13 @@ class Code(NamedTuple):
     lanes: int
 
 
+class Unit(NamedTuple):
+    """CUDA text of some kernels, by name, that is compiled by itself."""
+
+    text: str
+    kernels: tuple[str, ...]
+
+
 class Note(NamedTuple):
     """What a step computes, for people: its formula, and the line of the spec."""
 
@@ -139,6 +169,7 @@ class Plan:
     target: str = "numpy"
     constants: Mapping[str, object] = field(default_factory=dict, compare=False)
     code: Code | None = None
+    units: tuple[Unit, ...] = ()
 
     def walk(self) -> Iterator[Step]:
         """Every step once, loops entered."""

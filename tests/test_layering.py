@@ -29,6 +29,7 @@ ALLOWED = {
 OUTSIDE = {
     "spec": {"yaml"},
     "runtime": {"numpy"},
+    "runtime/cupy": {"numpy", "cupy", "cupyx"},
     "compiler": {"numpy"},
     "compiler/exchange": {"numpy", "onnx"},
     "bench": {"numpy", "torch", "jax", "onnxruntime"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..emit.emitter import Emitter, Rule
 from ..ir.op import Op
@@ -14,14 +14,13 @@ from ..ir.types import F16
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
-from .function import Function
 from .nest import Copy, Fill, Map
 
 
 class Form(Protocol):
-    """What one instruction does, printed when the windows are final."""
+    """What one instruction does, printed when the windows are final, into a function of the target's."""
 
-    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None: ...
+    def print(self, f: Any, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..schedule.kernel import Window
 from ..schedule.target import Machinery as Machinery
 
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
-TYPES |= {I64: "int64_t", F16: "_Float16"}
+TYPES |= {I64: "int64_t", F16: "ax_f16"}
 
 
 FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
@@ -27,13 +27,19 @@ HEAD = f"""#include <stdint.h>
 #include <stddef.h>
 #include <string.h>
 #include <math.h>
+typedef _Float16 ax_f16;
 struct ax_run;
 void ax_refuse(struct ax_run *run, long note, long value, long limit);
 {FLOOR_DIVIDE}"""
 
 
 class Function:
-    """One C function while it is written. Threads divide its `units` among them: lines see `lo` and `hi`."""
+    """One C function while it is written. Threads divide its `units` among them: lines see `lo` and `hi`.
+
+    `integer` is the type of sizes and places.
+    """
+
+    integer = "long"
 
     def __init__(self) -> None:
         self.windows: list[Window] = []
@@ -91,17 +97,21 @@ class Function:
     def loop(self, index: str, end: str, start: str = "0", step: int = 1) -> Iterator[None]:
         """A loop of `long index` from `start` to below `end`."""
         turn = f"{index}++" if step == 1 else f"{index} += {step}"
-        with self.block(f"for (long {index} = {start}; {index} < {end}; {turn})"):
+        with self.block(f"for ({self.integer} {index} = {start}; {index} < {end}; {turn})"):
             yield
 
     @property
     def text(self) -> str:
         """The definition, with @ for its name."""
+        return f"void @({', '.join(self.formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
+
+    @property
+    def formals(self) -> list[str]:
+        """What it is given: pointers, sizes, units, and whom to tell what is refused."""
         formals = [f"{t}p{i}" for i, t in enumerate(self._types)]
-        formals += [f"long n{i}" for i in range(len(self.symbols))]
+        formals += [f"{self.integer} n{i}" for i in range(len(self.symbols))]
         formals += ["long lo", "long hi"] if self.units is not None else []
-        formals += ["struct ax_run *run", "long note"] if self.refuses else []
-        return f"void @({', '.join(formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
+        return formals + (["struct ax_run *run", "long note"] if self.refuses else [])
 
     @property
     def name(self) -> str:

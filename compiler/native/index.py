@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..ir.dims import Size
 from ..schedule.kernel import Window
 from .function import Function
-from .loops import VECTORS, Axis, Pointers, axes_of, divided, nested
+from .loops import VECTORS, Axis, Pointers, axes_of, nested, rows
 
 COLUMNS = 64  # of the rows that are added up at positions stay with one thread
 
@@ -22,16 +22,6 @@ def checked(f: Function, text: str, limit: Size) -> str:
         f.refuse(at, most)
         f.line(f"{at} = 0;")
     return at
-
-
-@contextmanager
-def rows(f: Function, axes: list[Axis], pointers: Pointers) -> Iterator[None]:
-    """Loops over all axes, the outermost divided among threads."""
-    if not axes:
-        yield
-        return
-    with divided(f, axes[0], pointers), nested(f, axes[1:], pointers):
-        yield
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import singledispatch
 
 from ..ir.dims import Size
 from ..ir.types import Shape
@@ -98,10 +99,11 @@ def divided(f: Function, axis: Axis, pointers: Pointers) -> Iterator[None]:
         yield
 
 
+@singledispatch
 @contextmanager
 def elements(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[str]:
     """All loops over elements, the innermost in vectors; gives the index of the innermost. Threads divide the
-    outermost, or stretches of the only one."""
+    outermost, or stretches of the only one. What is written for another machine has a way of its own."""
     if not axes:
         with f.block(""):
             yield "0"
@@ -116,6 +118,17 @@ def elements(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[
     f.line(f"const long end = hi * {BLOCK} < {size} ? hi * {BLOCK} : {size};")
     with innermost(f, axis, pointers, start=f"lo * {BLOCK}", end="end") as index:
         yield index
+
+
+@singledispatch
+@contextmanager
+def rows(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[None]:
+    """Loops over all axes, the outermost divided among threads; as `elements`, each machine has its own way."""
+    if not axes:
+        yield
+        return
+    with divided(f, axes[0], pointers), nested(f, axes[1:], pointers):
+        yield
 
 
 @contextmanager

@@ -51,15 +51,16 @@ class RandomBits(NamedTuple):
         f.line(f"const long end = hi * {BLOCKS} < whole ? hi * {BLOCKS} : whole;")
         f.line(VECTORS)
         with f.loop("i", "end", "first"):
-            self._block(f)
+            self.block(f)
             f.line("".join(f"{p}[{WORDS} * i + {w}] = {name}; " for w, name in enumerate("abcd")))
         with f.block(f"if (hi * {BLOCKS} > whole && first <= whole && {words} % {WORDS})"):
             f.line("const long i = whole;")
-            self._block(f)
+            self.block(f)
             f.line("const uint32_t last[] = {a, b, c, d};")
             f.line(f"for (long w = 0; w < {words} % {WORDS}; w++) {p}[{WORDS} * i + w] = last[w];")
 
-    def _block(self, f: Function) -> None:
+    def block(self, f: Function) -> None:
+        """Declares a, b, c and d, the four words of block i, from `step`, `key0` and `key1`."""
         f.line("uint32_t a = (uint32_t)i, b = (uint32_t)step, c = (uint32_t)(step >> 32);")
         f.line(f"uint32_t d = {self.stream}u, k0 = key0, k1 = key1;")
         for _ in range(ROUNDS):

@@ -8,8 +8,7 @@ from ..ir.types import F16, DType
 from ..schedule.kernel import Window
 from .arithmetic import local
 from .function import TYPES, Function
-from .index import rows
-from .loops import Axis, Pointers, axes_of
+from .loops import Axis, Pointers, axes_of, rows
 from .nest import loaded
 
 

@@ -25,7 +25,7 @@ class Target:
     than they gain, and blocks cost more than they give below 4 MB.
     """
 
-    name: Literal["numpy", "native"] = "numpy"
+    name: Literal["numpy", "native", "cupy"] = "numpy"
     sweep: int = 4 << 20
     block: int = 256 << 10
     large: int = 4 << 20

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from ..machine import Binding, Machine, put
+from ..machine import Binding, Machine, Memory, put
 
 Array = Any
 POSITION, SCORES = "position", "scores"
@@ -26,7 +26,7 @@ class Stepper:
         self,
         begin: Machine,
         step: Machine,
-        memory: dict[str, Array],
+        memory: Memory,
         *,
         rows: int,
         limit: int,
@@ -43,7 +43,6 @@ class Stepper:
         self._key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
         self._bound: Binding | None = None
         self._count = 0
-        self._texts: tuple[Array, ...] = ()
 
     def begin(self, inputs: Mapping[str, Array], rows: int) -> None:
         """Forgets what was written; `inputs` are those that do not grow, for so many rows."""
@@ -56,7 +55,6 @@ class Stepper:
         self._control(binding.inputs, 0)
         self._begin.execute(binding)
         self._bound, self._count = self._step.binding(rows), rows
-        self._texts = tuple(self._by_rows(name, outer, rows) for name, outer in self._moving.items())
 
     def advance(self, tokens: Array, position: int) -> Array:
         """The scores of what follows the tokens at a position; they lie in the stepper's memory until the next call."""
@@ -82,13 +80,14 @@ class Stepper:
 
     def follow(self, rows: Array) -> None:
         """Row i goes on from what row `rows[i]` has written."""
-        for array in self._texts:
+        for name, outer in self._moving.items():
+            array = self._by_rows(name, outer)
             array[...] = array[:, rows]
 
-    def _by_rows(self, name: str, outer: int, rows: int) -> Array:
-        """The part of a kept value that so many rows use, as [outer, rows, the rest]."""
+    def _by_rows(self, name: str, outer: int) -> Array:
+        """The part of a kept value that the rows use, as [outer, rows, the rest]."""
         array = self._memory[name]
-        return array[: array.size // self.rows * rows].reshape(outer, rows, -1)
+        return array[: array.size // self.rows * self._count].reshape(outer, self._count, -1)
 
     def _control(self, inputs: Mapping[str, Array], position: int) -> None:
         for name, value in (("key", self._key), ("step", position), (POSITION, position)):

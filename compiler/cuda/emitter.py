@@ -1,0 +1,41 @@
+"""Schedule to code whose instructions are CUDA kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..emit.emitter import STEPS, Rule
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.op import Op
+from ..native.emitter import Form as Form
+from ..native.emitter import NativeEmitter
+from ..schedule import layout
+from ..schedule.code import Code
+from ..schedule.kernel import Window
+from ..schedule.target import Machinery
+
+
+class CudaEmitter(NativeEmitter):
+    """Appends one instruction for each kernel, as that of C does; rules may ask how large sizes get."""
+
+    def __init__(self, rules: Mapping[type[Op], Rule], rows: int) -> None:
+        super().__init__(rules, frozenset(), Machinery())
+        self.rows = rows
+
+    def with_plain_results(self, code: Code) -> Code:
+        """The code whose results lie in row-major order, as they are brought to the host."""
+        self.lines, self.note = list(code.phases[STEPS]), -1
+        results = tuple((name, w if layout.is_contiguous(w) else self._row_major(w)) for name, w in code.results)
+        sizes, prepare, _ = code.phases
+        return replace(code, results=results, phases=(sizes, prepare, tuple(self.lines)))
+
+    def _row_major(self, x: Window) -> Window:
+        out = self.scratch(x.type, "result")
+        self.copy(out, x)
+        return out
+
+    def most(self, size: Size) -> int:
+        """The most that a size may be in a run."""
+        return int(self.bound(dims.substitute(size, {"N": max(self.rows, 1)})))

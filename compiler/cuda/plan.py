@@ -1,0 +1,121 @@
+"""Schedule to a plan whose steps say how a device starts their kernels, with the CUDA text of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ...runtime.plan import Launch, Loop, Plan, Step, Unit, View
+from ..ir import dims
+from ..ir.dims import Size
+from ..memory import affine, numbered
+from ..native.driver import KERNELS, clean, shapes
+from ..native.emitter import Kernels
+from ..native.mathematics import definitions
+from ..schedule.code import Block, Instruction, Line
+from ..schedule.destination import place_values
+from ..schedule.kernel import Buffer, Schedule, Window
+from .emitter import CudaEmitter
+from .kernel import Integer, Kernel
+from .library import RULES
+
+UNIT = 12000  # characters of kernels that are compiled together
+FAR = 1 << 30  # elements up to which places are of type int
+PRELUDE = Path(__file__).with_name("prelude.h")
+
+
+def plan_of(schedule: Schedule, rows: int) -> Plan:
+    """The plan of a schedule for at most `rows` samples. Raises NotAffine."""
+    emitter = CudaEmitter(RULES, rows)
+    code = emitter.with_plain_results(place_values(emitter.emit(schedule), max(rows, 1)))
+    plan, numbers = numbered(code, rows, "cupy")
+    printer = Printer(Kernels(code, tuple(emitter.forms)), numbers, {"N": max(rows, 1)})
+    phases = (
+        printer.lines(lines, steps)
+        for lines, steps in zip(code.phases, (plan.sizes, plan.prepare, plan.steps), strict=True)
+    )
+    sizes, prepare, steps = phases
+    return replace(plan, sizes=sizes, prepare=prepare, steps=steps, units=tuple(printer.units()))
+
+
+@dataclass
+class Printer:
+    """The kernels of a code by name, and the launches of its instructions. `bounds` is the most of each symbol."""
+
+    kernels: Kernels
+    numbers: Mapping[Buffer, int]
+    bounds: dict[str, int]
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, lines: tuple[Line, ...], steps: tuple[Step | Loop, ...]) -> tuple[Step | Loop, ...]:
+        """The steps of some lines, with their launches."""
+        return tuple(self._line(line, step) for line, step in zip(lines, steps, strict=True))
+
+    def _line(self, line: Line, step: Step | Loop) -> Step | Loop:
+        if isinstance(line, Block):
+            assert isinstance(step, Loop)
+            self.bounds |= {line.start: self._most(line.extent), line.length: line.chunk}
+            return step._replace(body=self.lines(line.body, step.body))
+        assert isinstance(step, Step)
+        return step._replace(launch=self._launch(line))
+
+    def _launch(self, line: Instruction) -> Launch:
+        reads = tuple(r for r in line.reads if isinstance(r, Window))
+        f = Kernel(self._integer((*line.writes, *reads)), self._most)
+        self.kernels.form(line).print(f, line.writes, reads)
+        assert f.grid, line.name
+        note = self.kernels.code.notes[line.note] if line.note >= 0 else None
+        about = clean(f"{line.name}: {note.formula}, {note.place}" if note else line.name)
+        self.texts.setdefault(f.name, f"/* {about}\n   {shapes(line)} */\n{f.text.replace('@', f.name, 1)}")
+        return Launch(
+            f.name,
+            tuple(map(self._view, f.windows)),
+            tuple(affine(dims.name(s)) for s in f.symbols),
+            tuple((affine(size), each) for size, each in f.grid if size != 1),
+            f.integer == "long",
+            f.refuses,
+        )
+
+    def _view(self, w: Window) -> View:
+        shape, strides = (tuple(map(affine, sizes)) for sizes in (w.shape, w.strides))
+        return View(self.numbers[w.buffer], affine(w.offset), shape, strides)
+
+    def _integer(self, windows: tuple[Window, ...]) -> Integer:
+        """The type in which all places in these windows, and their numbers, can be said."""
+        far = 0
+        for w in windows:
+            reach = sum(self._most(n) * abs(self._most(s)) for n, s in zip(w.shape, w.strides, strict=True))
+            far = max(far, reach, self._most(w.type.size))
+        return "int" if far < FAR else "long"
+
+    def _most(self, size: Size) -> int:
+        found = dims.substitute(size, self.bounds)
+        assert isinstance(found, int), size
+        return found
+
+    def units(self) -> Iterator[Unit]:
+        """The kernels as texts that are compiled one by one."""
+        some: dict[str, str] = {}
+        for name, text in self.texts.items():
+            if some and sum(map(len, some.values())) + len(text) > UNIT:
+                yield _unit(some)
+                some = {}
+            some[name] = text
+        if some:
+            yield _unit(some)
+
+
+def _unit(some: dict[str, str]) -> Unit:
+    body = "\n".join(some.values())
+    return Unit(f"{prelude()}{_functions(body)}{KERNELS}{body}", tuple(some))
+
+
+def _functions(body: str) -> str:
+    """The scalar functions that kernels call; what they include the prelude gives."""
+    return "\n".join(line for line in definitions(body).splitlines() if not line.startswith("#include"))
+
+
+def prelude() -> str:
+    """What stands before kernels."""
+    return PRELUDE.read_text(encoding="utf-8")

@@ -1,0 +1,36 @@
+"""Why a plan cannot run on a GPU here: each says what is missing, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ..errors import Mistake
+
+
+@dataclass(eq=False)
+class NoDevice(Mistake):
+    """CuPy is missing, or there is no GPU that it can use."""
+
+    exit_code: ClassVar[int] = 5
+
+
+@dataclass(eq=False)
+class LittleMemory(Mistake):
+    """A plan that needs more memory than the device has free, both in bytes."""
+
+    needed: int = field(kw_only=True)
+    free: int = field(kw_only=True)
+    exit_code: ClassVar[int] = 5
+
+    @classmethod
+    def of(cls, needed: int, free: int, rows: int) -> LittleMemory:
+        problem = f"{rows} samples at once need {needed:,} bytes on the GPU, of which {free:,} are free"
+        return cls("too-little-memory", problem, "make the model or the batch smaller", needed=needed, free=free)
+
+    def with_largest(self, rows: int) -> LittleMemory:
+        """The same with what to do: the most samples that fit, 0 for none."""
+        advice = (
+            f"{rows} samples fit: set `batch` to that" if rows else "not even one sample fits: make the model smaller"
+        )
+        return LittleMemory(self.code, self.problem, advice, needed=self.needed, free=self.free)

@@ -1,0 +1,231 @@
+"""A device that is a processor: kernels compiled as C++ against `standin.h`, queues that do everything at once.
+
+As a program it runs a pickled plan under AddressSanitizer, and allows each kernel to touch its windows and nothing
+else: `python standin.py JOB` leaves JOB.npz.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import pickle
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from os import environ, getpid
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axonc.runtime.arrays import Array, Call
+from axonc.runtime.cupy.device import Argument, Kernel
+from axonc.runtime.cupy.machine import DeviceMachine
+from axonc.runtime.cupy.memory import DeviceMemory
+from axonc.runtime.machine import dtype_name, stretches
+from axonc.runtime.plan import THREADS, Loop, Plan, Step, Unit, extent_at
+
+HEADER = Path(__file__).with_name("standin.h")
+COMPILER = (
+    shlex.split(environ.get("CXX", "")) or [found for name in ("g++", "c++") if (found := shutil.which(name))][:1]
+)
+needs_compiler = pytest.mark.skipif(not COMPILER, reason="there is no C++ compiler here (g++, c++ or $CXX)")
+FLAGS = ("-std=c++17", "-shared", "-fPIC", "-fwrapv", "-w")
+FOLDER = Path(tempfile.gettempdir())  # `conftest.py` gives one that all processes of a run share
+SIGNATURE = re.compile(
+    r'extern "C" __global__ void __launch_bounds__\(\d+\) (\w+)\((.*?)\) \{\n(.*?)^\}', re.DOTALL | re.MULTILINE
+)
+WAITS = re.compile(r"__sync|__shfl")
+ALIGNMENT = 256
+
+
+# Linked into no library: a process that loads one needs the whole sanitizer, which `sanitized` gives it.
+SANITIZER = ("-fsanitize=address", "-O0")
+
+
+class StandinFault(AssertionError):
+    """A kernel that no device runs as it should: a race, a barrier that not all reach, a place outside."""
+
+
+@dataclass
+class HostMemory:
+    """Zeroed memory of the host, with an address as devices have them."""
+
+    size: int
+    raw: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.raw = np.zeros(self.size + ALIGNMENT, np.uint8)
+
+    @property
+    def address(self) -> int:
+        start = int(self.raw.ctypes.data)
+        return start + -start % ALIGNMENT
+
+
+@dataclass
+class Standin:
+    """A device of so many bytes. `backwards` runs blocks and threads from the last to the first; `launches` counts."""
+
+    size: int = 8 << 30
+    backwards: bool = False
+    flags: tuple[str, ...] = ("-O1",)
+    used: int = 0
+    launches: int = 0
+    blocks: list[HostMemory] = field(default_factory=list)
+
+    def free(self) -> int:
+        return self.size - self.used
+
+    def memory(self, size: int) -> HostMemory:
+        self.used += size
+        made = HostMemory(size)
+        self.blocks.append(made)
+        return made
+
+    def pinned(self, size: int) -> Array:
+        return np.zeros(size, np.uint8)
+
+    def kernels(self, units: Sequence[Unit]) -> dict[str, Kernel]:
+        made = library([u.text for u in units], self.flags)
+        return {name: partial(self._launch, made, name) for unit in units for name in unit.kernels}
+
+    def _launch(self, library: ctypes.CDLL, name: str, blocks: int, arguments: Sequence[Argument]) -> None:
+        self.launches += 1
+        values = [(ctypes.c_int64 if wide else ctypes.c_int32)(value) for value, wide in arguments]
+        pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
+        library[f"run_{name}"](pointers, ctypes.c_long(blocks), ctypes.c_int(self.backwards))
+        message = library.standin_message
+        message.restype = ctypes.c_char_p
+        if wrong := message():
+            raise StandinFault(f"{name}: {wrong.decode()}")
+
+    def send(self, to: int, array: Array) -> None:
+        ctypes.memmove(to, array.ctypes.data, array.nbytes)
+
+    def sent(self) -> None:
+        pass
+
+    def taken(self) -> None:
+        pass
+
+    def copy(self, to: int, source: int, size: int) -> None:
+        ctypes.memmove(to, source, size)
+
+    def fetch(self, array: Array, source: int) -> None:
+        ctypes.memmove(array.ctypes.data, source, array.nbytes)
+
+    def wait(self) -> None:
+        pass
+
+    def kept(self, calls: Sequence[Call]) -> Call:
+        return lambda: [call() for call in calls] and None
+
+
+def library(texts: Sequence[str], flags: tuple[str, ...]) -> ctypes.CDLL:
+    """Texts of kernels compiled as C++; equal ones once in a run. Each text has a namespace, since all bring the same
+    functions."""
+    spaces = (f"namespace u{i} {{\n{text}\n{entries(text)}\n}}" for i, text in enumerate(texts))
+    whole = "\n".join((f'#include "{HEADER}"', *spaces))
+    path = FOLDER / (sha256(repr((whole, flags)).encode()).hexdigest() + ".so")
+    if not path.exists():
+        source, made = (path.with_suffix(f".{getpid()}{end}") for end in (".cpp", ".so"))
+        source.write_text(whole, encoding="utf-8")
+        done = subprocess.run([*COMPILER, *FLAGS, *flags, "-o", str(made), str(source)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[:4000]
+        made.rename(path)
+    return ctypes.CDLL(str(path))
+
+
+def entries(text: str) -> str:
+    """C++ that starts each kernel of a text with arguments that lie behind pointers."""
+    found = []
+    for name, formals, body in SIGNATURE.findall(text):
+        types = [re.sub(r"\w+$", "", formal) for formal in formals.split(", ")]
+        given = ", ".join(f"*({t} *)a[{i}]" for i, t in enumerate(types))
+        waits = int(bool(WAITS.search(body)))
+        found.append(
+            f"static void call_{name}(void **a) {{ {name}({given}); }}\n"
+            f'extern "C" void run_{name}(void **a, long blocks, int backwards) {{\n'
+            f"  standin_launch(call_{name}, a, blocks, {THREADS}, {waits}, backwards);\n}}"
+        )
+    return "\n".join(found)
+
+
+class Watched(DeviceMachine):
+    """A machine whose kernels find all memory poisoned but the elements of their windows."""
+
+    device: Standin
+
+    def _launches(self, items: tuple[Step | Loop, ...], values: Mapping[str, int]) -> Iterator[tuple[Step, Call]]:
+        for item in items:
+            if isinstance(item, Loop):
+                for start, length in stretches(item, values):
+                    yield from self._launches(item.body, {**values, item.start: start, item.length: length})
+            else:
+                for step, call in super()._launches((item,), values):
+                    yield step, partial(self._watched, list(self._runs(step, values)), call)
+
+    def _runs(self, step: Step, values: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+        """Where the runs of memory begin that a kernel may touch, and how long they are."""
+        assert step.launch is not None
+        for view in step.launch.views:
+            item = np.dtype(dtype_name(self.plan.buffers[view.buffer].dtype)).itemsize
+            start = self._address(view, values)
+            axes = [
+                (extent_at(n, values), item * extent_at(s, values))
+                for n, s in zip(view.shape, view.strides, strict=True)
+            ]
+            low = sum((n - 1) * s for n, s in axes if s < 0)
+            axes = sorted(((n, abs(s)) for n, s in axes if n != 1 and s), key=lambda axis: axis[1])
+            size = item
+            while axes and axes[0][1] <= size:
+                n, s = axes.pop(0)
+                size = max(size, (n - 1) * s + size)
+            for index in np.ndindex(*(n for n, _ in axes)):
+                yield start + low + sum(i * s for i, (_, s) in zip(index, axes, strict=True)), size
+        if step.launch.refuses:
+            yield self._fault.address, 32
+
+    def _watched(self, runs: list[tuple[int, int]], call: Call) -> None:
+        everything = [(memory.address, memory.size) for memory in self.device.blocks]
+        _mark("poison", everything)
+        _mark("unpoison", runs)
+        call()
+        _mark("unpoison", everything)
+
+
+def _mark(how: str, runs: list[tuple[int, int]]) -> None:
+    function = ctypes.CDLL(None)[f"__asan_{how}_memory_region"]
+    for start, size in runs:
+        function(ctypes.c_void_p(start), ctypes.c_size_t(size))
+
+
+def sanitized(plan: Plan, inputs: Mapping[str, Array], *, backwards: bool = False) -> dict[str, Array]:
+    """The results of a plan that runs in a process of its own, which a touch outside of windows ends."""
+    job = Path(tempfile.mkdtemp(dir=FOLDER)) / "job"
+    job.write_bytes(pickle.dumps((plan, dict(inputs), backwards)))
+    asan = subprocess.run([*COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    options = {"LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0", "STANDIN_FOLDER": str(FOLDER)}
+    command = [sys.executable, str(Path(__file__)), str(job)]
+    done = subprocess.run(command, env=environ | options, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    with np.load(job.with_suffix(".npz")) as found:
+        return dict(found)
+
+
+def main(job: Path) -> None:
+    plan, inputs, backwards = pickle.loads(job.read_bytes())
+    global FOLDER
+    FOLDER = Path(environ["STANDIN_FOLDER"])
+    machine = Watched(plan, DeviceMemory(Standin(backwards=backwards, flags=SANITIZER)))
+    np.savez(job.with_suffix(".npz"), **machine.run(inputs))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,61 @@
+"""Every operation, as the kernels that a GPU runs, gives what its definition gives; here on a processor."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from axonc.compiler.pipeline import Target, compile_graph
+from axonc.runtime.arrays import OutOfRange
+from axonc.runtime.cupy.machine import DeviceMachine
+from axonc.runtime.cupy.memory import DeviceMemory
+
+from ..compiler.native.test_operations import GROUPS, WORDS, graph_of
+from ..compiler.ops.samples import SAMPLES
+from ..compiler.test_operations import DTYPES, TOLERANCE
+from . import standin
+from .standin import Standin, needs_compiler
+
+pytestmark = needs_compiler
+CUPY = Target("cupy")
+
+
+@cache
+def results(group: tuple[str, ...], *, backwards: bool) -> dict[str, np.ndarray]:
+    """What the kernels of some operations give for all their samples, watched by AddressSanitizer."""
+    samples = {f"{word}.{k}": s for word in group for k, s in enumerate(SAMPLES[word])}
+    arrays = {f"{name}.{i}": a for name, s in samples.items() for i, a in enumerate(s.arrays)}
+    plan = compile_graph(graph_of(samples), target=CUPY)
+    return standin.sanitized(plan, arrays, backwards=backwards)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_operation_in_cuda_gives_what_its_definition_gives(word: str) -> None:
+    found = results(next(group for group in GROUPS if word in group), backwards=False)
+    for k, sample in enumerate(SAMPLES[word]):
+        with np.errstate(all="ignore"):
+            wanted = sample.op.eval(np, *sample.arrays)
+        for i, value in enumerate(wanted if isinstance(wanted, tuple) else (wanted,)):
+            array = found[f"{word}.{k}.{i}"]
+            tolerance = TOLERANCE.get(DTYPES[array.dtype], 0)
+            assert array.dtype == value.dtype
+            np.testing.assert_allclose(array, value, rtol=tolerance, atol=tolerance, err_msg=str(sample))
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group[0])
+def test_the_order_of_blocks_and_threads_changes_nothing(group: tuple[str, ...]) -> None:
+    forwards, backwards = results(group, backwards=False), results(group, backwards=True)
+    for name, array in forwards.items():
+        np.testing.assert_array_equal(array, backwards[name], err_msg=name, strict=True)
+
+
+@pytest.mark.parametrize("word", ["gather", "scatter_add", "pick", "take_along", "add_along", "window"])
+def test_an_index_outside_is_refused_with_the_place_it_stands_at(word: str) -> None:
+    sample = SAMPLES[word][0]
+    machine = DeviceMachine(compile_graph(graph_of({"s": sample}), target=CUPY), DeviceMemory(Standin()))
+    arrays = {f"s.{i}": a for i, a in enumerate(sample.arrays)}
+    index = next(name for name, a in arrays.items() if a.dtype.kind == "i" and a.size)
+    with pytest.raises(OutOfRange, match="test:1:1: index 99 is outside 0"):
+        machine.run({**arrays, index: np.full_like(arrays[index], 99)})
+    machine.run(arrays)

@@ -1,0 +1,73 @@
+"""The device that stands in for a GPU finds what a GPU would not forgive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from axonc.compiler.cuda.plan import prelude
+from axonc.runtime.plan import THREADS, Unit
+
+from .standin import Standin, StandinFault, needs_compiler
+
+pytestmark = needs_compiler
+
+HEAD = f'extern "C" __global__ void __launch_bounds__({THREADS}) '
+REVERSED = """k(float *p0, int n0) {{
+  AX_SHARED(float, tile, {size});
+  tile[threadIdx.x] = p0[threadIdx.x];
+  {barrier}
+  p0[threadIdx.x] = tile[n0 - 1 - threadIdx.x];
+}}
+"""
+TOTAL = """k(float *p0, int n0) {
+  float total = p0[threadIdx.x];
+  for (int s = 16; s > 0; s /= 2) total += __shfl_down_sync(0xffffffffu, total, s, 32);
+  if (threadIdx.x % 32 == 0) p0[threadIdx.x / 32] = total;
+}
+"""
+SOME = """k(float *p0, int n0) {
+  if (threadIdx.x < 7) __syncthreads();
+}
+"""
+UNWRITTEN = """k(float *p0, int n0) {
+  AX_SHARED(float, tile, 256);
+  if (threadIdx.x) tile[threadIdx.x] = 1;
+  __syncthreads();
+  p0[threadIdx.x] = tile[threadIdx.x];
+}
+"""
+
+
+def run(body: str) -> np.ndarray:
+    """What one block of a kernel makes of 0, 1, 2 …"""
+    device = Standin()
+    kernel = device.kernels([Unit(f"{prelude()}{HEAD}{body}", ("k",))])["k"]
+    numbers, memory = np.arange(THREADS, dtype=np.float32), device.memory(4 * THREADS)
+    device.send(memory.address, numbers)
+    kernel(1, [(memory.address, True), (THREADS, False)])
+    device.fetch(numbers, memory.address)
+    return numbers
+
+
+def test_threads_see_what_others_wrote_before_a_barrier() -> None:
+    found = run(REVERSED.format(size=THREADS, barrier="__syncthreads();"))
+    np.testing.assert_array_equal(found, np.arange(THREADS)[::-1])
+
+
+def test_warps_exchange_registers() -> None:
+    np.testing.assert_array_equal(run(TOTAL)[:8], np.arange(256).reshape(8, 32).sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (REVERSED.format(size=THREADS, barrier="if (n0 < 0) __syncthreads();"), "nobody wrote|a race"),
+        (REVERSED.format(size=THREADS // 2, barrier="__syncthreads();"), "outside of shared memory"),
+        (SOME, "wait for each other"),
+        (UNWRITTEN, "nobody wrote"),
+    ],
+    ids=["race", "outside", "barrier", "unwritten"],
+)
+def test_a_kernel_that_is_wrong_is_found(body: str, problem: str) -> None:
+    with pytest.raises(StandinFault, match=problem):
+        run(body)
