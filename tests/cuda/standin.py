@@ -70,13 +70,16 @@ class HostMemory:
 
 @dataclass
 class Standin:
-    """A device of so many bytes. `backwards` runs blocks and threads from the last to the first; `launches` counts."""
+    """A device of so many bytes, which counts. `backwards` runs blocks and threads from the last to the first."""
 
     size: int = 8 << 30
     backwards: bool = False
     flags: tuple[str, ...] = ("-O1",)
     used: int = 0
+    pinned_bytes: int = 0
+    sent_bytes: int = 0
     launches: int = 0
+    graphs: int = 0
     blocks: list[HostMemory] = field(default_factory=list)
 
     def free(self) -> int:
@@ -89,6 +92,7 @@ class Standin:
         return made
 
     def pinned(self, size: int) -> Array:
+        self.pinned_bytes += size
         return np.zeros(size, np.uint8)
 
     def kernels(self, units: Sequence[Unit]) -> dict[str, Kernel]:
@@ -106,6 +110,7 @@ class Standin:
             raise StandinFault(f"{name}: {wrong.decode()}")
 
     def send(self, to: int, array: Array) -> None:
+        self.sent_bytes += array.nbytes
         ctypes.memmove(to, array.ctypes.data, array.nbytes)
 
     def sent(self) -> None:
@@ -124,6 +129,7 @@ class Standin:
         pass
 
     def kept(self, calls: Sequence[Call]) -> Call:
+        self.graphs += 1
         return lambda: [call() for call in calls] and None
 
 
