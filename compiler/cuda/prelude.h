@@ -61,6 +61,8 @@ struct ax_f16 {
   }
 };
 
+#define _Float16 ax_f16
+
 /* Where a run tells that a value was met where 0 ... limit - 1 was expected, by the step of `note`. Of several the
    first is told. */
 struct ax_run {

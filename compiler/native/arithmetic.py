@@ -106,7 +106,7 @@ def _wrapping(operator: str, dtype: DType, a: str, b: str) -> str:
 def _cast(a: str, target: DType) -> str:
     if target is BOOL:
         return f"{a} != 0"
-    return f"({local(target)}){a}" if target is not F16 else f"(float)({TYPES[F16]}){a}"
+    return f"({local(target)}){a}" if target is not F16 else f"(float)(_Float16){a}"
 
 
 def _is_number(x: Expr) -> bool:

@@ -16,7 +16,7 @@ from ..schedule.kernel import Window
 from ..schedule.target import Machinery as Machinery
 
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
-TYPES |= {I64: "int64_t", F16: "ax_f16"}
+TYPES |= {I64: "int64_t", F16: "_Float16"}
 
 
 FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
@@ -27,7 +27,6 @@ HEAD = f"""#include <stdint.h>
 #include <stddef.h>
 #include <string.h>
 #include <math.h>
-typedef _Float16 ax_f16;
 struct ax_run;
 void ax_refuse(struct ax_run *run, long note, long value, long limit);
 {FLOOR_DIVIDE}"""
