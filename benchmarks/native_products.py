@@ -23,6 +23,7 @@ from typing import NamedTuple
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from axonc.backends import backend
 from axonc.compiler.ir.types import F32
 from axonc.compiler.native.function import Function, Machinery
 from axonc.compiler.native.product import Product
@@ -227,9 +228,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=[""])
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--lanes", type=int, default=16)
+    parser.add_argument("--lanes", type=int, help="f32 elements of a vector, where it is not this processor's")
     options = parser.parse_args()
-    machinery = Machinery(options.lanes, 32 if options.lanes == 16 else 16)
+    machinery = backend("native").target.machinery
+    if options.lanes:
+        machinery = Machinery(options.lanes, 32 if options.lanes == 16 else 16)
     cases = [c for c in CASES if any(part in c.name for part in options.names)]
     print("shape                     compile ms      ns  GFLOP/s  of peak  OpenBLAS  ratio")
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd, lcm
 from typing import NamedTuple
 
 from ..ir import dims
@@ -14,7 +15,9 @@ DEPTH = 1024  # rows of b at most that are multiplied before the next ones are b
 PANEL = 256 << 10  # bytes of packed rows of b
 STREAMS = 16  # rows of b that one row is multiplied with at once, so that each is read on and on
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
-WAYS = 6  # lines of the first cache that such addresses may share
+LINE = 64  # bytes that caches hold together
+WAYS = 8  # lines of a cache that addresses may share which fall into the same place of it
+SHARED = 6  # rows of a tile that may, beside a panel of b
 LATENCY = 4  # cycles until a sum can be added to, while two sums can begin in each cycle
 TALLEST = 16  # rows of a tile where rows may remain, for which tiles of half the height follow, and so on
 LOAD = 0.52  # cycles for each load
@@ -22,6 +25,7 @@ TURN = 0.5  # cycles of a loop around one step of a tile
 UNEVEN = 1.2  # what a last panel of another width costs besides
 NEAR, FAR = 0.35, 0.5  # cycles lost for each vector of b from the first cache, and from the second
 ENDS = ((4, 2.0), (48, 0.2))  # up to which depth, cycles lost in each step for each row that is then written
+SOME_TILES, MANY_TILES = 4, 16  # that meet a panel: whether to copy it for the second cache, or for the first
 COMMON = 64  # samples
 MANY = 1000  # stands for a size that only a run knows
 
@@ -44,6 +48,11 @@ class Blocking(NamedTuple):
     def width(self) -> int:
         return self.vectors * self.lanes
 
+    @property
+    def strip(self) -> int:
+        """Rows of a that are packed side by side: whole tiles that are whole vectors too."""
+        return lcm(self.height, self.lanes)
+
     def units(self, p: Matrices) -> Size:
         """What threads divide: panels, or tiles of rows."""
         return dims.ceil_divide(p.n, self.width) if self.by_columns else dims.ceil_divide(p.m, self.height)
@@ -54,19 +63,43 @@ def blocking(p: Matrices, machinery: Machinery) -> Blocking:
     lanes = machinery.lanes if p.dtype is F32 else machinery.lanes // 2
     rows, columns = known(p.m), -(-known(p.n) // lanes)
     near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
-    tallest = WAYS if _is_paged(p.a.row, p.dtype) else rows if isinstance(p.m, int) else TALLEST
+    tallest = SHARED if _is_paged(p.a.row, p.dtype) else rows if isinstance(p.m, int) else TALLEST
     shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR, _end(known(p.k)))
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
     vectors = min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
-    deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, PANEL // (vectors * lanes * p.dtype.bytes))
+    packs_a = not isinstance(p.a.row, int) or _packs_a(p, machinery, vectors * lanes)
+    packs_b = p.b.column != 1 or _packs_b(p, machinery, -(-rows // height))
+    panel = machinery.first_cache * 3 // 4 if packs_a else PANEL
+    deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, panel // (vectors * lanes * p.dtype.bytes))
     deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
-    packs_a = not isinstance(p.a.row, int)
-    packs_b = p.b.column != 1 or (rows >= 16 * height and is_wide(p.b.row, p.dtype))
     by_columns = (
         isinstance(p.n, int) and not p.lead and not packs_a and _by_columns(p, height, vectors * lanes, packs_b)
     )
     return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), packs_a, packs_b, by_columns)
+
+
+def _packs_a(p: Matrices, machinery: Machinery, width: int) -> bool:
+    """Whether rows of a that lie side by side push each other out of the first cache before all panels met them."""
+    return (
+        p.a.row == 1
+        and p.m != 1
+        and known(p.n) >= 2 * width
+        and known(p.k) > held(p.a.column, p.dtype, machinery.first_cache)
+    )
+
+
+def _packs_b(p: Matrices, machinery: Machinery, tiles: int) -> bool:
+    """Whether rows of a panel push each other out of the caches before all tiles met them, and are copied for less."""
+    near, far = (held(p.b.row, p.dtype, size) for size in (machinery.first_cache, machinery.second_cache))
+    return (tiles >= MANY_TILES and known(p.k) > near) or (tiles >= SOME_TILES and known(p.k) > 2 * far)
+
+
+def held(step: Size, dtype: DType, cache: int) -> int:
+    """How many lines so many elements apart a cache of so many bytes holds at once."""
+    places = cache // (WAYS * LINE)
+    lines = step * dtype.bytes // LINE if isinstance(step, int) and step * dtype.bytes % LINE == 0 else 1
+    return WAYS * places // gcd(abs(lines) or places, places)
 
 
 def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:

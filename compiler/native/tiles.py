@@ -58,13 +58,15 @@ class Tiles:
         if any(self._packs(panels) for panels in self._panels()):
             self.f.line(f"{self.scalar} panel[{cut.depth * cut.width}] {aligned};")
         if cut.packs_a:
-            self.f.line(f"{self.scalar} rows[{self._group() * cut.height * cut.depth}] {aligned};")
+            strips = self._group() * cut.height // cut.strip
+            self.f.line(f"{self.scalar} rows[{strips * cut.strip * cut.depth}] {aligned};")
 
     def _group(self) -> int:
-        """Tiles of a that are packed together."""
+        """Tiles of a that are packed together: whole strips."""
         cut = self.cut
-        most = max(1, GROUP // (cut.height * cut.depth * self.p.dtype.bytes))
-        return min(most, -(-self.p.m // cut.height)) if isinstance(self.p.m, int) else most
+        most = max(1, GROUP // (cut.strip * cut.depth * self.p.dtype.bytes))
+        strips = min(most, -(-self.p.m // cut.strip)) if isinstance(self.p.m, int) else most
+        return strips * cut.strip // cut.height
 
     @contextmanager
     def _depths(self) -> Iterator[None]:
@@ -122,7 +124,7 @@ class Tiles:
         group = self._group()
         with f.loop("g", "to", "from", group):
             f.line(f"const long end = g + {group} < to ? g + {group} : to;")
-            self._each_tile("g", "end", self._pack_a)
+            self._pack_a()
             self._all_panels("g", "end")
 
     def _all_panels(self, first: str, end: str) -> None:
@@ -187,14 +189,21 @@ class Tiles:
                 print_tile(1 << bit)
                 f.line(f"row += {1 << bit};")
 
-    def _pack_a(self, height: int) -> None:
-        a = self.p.a.turned
-        source = self._at("a", a, "k0", "row")
-        self.f.line(self._copy(self._packed(), height, source, a, str(height)))
+    def _pack_a(self) -> None:
+        """Copies the rows of tiles `g` to `end`, strip by strip."""
+        f, cut, a = self.f, self.cut, self.p.a.turned
+        with f.loop("row", f"end * {cut.height}", f"g * {cut.height}", cut.strip):
+            left = f"{f.size(self.p.m)} - row"
+            source = self._at("a", a, "k0", "row")
+            columns = f"({left} < {cut.strip} ? {left} : {cut.strip})"
+            f.line(self._copy(f"rows + (row - g * {cut.height}) * {cut.depth}", cut.strip, source, a, columns))
 
     def _packed(self) -> str:
         """Where the packed tile of a begins whose first row is `row`."""
-        return f"rows + (row - g * {self.cut.height}) * {self.cut.depth}"
+        cut, row = self.cut, f"(row - g * {self.cut.height})"
+        if cut.strip == cut.height:
+            return f"rows + {row} * {cut.depth}"
+        return f"rows + {row} / {cut.strip} * {cut.strip * cut.depth} + {row} % {cut.strip}"
 
     def _tile(self, panels: Panels, height: int) -> None:
         """One tile: all its steps, and its place in the result."""
@@ -204,7 +213,7 @@ class Tiles:
         b = "panel" if packs else self._at("b", p.b, "k0", "j")
         f.line(f"const {self.scalar} *x = {a}, *y = {b};")
         f.line(f"{self.scalar} *z = {self._at('c', p.out, 'row', 'j')};")
-        row, step = (1, str(height)) if cut.packs_a else (p.a.row, f.size(p.a.column))
+        row, step = (1, str(cut.strip)) if cut.packs_a else (p.a.row, f.size(p.a.column))
         assert isinstance(row, int)
         tile = Tile(p.dtype, tuple(i * row for i in range(height)), panels.vectors, cut.lanes)
         tile.begin(f)
