@@ -21,7 +21,7 @@ class Element(NamedTuple):
 def panels(lanes: int) -> str:
     """Parts of vectors in and out of memory, totals of vectors, and copies to panels, for vectors of `lanes` f32."""
     elements = (Element("f32", "float", "int32_t", lanes), Element("f64", "double", "int64_t", lanes // 2))
-    return START + "".join(_part(e) + _total(e) + _rows(e) + _turned(e) + _gathered(e) for e in elements)
+    return START + "".join(_part(e) + _total(e) + _rows(e) + _strips(e) + _turned(e) + _gathered(e) for e in elements)
 
 
 START = """#ifndef __has_builtin
@@ -79,6 +79,23 @@ def _rows(e: Element) -> str:
   for (long r = 0; r < rows; r++, from += stride, to += width) {{
     for (long i = 0; i < whole; i += {w}) *({p}vu *)(to + i) = *(const {p}vu *)(from + i);
     if (room) {p}_put(to + whole, {p}_part(from + whole, columns - whole), room);
+  }}
+}}
+"""
+
+
+def _strips(e: Element) -> str:
+    """Copies a matrix whose rows are runs of memory to panels side by side, `panel` elements apart: each row is read at
+    once. The width is whole vectors; the columns of the last panel may be fewer."""
+    p, w = e.prefix, e.lanes
+    return f"""{COPY} {p}_strips({e.scalar} *to, long width, long panel,
+    const {e.scalar} *from, long stride, long rows, long columns) {{
+  for (long r = 0; r < rows; r++, from += stride, to += width) {{
+    {e.scalar} *t = to;
+    long c = 0;
+    for (; c + width <= columns; c += width, t += panel)
+      for (long i = 0; i < width; i += {w}) *({p}vu *)(t + i) = *(const {p}vu *)(from + c + i);
+    if (c < columns) {p}_rows(t, width, from + c, 0, 1, columns - c);
   }}
 }}
 """

@@ -13,17 +13,19 @@ from .function import TYPES, Function
 from .matrices import Matrices, Matrix
 from .tile import Tile
 
-GROUP = 192 << 10  # bytes of packed rows of a
+GROUP = 192 << 10  # bytes of rows of a that meet all panels
+TOGETHER = 16  # tiles of them: what they touch is found by few pages
+BLOCK = 256 << 10  # bytes of b that are packed together
 ENOUGH = 8  # sums that are begun before the first of them is done
 UNROLLED = 64  # sums up to which a short inner axis is written out
 
 
 class Panels(NamedTuple):
-    """`number` panels of equal width from column `start` on; `last` is the C of the elements of their last vector."""
+    """Panels of equal width from column `start` to `stop`; `last` is the C of the elements of their last vector."""
 
     vectors: int
     start: str
-    number: str
+    stop: str
     last: str
     columns: str
 
@@ -52,21 +54,27 @@ class Tiles:
         return TYPES[self.p.dtype]
 
     def _memory(self) -> None:
-        """Panels on the stack."""
+        """Copies on the stack."""
         cut = self.cut
         aligned = "__attribute__((aligned(64)))"
         if any(self._packs(panels) for panels in self._panels()):
-            self.f.line(f"{self.scalar} panel[{cut.depth * cut.width}] {aligned};")
+            width = cut.width if cut.by_columns or not cut.packs_b else self._breadth()
+            self.f.line(f"{self.scalar} copied[{cut.depth * width}] {aligned};")
         if cut.packs_a:
-            strips = self._group() * cut.height // cut.strip
-            self.f.line(f"{self.scalar} rows[{strips * cut.strip * cut.depth}] {aligned};")
+            self.f.line(f"{self.scalar} rows[{self._group() * cut.height * cut.depth}] {aligned};")
+
+    def _breadth(self) -> int:
+        """Columns of b that are packed together: whole panels."""
+        width, n = self.cut.width, self.p.n
+        most = max(1, BLOCK // (width * self.cut.depth * self.p.dtype.bytes))
+        return (min(most, -(-n // width)) if isinstance(n, int) else most) * width
 
     def _group(self) -> int:
-        """Tiles of a that are packed together: whole strips."""
-        cut = self.cut
-        most = max(1, GROUP // (cut.strip * cut.depth * self.p.dtype.bytes))
-        strips = min(most, -(-self.p.m // cut.strip)) if isinstance(self.p.m, int) else most
-        return strips * cut.strip // cut.height
+        """Tiles of a that meet all panels before the next ones do; whole strips, where they are packed."""
+        cut, m = self.cut, self.p.m
+        each = cut.strip // cut.height if cut.packs_a else 1
+        most = max(1, min(TOGETHER, GROUP // (cut.height * cut.depth * self.p.dtype.bytes)) // each)
+        return (min(most, -(-m // (each * cut.height))) if isinstance(m, int) else most) * each
 
     @contextmanager
     def _depths(self) -> Iterator[None]:
@@ -85,19 +93,14 @@ class Tiles:
         n, cut = self.p.n, self.cut
         if not isinstance(n, int):
             size = self.f.size(n)
-            whole = f"{size} / {cut.width}"
-            start = f"{whole} * {cut.width}"
+            whole = f"{size} / {cut.width} * {cut.width}"
             rest = f"(j + {cut.lanes} > {size} ? {size} - j : {cut.lanes})"
-            count = f"({size} - {start} + {cut.lanes - 1}) / {cut.lanes}"
-            return [
-                Panels(cut.vectors, "0", whole, "", str(cut.width)),
-                Panels(1, start, count, rest, rest),
-            ]
-        whole_, rest_ = divmod(n, cut.width)
-        found = [Panels(cut.vectors, "0", str(whole_), "", str(cut.width))] if whole_ else []
+            return [Panels(cut.vectors, "0", whole, "", str(cut.width)), Panels(1, whole, size, rest, rest)]
+        rest_ = n % cut.width
+        found = [Panels(cut.vectors, "0", str(n - rest_), "", str(cut.width))] if n > rest_ else []
         if rest_:
             last = str(rest_ % cut.lanes) if rest_ % cut.lanes else ""
-            found.append(Panels(-(-rest_ // cut.lanes), str(whole_ * cut.width), "1", last, str(rest_)))
+            found.append(Panels(-(-rest_ // cut.lanes), str(n - rest_), str(n), last, str(rest_)))
         return found
 
     def _packs(self, panels: Panels) -> bool:
@@ -105,44 +108,59 @@ class Tiles:
 
     def _columns(self) -> None:
         """Panels `from` to `to`, each with all rows."""
-        f, before = self.f, 0
+        f, width = self.f, self.cut.width
         tiles = f.size(dims.ceil_divide(self.p.m, self.cut.height))
+        f.line(f"const long first = from * {width}, last = to * {width};")
         for panels in self._panels():
-            after = before + int(panels.number)
-            with f.loop("q", f"(to < {after} ? to : {after})", f"(from > {before} ? from : {before})"):
-                f.line(f"const long j = q * {self.cut.width};")
-                self._pack(panels)
-                self._tiles(panels, "0", tiles)
-            before = after
+            with self._each_panel(panels):
+                if self._packs(panels):
+                    self._pack("copied", panels)
+                self._tiles(panels, "copied", "0", tiles)
 
     def _rows(self) -> None:
-        """Tiles `from` to `to` of rows, with all panels."""
-        f = self.f
-        if not self.cut.packs_a:
-            self._all_panels("from", "to")
+        """Tiles `from` to `to` of rows, a group after the other, each with all panels."""
+        f, group = self.f, self._group()
+        with self._blocks():
+            for panels in filter(self._packs, self._panels()):
+                with self._each_panel(panels):
+                    self._pack(self._place(panels), panels)
+            with f.loop("g", "to", "from", group):
+                f.line(f"const long end = g + {group} < to ? g + {group} : to;")
+                if self.cut.packs_a:
+                    with f.block(""):
+                        self._pack_a()
+                for panels in self._panels():
+                    with self._each_panel(panels):
+                        self._tiles(panels, self._place(panels), "g", "end")
+
+    @contextmanager
+    def _blocks(self) -> Iterator[None]:
+        """Columns of b, as many as are packed together: lines inside see the `first`, and `last` behind them."""
+        f, size, breadth = self.f, self.f.size(self.p.n), self._breadth()
+        if not self.cut.packs_b or (isinstance(self.p.n, int) and self.p.n <= breadth):
+            f.line(f"const long first = 0, last = {size};")
+            yield
             return
-        group = self._group()
-        with f.loop("g", "to", "from", group):
-            f.line(f"const long end = g + {group} < to ? g + {group} : to;")
-            self._pack_a()
-            self._all_panels("g", "end")
+        with f.loop("first", size, step=breadth):
+            f.line(f"const long last = {size} - first < {breadth} ? {size} : first + {breadth};")
+            yield
 
-    def _all_panels(self, first: str, end: str) -> None:
-        f = self.f
-        for panels in self._panels():
-            width = panels.vectors * self.cut.lanes
-            with f.loop("q", panels.number):
-                f.line(f"const long j = {panels.start} + q * {width};")
-                self._pack(panels)
-                self._tiles(panels, first, end)
+    @contextmanager
+    def _each_panel(self, panels: Panels) -> Iterator[None]:
+        """Panels between the columns `first` and `last`: lines inside see where each begins, `j`."""
+        start = f"(first > {panels.start} ? first : {panels.start})"
+        end = f"(last < {panels.stop} ? last : {panels.stop})"
+        with self.f.loop("j", end, start, panels.vectors * self.cut.lanes):
+            yield
 
-    def _pack(self, panels: Panels) -> None:
-        """Copies a panel of b, if that is wanted."""
+    def _place(self, panels: Panels) -> str:
+        """Where the copy of the panel of column `j` begins."""
+        return f"copied + (j - {'first' if self.cut.packs_b else panels.start}) * {self.cut.depth}"
+
+    def _pack(self, to: str, panels: Panels) -> None:
+        """Copies a panel of b."""
         b = self.p.b
-        if not self._packs(panels):
-            return
-        source = self._at("b", b, "k0", "j")
-        self.f.line(self._copy("panel", panels.vectors * self.cut.lanes, source, b, panels.columns))
+        self.f.line(self._copy(to, panels.vectors * self.cut.lanes, self._at("b", b, "k0", "j"), b, panels.columns))
 
     def _copy(self, to: str, width: int, source: str, x: Matrix, columns: str) -> str:
         """The call that copies `kb` rows of a matrix from `source` on to a panel."""
@@ -162,8 +180,8 @@ class Tiles:
                 terms.append(index if stride == 1 else f"{index} * {self.f.size(stride)}")
         return " + ".join(terms)
 
-    def _tiles(self, panels: Panels, first: str, end: str) -> None:
-        self._each_tile(first, end, lambda height: self._tile(panels, height))
+    def _tiles(self, panels: Panels, copied: str, first: str, end: str) -> None:
+        self._each_tile(first, end, lambda height: self._tile(panels, copied, height))
 
     def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
@@ -191,12 +209,16 @@ class Tiles:
 
     def _pack_a(self) -> None:
         """Copies the rows of tiles `g` to `end`, strip by strip."""
-        f, cut, a = self.f, self.cut, self.p.a.turned
-        with f.loop("row", f"end * {cut.height}", f"g * {cut.height}", cut.strip):
-            left = f"{f.size(self.p.m)} - row"
-            source = self._at("a", a, "k0", "row")
-            columns = f"({left} < {cut.strip} ? {left} : {cut.strip})"
-            f.line(self._copy(f"rows + (row - g * {cut.height}) * {cut.depth}", cut.strip, source, a, columns))
+        f, cut, a, kind = self.f, self.cut, self.p.a.turned, self.p.dtype
+        f.line(f"const long row = g * {cut.height}, below = {f.size(self.p.m)} - row;")
+        f.line(f"const long high = (end - g) * {cut.height} < below ? (end - g) * {cut.height} : below;")
+        source = self._at("a", a, "k0", "row")
+        if a.column == 1:
+            f.line(f"{kind}_strips(rows, {cut.strip}, {cut.strip * cut.depth}, {source}, {f.size(a.row)}, kb, high);")
+            return
+        with f.loop("r", "high", step=cut.strip):
+            columns = f"(high - r < {cut.strip} ? high - r : {cut.strip})"
+            f.line(self._copy(f"rows + r * {cut.depth}", cut.strip, f"{source} + r * {f.size(a.column)}", a, columns))
 
     def _packed(self) -> str:
         """Where the packed tile of a begins whose first row is `row`."""
@@ -205,12 +227,12 @@ class Tiles:
             return f"rows + {row} * {cut.depth}"
         return f"rows + {row} / {cut.strip} * {cut.strip * cut.depth} + {row} % {cut.strip}"
 
-    def _tile(self, panels: Panels, height: int) -> None:
+    def _tile(self, panels: Panels, copied: str, height: int) -> None:
         """One tile: all its steps, and its place in the result."""
         f, p, cut = self.f, self.p, self.cut
         packs = self._packs(panels)
         a = self._packed() if cut.packs_a else self._at("a", p.a, "row", "k0")
-        b = "panel" if packs else self._at("b", p.b, "k0", "j")
+        b = copied if packs else self._at("b", p.b, "k0", "j")
         f.line(f"const {self.scalar} *x = {a}, *y = {b};")
         f.line(f"{self.scalar} *z = {self._at('c', p.out, 'row', 'j')};")
         row, step = (1, str(cut.strip)) if cut.packs_a else (p.a.row, f.size(p.a.column))
