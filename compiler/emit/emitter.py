@@ -120,16 +120,17 @@ class Emitter(ABC):
             self.copy(target, value, replaces=(0,))
 
     @contextmanager
-    def early(self, x: Window) -> Iterator[None]:
+    def early(self, x: Window) -> Iterator[bool]:
         """Inside, instructions come where what they make of x lasts: where x lies in named memory, when that changes,
-        if the schedule leaves it alone, else before all loops around, none of which writes it."""
+        if the schedule leaves it alone, else before all loops around, none of which writes it. Gives whether that is
+        earlier than here."""
         inside = self.lines, self.scope, self._bounds
         if x.buffer.home == "named" and not dims.names(x.offset):
             if self._phase == STEPS and x.buffer not in self._updated:
                 self.lines, self.scope, self._bounds = self.phases[PREPARE], PREPARE, {}
             elif self._outside:
                 self.lines, self.scope, self._bounds = self._outside[0]
-        yield
+        yield self.lines is not inside[0]
         self.lines, self.scope, self._bounds = inside
 
     def known(self, key: tuple[object, ...]) -> Window | None:

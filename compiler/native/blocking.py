@@ -58,19 +58,19 @@ class Blocking(NamedTuple):
         return dims.ceil_divide(p.n, self.width) if self.by_columns else dims.ceil_divide(p.m, self.height)
 
 
-def blocking(p: Matrices, machinery: Machinery) -> Blocking:
-    """The cut of one product for a processor."""
+def blocking(p: Matrices, machinery: Machinery, panels: int = 0) -> Blocking:
+    """The cut of one product for a processor, whose b may lie in `panels` of so many columns."""
     lanes = machinery.lanes if p.dtype is F32 else machinery.lanes // 2
     rows, columns = known(p.m), -(-known(p.n) // lanes)
     near = known(p.k) * 2 * lanes * p.dtype.bytes <= machinery.first_cache // 2
     tallest = SHARED if _is_paged(p.a.row, p.dtype) else rows if isinstance(p.m, int) else TALLEST
     shapes = _Shapes(rows, columns, tallest, machinery.registers, NEAR if near else FAR, _end(known(p.k)))
     widest = min(columns, machinery.registers // 2) if isinstance(p.n, int) else 2
-    vectors = min(range(1, widest + 1), key=shapes.cycles)
+    vectors = panels // lanes or min(range(1, widest + 1), key=shapes.cycles)
     height = shapes.height(vectors)
     packs_a = not isinstance(p.a.row, int) or _packs_a(p, machinery, vectors * lanes)
-    packs_b = p.b.column != 1 or _packs_b(p, machinery, -(-rows // height))
-    panel = machinery.first_cache * 3 // 4 if packs_a else PANEL
+    packs_b = not panels and (p.b.column != 1 or _packs_b(p, machinery, -(-rows // height)))
+    panel = machinery.first_cache // 2 if packs_a else PANEL
     deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, panel // (vectors * lanes * p.dtype.bytes))
     deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
     by_columns = (
@@ -85,21 +85,22 @@ def _packs_a(p: Matrices, machinery: Machinery, width: int) -> bool:
         p.a.row == 1
         and p.m != 1
         and known(p.n) >= 2 * width
-        and known(p.k) > held(p.a.column, p.dtype, machinery.first_cache)
+        and pushes_out(p.k, p.a.column, p.dtype, machinery.first_cache)
     )
 
 
 def _packs_b(p: Matrices, machinery: Machinery, tiles: int) -> bool:
     """Whether rows of a panel push each other out of the caches before all tiles met them, and are copied for less."""
-    near, far = (held(p.b.row, p.dtype, size) for size in (machinery.first_cache, machinery.second_cache))
-    return (tiles >= MANY_TILES and known(p.k) > near) or (tiles >= SOME_TILES and known(p.k) > 2 * far)
+    near = pushes_out(p.k, p.b.row, p.dtype, machinery.first_cache)
+    far = pushes_out(p.k, p.b.row, p.dtype, 2 * machinery.second_cache)
+    return (tiles >= MANY_TILES and near) or (tiles >= SOME_TILES and far)
 
 
-def held(step: Size, dtype: DType, cache: int) -> int:
-    """How many lines so many elements apart a cache of so many bytes holds at once."""
+def pushes_out(count: Size, step: Size, dtype: DType, cache: int) -> bool:
+    """Whether a cache of so many bytes does not hold `count` lines that are so many elements apart."""
     places = cache // (WAYS * LINE)
     lines = step * dtype.bytes // LINE if isinstance(step, int) and step * dtype.bytes % LINE == 0 else 1
-    return WAYS * places // gcd(abs(lines) or places, places)
+    return known(count) > WAYS * places // gcd(abs(lines) or places, places)
 
 
 def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:

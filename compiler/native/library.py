@@ -21,7 +21,7 @@ from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
-from . import framing
+from . import framing, packing
 from . import pool as forms
 from .emitter import Form, NativeEmitter
 from .index import AddAlong as AddAlongForm
@@ -120,7 +120,7 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
         e.add(Product(e.machinery), (wide,), (e.copied(a, F32), e.copied(b, F32)))
         e.copy(out, wide)
     else:
-        e.add(Product(e.machinery, e.adds), writes, (a, b))
+        packing.product(e, out, a, b)
 
 
 RULES: dict[type[Op], Rule] = {

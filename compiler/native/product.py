@@ -19,15 +19,20 @@ from .units import matrix_of_unit
 class Product(NamedTuple):
     """`out[lead..., m, n] = a[lead..., m, k] @ b[lead..., k, n]`; a vector lacks m or n, and leading axes broadcast.
 
-    Windows may have any strides. `accumulate` adds to what lies in the result.
+    Windows may have any strides. `accumulate` adds to what lies in the result. Where there are `panels`, b is given as
+    `[n / panels, k, panels]`: so many of its columns after the other, and each of them row by row.
     """
 
     machinery: Machinery
     accumulate: bool = False
+    panels: int = 0
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
         """The function of one product; threads divide its leading axes and rows, or its columns."""
-        given = _given(writes, reads)
+        given = _given(writes, reads, self.panels)
+        if self.panels:
+            self._tiles(f, given, blocking(given, self.machinery, self.panels))
+            return
         few = next((p for p in (given, given.turned) if suits(p, self.machinery)), None)
         p = oriented(given)
         if _is_by_elements(p):
@@ -54,6 +59,8 @@ class Product(NamedTuple):
         row = p._replace(m=1)
         if isinstance(p.m, int) or p.lead or likely(p.m) > COMMON:
             return None
+        if self.panels:
+            return Tiles(f, row, cut._replace(height=1), self.accumulate, self.masks).print
         if suits(row, self.machinery):
             dots = Dots(f, row, self.machinery, self.accumulate)
             first, end = _columns(f, p, cut.width) if cut.by_columns else ("0", f.size(p.n))
@@ -75,11 +82,15 @@ def _columns(f: Function, p: Matrices, width: int) -> tuple[str, str]:
     return f"from * {width}", f"(to * {width} < {size} ? to * {width} : {size})"
 
 
-def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> Matrices:
+def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...], panels: int) -> Matrices:
     (out,), (a, b) = writes, reads
     assert isinstance(a, Window)
     assert isinstance(b, Window)
-    return matrices(out, a, b)
+    if not panels:
+        return matrices(out, a, b)
+    number, k, _ = b.shape
+    p = matrices(out, a, b._replace(shape=(k, number * panels), strides=(panels, k)))  # where panels begin
+    return p._replace(b=p.b._replace(window=b))
 
 
 def _is_by_elements(p: Matrices) -> bool:

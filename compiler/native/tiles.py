@@ -15,7 +15,7 @@ from .tile import Tile
 
 GROUP = 192 << 10  # bytes of rows of a that meet all panels
 TOGETHER = 16  # tiles of them: what they touch is found by few pages
-BLOCK = 256 << 10  # bytes of b that are packed together
+BLOCK = 512 << 10  # bytes of b that are packed together
 ENOUGH = 8  # sums that are begun before the first of them is done
 UNROLLED = 64  # sums up to which a short inner axis is written out
 
@@ -122,8 +122,7 @@ class Tiles:
         f, group = self.f, self._group()
         with self._blocks():
             for panels in filter(self._packs, self._panels()):
-                with self._each_panel(panels):
-                    self._pack(self._place(panels), panels)
+                self._pack_all(panels)
             with f.loop("g", "to", "from", group):
                 f.line(f"const long end = g + {group} < to ? g + {group} : to;")
                 if self.cut.packs_a:
@@ -156,6 +155,18 @@ class Tiles:
     def _place(self, panels: Panels) -> str:
         """Where the copy of the panel of column `j` begins."""
         return f"copied + (j - {'first' if self.cut.packs_b else panels.start}) * {self.cut.depth}"
+
+    def _pack_all(self, panels: Panels) -> None:
+        """Copies panels between `first` and `last`; of full ones each row at once, where it is a run of memory."""
+        f, cut, b = self.f, self.cut, self.p.b
+        if b.column != 1 or panels.start != "0":
+            with self._each_panel(panels):
+                self._pack(self._place(panels), panels)
+            return
+        with f.block(""):
+            f.line(f"const long end = last < {panels.stop} ? last : {panels.stop};")
+            given = (cut.width, cut.width * cut.depth, self._at("b", b, "k0", "first"), f.size(b.row))
+            f.line(f"{self.p.dtype}_strips(copied, {', '.join(map(str, given))}, kb, end - first);")
 
     def _pack(self, to: str, panels: Panels) -> None:
         """Copies a panel of b."""

@@ -225,6 +225,39 @@ def test_deep_products_are_added_up_block_by_block() -> None:
     check(cases, machinery())
 
 
+def test_copied_operands_of_several_groups_blocks_and_depths_are_added_up() -> None:
+    cases = [
+        Case((), 256, 700, 90, "ntn"),  # rows of a that push each other out of the cache, several groups of them
+        Case((), 250, 300, 40, "ntp", accumulate=True),
+        Case((), 110, 300, 1088, "ntn", accumulate=True),  # more columns than are packed together
+        Case((), 110, 520, 1090),
+        Case((), 1027, 16, 24),
+        Case((2,), 256, 300, 72, "ntn", shared="b"),
+    ]
+    for m in (Machinery(8, 16), Machinery(8, 16, first_cache=4 << 10, second_cache=64 << 10), machinery()):
+        check(cases, m)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 33])
+def test_products_with_panels_are_those_of_numpy(samples: int) -> None:
+    shapes = [(32, 70, 48), (1, 300, 32), (N, 40, 64), (N * 7, 33, 16), (100, 600, 96)]
+    jobs = []
+    for i, (m, k, n) in enumerate(shapes):
+        out, a, b = window((m, n)), window((m, k)), window((n // 16, k, 16))
+        jobs.append((out, a, b, printed(Product(Machinery(8, 16), bool(i % 2), 16), (out,), (a, b))))
+    lib = library([f for *_, f in jobs], Machinery(8, 16))
+    for (out, a, b, f), (_, _, n), adds in zip(jobs, shapes, (False, True) * 3, strict=False):
+        memories = [Memory(w, {"N": samples}) for w in (out, a, b)]
+        for i, memory in enumerate(memories):
+            memory.array[...] = np.random.default_rng(i).standard_normal(memory.array.shape)
+        c, left, panels = (memory.array.astype(np.float64) for memory in memories)
+        wanted = left @ panels.transpose(1, 0, 2).reshape(-1, n) + (c if adds else 0)
+        before = [memory.outside() for memory in memories]
+        call(lib, f, memories, {"N": samples}, (0, 0.4, 1))
+        assert [memory.outside() for memory in memories] == before
+        np.testing.assert_allclose(memories[0].array, wanted, atol=2e-4)
+
+
 def test_a_product_over_nothing_is_zero() -> None:
     check([Case((), 3, 0, 4), Case((), 3, 0, 4, accumulate=True), Case((), 0, 3, 4)], machinery())
 
