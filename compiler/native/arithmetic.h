@@ -66,15 +66,15 @@ AX_INLINE double ax_remainder_f64(double a, double b) { return fmod(a, b); }
 #define AX_DIVISIONS(S, T, COPYSIGN, FLOOR)                                                    \
   AX_INLINE T ax_mod_##S(T a, T b) {                                                           \
     T left = ax_remainder_##S(a, b);                                                           \
-    T y = left * COPYSIGN(1, b) < 0 ? left + b : left;                                         \
-    return left == 0 ? COPYSIGN(0, b) : y;                                                     \
+    T y = left * COPYSIGN((T)1, b) < 0 ? left + b : left;                                      \
+    return left == 0 ? COPYSIGN((T)0, b) : y;                                                  \
   }                                                                                            \
   AX_INLINE T ax_floor_div_##S(T a, T b) {                                                     \
     T left = ax_remainder_##S(a, b), y = (a - left) / b;                                       \
-    y = left * COPYSIGN(1, b) < 0 ? y - 1 : y;                                                 \
+    y = left * COPYSIGN((T)1, b) < 0 ? y - 1 : y;                                              \
     T below = FLOOR(y);                                                                        \
     T whole = y - below > (T)0.5 ? below + 1 : below;                                          \
-    return y == 0 ? COPYSIGN(0, a / b) : b == 0 ? a / b : whole;                               \
+    return y == 0 ? COPYSIGN((T)0, a / b) : b == 0 ? a / b : whole;                            \
   }
 
 AX_DIVISIONS(f32, float, copysignf, floorf)
