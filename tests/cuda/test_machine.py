@@ -25,6 +25,12 @@ loss cross_entropy(logits, label)
 metric accuracy(logits, label)
 train { optimizer adam(0.01); epochs 1 }
 """
+WRITER = """axonc 1
+model writer
+input tokens: i32[N, T]
+logits = embedding(9, 8)(tokens) |> self_attention(2, causal = true) |> gru(8) |> dense(9)
+generate tokens from logits { start 1; stop 2; limit 6; beam 3 }
+"""
 ROWS = (32, 32, 32, 7, 32, 7, 32)  # as batches come, the last one short
 
 
@@ -134,3 +140,8 @@ def test_places_beyond_32_bits_are_said_in_64(monkeypatch: pytest.MonkeyPatch) -
         assert there.train_step(batch)["loss"] == pytest.approx(here.train_step(batch)["loss"], rel=2e-5)
     (machine,) = machines(there)
     assert all(step.launch and step.launch.wide for step in machine.plan.walk())
+
+
+def test_a_beam_finds_its_caches_on_the_device() -> None:
+    here, there = (Program(check(WRITER), seed=3, backend=b) for b in (NUMPY, on_device(Standin())))
+    assert [w.tokens for w in there.generate(count=2)] == [w.tokens for w in here.generate(count=2)]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from axonc.compiler.cuda.plan import prelude
+from axonc.compiler.ir.graph import DATA, Builder
+from axonc.compiler.ir.types import F32, Tensor
+from axonc.compiler.ops.contract import Matmul
+from axonc.compiler.pipeline import Target, compile_graph
+from axonc.runtime.cupy.machine import DeviceMachine
+from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.runtime.plan import THREADS, Unit
 
+from ..compiler.graphs import NOWHERE
 from .standin import Standin, StandinFault, needs_compiler
 
 pytestmark = needs_compiler
@@ -71,3 +80,18 @@ def test_warps_exchange_registers() -> None:
 def test_a_kernel_that_is_wrong_is_found(body: str, problem: str) -> None:
     with pytest.raises(StandinFault, match=problem):
         run(body)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_product_that_lacks_one_of_its_barriers_is_found(which: int) -> None:
+    b = Builder(NOWHERE)
+    x, y = (b.input(name, DATA, Tensor(F32, (40, 40))) for name in "xy")
+    plan = compile_graph(b.graph({"z": b.add(Matmul(), x, y)}), target=Target("cupy"))
+    (unit,) = plan.units
+    parts = unit.text.split("__syncthreads();")
+    assert len(parts) == 3
+    text = "__syncthreads();".join((parts[0] + parts[1], parts[2]) if which == 0 else (parts[0], parts[1] + parts[2]))
+    machine = DeviceMachine(replace(plan, units=(unit._replace(text=text),)), DeviceMemory(Standin()))
+    numbers = {name: np.ones((40, 40), np.float32) for name in "xy"}
+    with pytest.raises(StandinFault, match=r"a race|nobody wrote"):
+        machine.run(numbers)
