@@ -19,6 +19,7 @@ from typing import NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from axonc.backends import backend
 from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.native import winograd, winograd_weight
 from axonc.compiler.native.convolution import Conv, ConvInput, input_frame
@@ -67,7 +68,7 @@ class Case(NamedTuple):
         return 2 * self.images * self.found**2 * taps * self.results
 
     def kernels(self, m: Machinery) -> Iterator[tuple[str, object, Window, tuple[Window, Window]]]:
-        """Each of the kernels with its name, its result and what it reads; F2 are by Winograd's products."""
+        """Each of the kernels with its name, its result and what it reads; F4 are by Winograd's products."""
         pad = self.kernel // 2
         own, _, gaps, groups = self.settings
         n = self.images
@@ -83,10 +84,13 @@ class Case(NamedTuple):
             yield "input", ConvInput(own, gaps, groups, (pad, pad), low, m), flow, (wide, turned)
         yield "weight", ConvWeight(own, gaps, groups, m, accumulate=True), w, (x, y)
         if self.stride == groups == 1 and winograd.pays(y, w, m):
-            spread = fresh("u", Tensor(F32, (4, 4, self.channels, self.results)))
-            yield "forward F2", winograd.Winograd(m), y, (x, spread)
+            tiles = winograd.tiles_of(self.found)
+            x = square("x", n, 4 * tiles + 2, self.channels)
+            spread = fresh("u", winograd.weights_type(self.channels, self.results, m))
+            yield "forward F4", winograd.Winograd(m), y, (x, spread)
             if winograd_weight.pays(y, w, m):
-                yield "weight F2", winograd_weight.WinogradWeight(m, accumulate=True), w, (x, y)
+                y = square("y", n, 4 * tiles, self.results)
+                yield "weight F4", winograd_weight.WinogradWeight(m, accumulate=True), w, (x, y)
 
 
 def square(name: str, images: int, side: int, channels: int) -> Window:
@@ -162,10 +166,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=[""])
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--lanes", type=int, default=16)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    machinery = Machinery(options.lanes, 32 if options.lanes == 16 else 16)
+    machinery = backend("native").target.machinery
     cases = [c for c in CASES if any(part in c.name for part in options.names)]
     print("convolution                               compile ms       us  GFLOP/s  of peak    torch   last")
     with tempfile.TemporaryDirectory() as folder:

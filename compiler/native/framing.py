@@ -20,10 +20,11 @@ def conv(e: NativeEmitter, op: ops.Conv, writes: Windows, reads: Windows) -> Non
     """Every window of framed data times the weights."""
     (out,), (x, w) = writes, tuple(widened(e, r) for r in reads)
     before, after = sides(op)
-    wide = framed(e, x, before, after)
     if is_plain(op) and winograd.pays(out, w, e.machinery):
+        wide = framed(e, x, before, _and(after, winograd.beyond(out)))
         with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, w)))
     else:
+        wide = framed(e, x, before, after)
         with_result(e, out, Conv(op.stride, op.dilation, op.groups, e.machinery), (wide, w))
 
 
@@ -33,12 +34,18 @@ def conv_input(e: NativeEmitter, op: ops.ConvInput, writes: Windows, reads: Wind
     kernel = known(w.shape[:-2])
     before, _ = sides(op)
     low, high = input_frame(known(op.size), known(y.shape[1:-1]), kernel, op.stride, op.dilation, before)
-    back, wide = turned(e, w, op.groups), framed(e, y, low, high)
-    fits = all(n == m + 2 for n, m in zip(wide.shape[1:-1], out.shape[1:-1], strict=True))
+    back = turned(e, w, op.groups)
+    fits = all(n + a + b == m + 2 for n, a, b, m in zip(y.shape[1:-1], low, high, out.shape[1:-1], strict=True))
     if is_plain(op) and fits and winograd.pays(out, back, e.machinery):
+        wide = framed(e, y, low, _and(high, winograd.beyond(out)))
         with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, back, w)))
     else:
-        with_result(e, out, ConvInput(op.stride, op.dilation, op.groups, before, low, e.machinery), (wide, back))
+        form = ConvInput(op.stride, op.dilation, op.groups, before, low, e.machinery)
+        with_result(e, out, form, (framed(e, y, low, high), back))
+
+
+def _and(sides: Sides, more: Sides) -> Sides:
+    return tuple(a + b for a, b in zip(sides, more, strict=True))
 
 
 def turned(e: NativeEmitter, w: Window, groups: int) -> Window:
@@ -58,7 +65,8 @@ def spread(e: NativeEmitter, w: Window, source: Window | None = None) -> Window:
     with e.early(source or w):
         made = e.known(("spread", w))
         if made is None:
-            made = e.scratch(Tensor(w.dtype, (4, 4, *w.shape[-2:])), "spread")
+            own, results = known(w.shape[-2:])
+            made = e.scratch(winograd.weights_type(own, results, e.machinery), "spread")
             e.add(winograd.WinogradWeights(e.machinery), (made,), (w,))
             e.remember(("spread", w), made)
     return made
@@ -73,11 +81,12 @@ def conv_weight(e: NativeEmitter, op: ops.ConvWeight, writes: Windows, reads: Wi
     """Framed data times the cotangent, added up over all pixels."""
     (out,), (x, y) = writes, tuple(widened(e, r) for r in reads)
     before, after = sides(op)
-    wide = framed(e, x, before, after)
     form: Form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery, e.adds)
     if is_plain(op) and winograd_weight.pays(y, out, e.machinery):
         form = winograd_weight.WinogradWeight(e.machinery, e.adds)
-    with_result(e, out, form, (wide, y))
+        beyond = winograd.beyond(y)
+        after, y = _and(after, beyond), framed(e, y, (0, 0), beyond)
+    with_result(e, out, form, (framed(e, x, before, after), y))
 
 
 def with_result(e: NativeEmitter, out: Window, form: Form, reads: Windows) -> None:

@@ -1,169 +1,154 @@
-"""Convolutions of 3 by 3 by Winograd's F(2 × 2, 3 × 3) as forms: 16 products for four results instead of 36.
+"""Convolutions of 3 by 3 by Winograd's products as forms: 36 products for sixteen results instead of 144.
 
-Data and weights are transformed by additions, multiplied position by position of 4 by 4, and transformed back
-(S. Winograd, 1980; A. Lavin, S. Gray, "Fast algorithms for convolutional neural networks", 2015). In f32 results
-differ from sums of products by some 1e-6 of the largest.
+Data and weights are transformed by additions, multiplied place by place, and transformed back; see transform.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+from ..ir import dims
 from ..ir.dims import Size
-from ..ir.types import F32
+from ..ir.types import F32, Tensor
 from ..schedule.kernel import Window
 from .function import Function, Machinery
 from .loops import Axis, Pointers
 from .sliding import known, most_rows
-from .tile import VECTORS, Tile, evenly
+from .tile import Tile, evenly
+from .transform import PLACES, SIDE, STEP, Writer, staggered
 
 Windows = tuple[Window, ...]
-MOST = 1 << 14  # elements of one of 16 positions, all of which lie on the stack
-LINE = 16  # elements of a line of the cache
-SIDE = 4  # of what a tile of 2 by 2 results needs
-TILES = 8  # at least, if rows have fewer: each vector of weights is multiplied by as many
+TILES = 16
+DATA, RESULTS = 130, 220  # products that take as long as the sums of a tile, for each vector of channels
 
 
-def pays(y: Window, w: Window, machinery: Machinery) -> bool:
-    """Whether this form is the faster one, of undilated convolutions of stride 1 in one group."""
-    own, results = w.shape[-2:]
-    if y.dtype is not F32 or len(y.shape) != 4 or w.shape[:-2] != (3, 3):
-        return False
-    if not (isinstance(own, int) and isinstance(results, int) and isinstance(y.shape[2], int)):
-        return False
-    even = all(isinstance(n, int) and n % 2 == 0 and n >= 4 for n in y.shape[1:-1])
-    whole = own % machinery.lanes == 0 and results % machinery.lanes == 0
-    return even and whole and max(TILES, y.shape[2] // 2) * own <= MOST
+class Group(NamedTuple):
+    """What is transformed at once: images, rows of tiles of each, and tiles of a row."""
+
+    images: int
+    rows: int
+    wide: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of an image."""
+        return self.rows * self.wide
 
 
-def staggered(size: int) -> int:
-    """How far positions lie apart that hold so many elements: never by a power of two, since then they would push
-    each other out of the first cache."""
-    return size + LINE
+def group_of(high: int, wide: int, most: int) -> Group:
+    """As many of the tiles of images as `most`, if not fewer than a row's."""
+    rows = max(n for n in range(1, high + 1) if high % n == 0 and (n == 1 or n * wide <= most))
+    return Group(max(1, most // (high * wide)) if rows == high else 1, rows, wide)
+
+
+def tiles_of(size: Size) -> int:
+    """Tiles along an axis of results."""
+    return -(-known(size) // STEP)
+
+
+def beyond(y: Window) -> tuple[int, ...]:
+    """How far tiles go beyond results, along each axis: so much more of data is read."""
+    return tuple(STEP * tiles_of(n) - known(n) for n in y.shape[1:-1])
+
+
+def weights_type(own: int, results: int, machinery: Machinery) -> Tensor:
+    """Transformed weights: [panel of results, place, channel, result of the panel], with room for one channel more:
+    places never lie apart by a power of two."""
+    width = panel(results, machinery)
+    return Tensor(F32, (results // width, PLACES, own + 1, width))
+
+
+def panel(results: int, machinery: Machinery) -> int:
+    """How many results are added up side by side."""
+    return machinery.lanes * (2 if results % (2 * machinery.lanes) == 0 else 1)
 
 
 class WinogradWeights(NamedTuple):
-    """Weights [3, 3, C, K] as [4, 4, C, K]: G w Gᵀ."""
+    """Weights [3, 3, C, K] as G w Gᵀ, of `weights_type`."""
 
     machinery: Machinery
 
     def print(self, f: Function, writes: Windows, reads: Windows) -> None:
         """Units are input channels."""
         ((out,), (w,)) = writes, reads
-        steps = (out.strides[3], w.strides[3])
-        p = Additions(f, [f.pointer(out, write=True), f.pointer(w)], steps, self.machinery)
+        writer = Writer(f, [f.pointer(out, write=True), f.pointer(w)], (1, w.strides[3]), self.machinery)
         f.split(w.shape[2])
-        channel = Axis(w.shape[2], (out.strides[2], w.strides[2]))
-        with f.loop("c", "hi", "lo"), p.pointers.advanced(channel, "c"), ExitStack() as stack:
-            stack.enter_context(f.loop("k", f.size(w.shape[3]), step=p.lanes))
-            stack.enter_context(p.pointers.advanced(Axis(0, steps), "k"))
-            g = [[p.load(1, i * w.strides[0] + j * w.strides[1]) for j in range(3)] for i in range(3)]
-            rows = [p.spread(*column) for column in zip(*g, strict=True)]
+        width = known(out.shape[3])
+        loops = [
+            ("c", "lo", "hi", 1, (width, w.strides[2])),
+            ("k", "0", f.size(out.shape[0]), 1, (out.strides[0], width * w.strides[3])),
+            ("v", "0", str(width), writer.lanes, (1, w.strides[3])),
+        ]
+        with nested_loops(f, loops, writer.pointers):
+            g = [[writer.load(1, i * w.strides[0] + j * w.strides[1]) for i in range(3)] for j in range(3)]
+            rows = [writer.weights(*column) for column in g]
             for i, row in enumerate(zip(*rows, strict=True)):
-                for j, value in enumerate(p.spread(*row)):
-                    p.store(0, i * out.strides[0] + j * out.strides[1], value)
+                for j, value in enumerate(writer.weights(*row)):
+                    writer.store(0, (i * SIDE + j) * out.strides[1], value)
+
+
+Loop = tuple[str, str, str, int, tuple[Size, ...]]  # the index, from and to where, by which step; and steps of pointers
+
+
+@contextmanager
+def nested_loops(f: Function, loops: Sequence[Loop], pointers: Pointers) -> Iterator[None]:
+    """Loops inside each other, whose turns move pointers."""
+    with ExitStack() as stack:
+        for index, start, end, step, steps in loops:
+            stack.enter_context(f.loop(index, end, start, step))
+            stack.enter_context(pointers.advanced(Axis(0, steps), index))
+        yield
 
 
 class Winograd(NamedTuple):
-    """y [N, P, Q, K] of framed x [N, P + 2, Q + 2, C] and transformed weights [4, 4, C, K]; P and Q are even."""
+    """y [N, P, Q, K] of framed x [N, P', Q', C] and transformed weights; P' is 2 more than P as a multiple of 4."""
 
     machinery: Machinery
 
     def print(self, f: Function, writes: Windows, reads: Windows) -> None:
-        """Units are some rows of tiles."""
+        """Units are groups of tiles."""
         ((y,), (x, w)) = writes, reads
         _Printer(f, y, x, w, self.machinery).print()
 
 
-class Additions:
-    """Writes additions of vectors, which pointers give and take; `steps` are those from channel to channel."""
-
-    def __init__(self, f: Function, names: Sequence[str], steps: Sequence[Size], machinery: Machinery) -> None:
-        self.f, self.lanes, self.pointers, self.steps = f, machinery.lanes, Pointers(f, names), steps
-        self.vector, self.loose = VECTORS[F32]
-
-    def named(self, value: str) -> str:
-        name = self.f.fresh()
-        self.f.line(f"const {self.vector} {name} = {value};")
-        return name
-
-    def load(self, i: int, offset: Size) -> str:
-        place = f"({self.pointers.names[i]} + {self.f.size(offset)})"
-        if self.steps[i] == 1:
-            return self.named(f"*(const {self.loose} *){place}")
-        name = self.f.fresh()
-        self.f.line(f"{self.vector} {name} = {{0}};")
-        with self.f.loop("lane", str(self.lanes)):
-            self.f.line(f"{name}[lane] = {place}[{self.f.size(self.steps[i])} * lane];")
-        return name
-
-    def store(self, i: int, offset: Size, value: str) -> None:
-        place = f"({self.pointers.names[i]} + {self.f.size(offset)})"
-        if self.steps[i] == 1:
-            self.f.line(f"*({self.loose} *){place} = {value};")
-            return
-        with self.f.loop("lane", str(self.lanes)):
-            self.f.line(f"{place}[{self.f.size(self.steps[i])} * lane] = {value}[lane];")
-
-    def spread(self, a: str, b: str, c: str) -> list[str]:
-        """G: three weights as four."""
-        ends = self.named(f"0.5f * ({a} + {c})")
-        return [a, self.named(f"{ends} + 0.5f * {b}"), self.named(f"{ends} - 0.5f * {b}"), c]
-
-    def differences(self, a: str, b: str, c: str, d: str) -> list[str]:
-        """Bᵀ: four data as four."""
-        return [self.named(t) for t in (f"{a} - {c}", f"{b} + {c}", f"{c} - {b}", f"{b} - {d}")]
-
-    def ends(self, a: str, b: str) -> list[str]:
-        """A: two cotangents of results as those of four products."""
-        return [a, self.named(f"{a} + {b}"), self.named(f"{a} - {b}"), self.named(f"-{b}")]
-
-    def gathered(self, a: str, b: str, c: str, d: str) -> list[str]:
-        """Gᵀ: cotangents of four transformed weights as those of three."""
-        half = self.named(f"0.5f * ({b} + {c})")
-        return [self.named(t) for t in (f"{a} + {half}", f"0.5f * ({b} - {c})", f"{half} + {d}")]
-
-    def sums(self, a: str, b: str, c: str, d: str) -> list[str]:
-        """Aᵀ: four products as two results."""
-        return [self.named(f"{a} + {b} + {c}"), self.named(f"{b} - {c} - {d}")]
-
-
 class Data(NamedTuple):
-    """Where transformed data goes, as [position, tile, channel]: how far positions and tiles lie apart, and how many
-    rows of how many tiles there are."""
+    """Where transformed data goes, as [place, tile, channel]: how far places and tiles lie apart."""
 
     name: str
-    place: Size
+    place: int
     tile: int
     rows: int
     wide: int
 
     def print(self, f: Function, source: str, x: Window, channels: tuple[str, str], machinery: Machinery) -> None:
-        """Writes the data of some channels. Neighbours share two columns, which are carried over."""
-        lanes, (high, across, step) = machinery.lanes, x.strides[1:]
-        p = Additions(f, [self.name, source], (1, step), machinery)
+        """Writes the data of some channels of some rows of tiles: columns first, which neighbours share."""
+        high, across, step = x.strides[1:]
+        lanes, columns = machinery.lanes, STEP * self.wide + SIDE - STEP
+        first = Writer(f, ["&half[0]", source], (1, step), machinery)
+        then = Writer(f, [self.name, "&half[0]"], (1, 1), machinery)
+        f.line(f"float half[{SIDE * columns * lanes}] __attribute__((aligned(64)));")
         start, end = channels
-        loops = [
-            (f.loop("row", str(self.rows)), Axis(0, (self.wide * self.tile, 2 * high)), "row"),
-            (f.loop("c", end, start, lanes), Axis(0, (1, step)), "c"),
+        loops: list[Loop] = [
+            ("row", "0", str(self.rows), 1, (0, self.wide * self.tile, STEP * high)),
+            ("c", start, end, lanes, (0, 1, step)),
         ]
-        with ExitStack() as stack:
-            for loop, axis, index in loops:
-                stack.enter_context(loop)
-                stack.enter_context(p.pointers.advanced(axis, index))
-            for j in range(2):
-                column = p.differences(*(p.load(1, i * high + j * across) for i in range(SIDE)))
-                f.line(" ".join(f"{p.vector} e{j}_{i} = {v};" for i, v in enumerate(column)))
-            stack.enter_context(f.loop("tile", str(self.wide)))
-            stack.enter_context(p.pointers.advanced(Axis(0, (self.tile, 2 * across)), "tile"))
-            columns = [[f"e{j}_{i}" for i in range(SIDE)] for j in range(2)]
-            columns += [p.differences(*(p.load(1, i * high + j * across) for i in range(SIDE))) for j in (2, 3)]
-            for i, row in enumerate(zip(*columns, strict=True)):
-                for j, value in enumerate(p.differences(*row)):
-                    p.store(0, (i * SIDE + j) * self.place, value)
-            f.line(" ".join(f"e{j}_{i} = {columns[2 + j][i]};" for j in range(2) for i in range(SIDE)))
+        both = Pointers(f, ["&half[0]", self.name, source])
+        with nested_loops(f, loops, both):
+            first.pointers.names[1], then.pointers.names[0] = both.names[2], both.names[1]
+            with nested_loops(f, [("column", "0", str(columns), 1, (lanes, across))], first.pointers):
+                values = first.data(*(first.load(1, i * high) for i in range(SIDE)))
+                for i, value in enumerate(values):
+                    first.store(0, i * columns * lanes, value)
+            inner: list[Loop] = [
+                ("tile", "0", str(self.wide), 1, (self.tile, STEP * lanes)),
+                ("i", "0", str(SIDE), 1, (SIDE * self.place, columns * lanes)),
+            ]
+            with nested_loops(f, inner, then.pointers):
+                values = then.data(*(then.load(1, j * lanes) for j in range(SIDE)))
+                for j, value in enumerate(values):
+                    then.store(0, j * self.place, value)
 
 
 class _Printer:
@@ -171,75 +156,114 @@ class _Printer:
 
     def __init__(self, f: Function, y: Window, x: Window, w: Window, machinery: Machinery) -> None:
         self.f, self.y, self.x, self.w, self.machinery = f, y, x, w, machinery
-        assert w.strides[3] == 1
         self.own, self.results = known(x.shape[-1]), known(y.shape[-1])
-        self.high, self.wide = known(y.shape[1]) // 2, known(y.shape[2]) // 2
-        self.rows = max(n for n in range(1, self.high + 1) if self.high % n == 0 and (n == 1 or n * self.wide <= TILES))
-        self.tiles = self.rows * self.wide
-        self.vectors = 2 if self.results % (2 * machinery.lanes) == 0 else 1
-        self.width = self.vectors * machinery.lanes
-        self.data, self.made = staggered(self.tiles * self.own), staggered(self.tiles * self.width)
+        self.high, self.wide = (tiles_of(n) for n in y.shape[1:-1])
+        self.width = panel(self.results, machinery)
+        self.group = group_of(self.high, self.wide, most_tiles(self.own, machinery))
+        tiles = self.group.images * self.group.tiles
+        self.data, self.made = staggered(tiles * self.own), staggered(tiles * self.width)
         self.pointers = Pointers(f, [f.pointer(y, write=True), f.pointer(x), f.pointer(w)])
 
     def print(self) -> None:
-        f, y, x = self.f, self.y, self.x
-        units = self.high // self.rows
-        f.split(y.shape[0] * units)
-        f.line(f"float data[{SIDE * SIDE * self.data}] __attribute__((aligned(64)));")
-        f.line(f"float made[{SIDE * SIDE * self.made}] __attribute__((aligned(64)));")
+        f, y, x, group = self.f, self.y, self.x, self.group
+        across = self.high // group.rows
+        f.split(dims.ceil_divide(y.shape[0], group.images) * across)
+        f.line(f"float data[{PLACES * self.data}] __attribute__((aligned(64)));")
+        f.line(f"float made[{PLACES * self.made}] __attribute__((aligned(64)));")
         with f.loop("unit", "hi", "lo"), ExitStack() as stack:
-            images = Axis(y.shape[0], (y.strides[0], x.strides[0], 0))
-            rows = Axis(units, (y.strides[1] * 2 * self.rows, x.strides[1] * 2 * self.rows, 0))
-            stack.enter_context(self.pointers.advanced(images, f"(unit / {units})"))
-            stack.enter_context(self.pointers.advanced(rows, f"(unit % {units})"))
-            data = Data("&data[0]", self.data, self.own, self.rows, self.wide)
-            data.print(f, self.pointers.names[1], x, ("0", str(self.own)), self.machinery)
-            stack.enter_context(f.loop("k", str(self.results), step=self.width))
-            stack.enter_context(self.pointers.advanced(Axis(0, (y.strides[3], 0, 1)), "k"))
+            f.line(f"const long image = unit / {across} * {group.images}, left = {f.size(y.shape[0])} - image;")
+            f.line(f"const long images = left < {group.images} ? left : {group.images};")
+            f.line(f"const long first = unit % {across} * {group.rows};")
+            rows = STEP * y.strides[1], STEP * x.strides[1]
+            stack.enter_context(self.pointers.advanced(Axis(0, (y.strides[0], x.strides[0], 0)), "image"))
+            stack.enter_context(self.pointers.advanced(Axis(0, (*rows, 0)), "first"))
+            names = Pointers(f, ["&data[0]", self.pointers.names[1]])
+            with nested_loops(f, [("i", "0", "images", 1, (group.tiles * self.own, x.strides[0]))], names):
+                data = Data(names.names[0], self.data, self.own, group.rows, group.wide)
+                data.print(f, names.names[1], x, ("0", str(self.own)), self.machinery)
+            stack.enter_context(f.loop("k", f.size(self.w.shape[0])))
+            panels = Axis(0, (self.width * y.strides[3], 0, self.w.strides[0]))
+            stack.enter_context(self.pointers.advanced(panels, "k"))
             self._multiply()
             self._gather()
 
     def _multiply(self) -> None:
-        """Data times weights, position by position: [position, tile, result]."""
-        f, w = self.f, self.w
-        most = most_rows(self.vectors, self.machinery.registers)
+        """Data times weights, place by place: [place, tile, result]."""
+        f, tiles = self.f, self.group.tiles
+        most = most_rows(self.width // self.machinery.lanes, self.machinery.registers)
         names = Pointers(f, ["&made[0]", "&data[0]", self.pointers.names[2]])
-        place = Axis(SIDE * SIDE, (self.made, self.data, w.strides[1]))
-        with f.loop("place", str(SIDE * SIDE)), names.advanced(place, "place"):
+        loops: list[Loop] = [
+            ("place", "0", str(PLACES), 1, (self.made, self.data, self.w.strides[1])),
+            ("i", "0", "images", 1, (tiles * self.width, tiles * self.own, 0)),
+        ]
+        with nested_loops(f, loops, names):
             done = 0
-            for rows, many in evenly(self.tiles, most):
-                with f.loop("tile", str(many)), ExitStack() as stack:
-                    axis = Axis(many, (rows * self.width, rows * self.own, 0))
+            for rows, many in evenly(tiles, most):
+                with ExitStack() as stack:
                     stack.enter_context(names.advanced(Axis(0, (self.width, self.own, 0)), str(done)))
-                    stack.enter_context(names.advanced(axis, "tile"))
+                    steps = (rows * self.width, rows * self.own, 0)
+                    stack.enter_context(nested_loops(f, [("tile", "0", str(many), 1, steps)], names))
                     self._tile(rows, names)
                 done += rows * many
 
     def _tile(self, rows: int, names: Pointers) -> None:
-        f, tile = self.f, Tile(F32, tuple(i * self.own for i in range(rows)), self.vectors, self.machinery.lanes)
+        f, lanes = self.f, self.machinery.lanes
+        tile = Tile(F32, tuple(i * self.own for i in range(rows)), self.width // lanes, lanes)
         tile.begin(f)
         f.line(f"const float *a = {names.names[1]}, *b = {names.names[2]};")
-        with f.block(f"for (long c = 0; c < {self.own}; c++, a++, b += {f.size(self.w.strides[2])})"):
+        with f.block(f"for (long c = 0; c < {self.own}; c++, a++, b += {self.width})"):
             tile.add(f, "a", "b")
-        tile.store(f, lambda i, j: f"{names.names[0]} + {i * self.width + j * self.machinery.lanes}")
+        tile.store(f, lambda i, j: f"{names.names[0]} + {i * self.width + j * lanes}")
 
     def _gather(self) -> None:
-        """Results of all tiles."""
-        f, y = self.f, self.y
+        """Results of all tiles; those beyond the edges are left out."""
+        f, y, lanes, group = self.f, self.y, self.machinery.lanes, self.group
         names = Pointers(f, [self.pointers.names[0], "&made[0]"])
-        with ExitStack() as stack:
-            for axis, index, count in (
-                (Axis(0, (2 * y.strides[1], self.wide * self.width)), "row", self.rows),
-                (Axis(0, (2 * y.strides[2], self.width)), "tile", self.wide),
-            ):
-                stack.enter_context(f.loop(index, str(count)))
-                stack.enter_context(names.advanced(axis, index))
-            writer = Additions(f, names.names, (y.strides[3], 1), self.machinery)
-            for vector in range(0, self.width, self.machinery.lanes):
-                loads = [
-                    [writer.load(1, (i * SIDE + j) * self.made + vector) for j in range(SIDE)] for i in range(SIDE)
-                ]
-                columns = [writer.sums(*column) for column in zip(*loads, strict=True)]
-                for i, row in enumerate(zip(*columns, strict=True)):
-                    for j, value in enumerate(writer.sums(*row)):
-                        writer.store(0, i * y.strides[1] + j * y.strides[2] + vector * y.strides[3], value)
+        f.line(f"float half[{STEP * SIDE * lanes}] __attribute__((aligned(64)));")
+        loops: list[Loop] = [
+            ("i", "0", "images", 1, (y.strides[0], group.tiles * self.width)),
+            ("row", "0", str(group.rows), 1, (STEP * y.strides[1], group.wide * self.width)),
+            ("tile", "0", str(group.wide), 1, (STEP * y.strides[2], self.width)),
+            ("v", "0", str(self.width), lanes, (y.strides[3], 1)),
+        ]
+        ragged = [n % STEP != 0 for n in map(known, y.shape[1:-1])]
+        with nested_loops(f, loops, names):
+            first = Writer(f, ["&half[0]", names.names[1]], (1, 1), self.machinery)
+            with nested_loops(f, [("j", "0", str(SIDE), 1, (lanes, self.made))], first.pointers):
+                values = first.results(*(first.load(1, i * SIDE * self.made) for i in range(SIDE)))
+                for i, value in enumerate(values):
+                    first.store(0, i * SIDE * lanes, value)
+            end = f"{f.size(y.shape[1])} - {STEP} * (first + row)"
+            f.line(f"const long high = {f'{end} < {STEP} ? {end} : {STEP}' if ragged[0] else STEP};")
+            then = Writer(f, [names.names[0], "&half[0]"], (y.strides[3], 1), self.machinery)
+            with nested_loops(f, [("i", "0", "high", 1, (y.strides[1], SIDE * lanes))], then.pointers):
+                values = then.results(*(then.load(1, j * lanes) for j in range(SIDE)))
+                for j, value in enumerate(values):
+                    last = known(y.shape[2]) % STEP
+                    with f.block(f"if (tile < {group.wide - 1})" if ragged[1] and j >= last else ""):
+                        then.store(0, j * y.strides[2], value)
+
+
+def most_tiles(own: int, machinery: Machinery) -> int:
+    """Tiles for which weights are fetched once: more than a few where a tile has many products for its data, all of
+    which stay in the second cache."""
+    return max(TILES, min(own // 2, machinery.second_cache // 2 // (PLACES * 4 * own)))
+
+
+def pays(y: Window, w: Window, machinery: Machinery) -> bool:
+    """Whether this form is the faster one, of undilated convolutions of stride 1 in one group."""
+    if y.dtype is not F32 or len(y.shape) != 4 or w.shape[:-2] != (3, 3):
+        return False
+    if not all(isinstance(n, int) for n in (*y.shape[1:], *w.shape)):
+        return False
+    own, results = map(known, w.shape[-2:])
+    if own % machinery.lanes or results % machinery.lanes:
+        return False
+    return _cost(y, own, results, machinery) < known(y.shape[1]) * known(y.shape[2]) * 9 * own * results
+
+
+def _cost(y: Window, own: int, results: int, machinery: Machinery) -> int:
+    """The products of one image, and what else takes as long as so many of them: sums and weights from afar."""
+    tiles = tiles_of(y.shape[1]) * tiles_of(y.shape[2])
+    once = tiles * PLACES * own * results + PLACES * own * results // 2
+    return once + tiles * machinery.lanes * (DATA * own // machinery.lanes + RESULTS * results // machinery.lanes)
