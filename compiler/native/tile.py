@@ -24,7 +24,21 @@ def prelude(lanes: int) -> str:
 typedef float f32vu __attribute__((vector_size({size}), aligned(4), may_alias));
 typedef double f64v __attribute__((vector_size({size})));
 typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias));
-{panels(lanes)}"""
+{held(lanes)}{panels(lanes)}"""
+
+
+def held(lanes: int) -> str:
+    """`ax_held(v)`: the vector v lies in a register from here on. Without it GCC loads what few rows of a tile multiply
+    again for each of them, though registers are free and loads are what it lacks."""
+    macro, kind = {16: ("__AVX512F__", "v"), 8: ("__AVX__", "x")}.get(lanes, ("__SSE__", "x"))
+    return f"""#if defined({macro})
+#define ax_held(v) __asm__("" : "+{kind}"(v))
+#elif defined(__ARM_NEON)
+#define ax_held(v) __asm__("" : "+w"(v))
+#else
+#define ax_held(v) ((void)0)
+#endif
+"""
 
 
 class Tile(NamedTuple):
@@ -56,7 +70,7 @@ class Tile(NamedTuple):
         """
         vector, _ = VECTORS[self.dtype]
         loads = (f"{vector} b{j} = {self._load(f'{b} + {j * self.lanes}', j, last)};" for j in range(self.vectors))
-        f.line(" ".join(loads))
+        f.line(" ".join((*loads, *(f"ax_held(b{j});" for j in range(self.vectors)))))
         for i, offset in enumerate(self.offsets):
             sums = " ".join(f"{self.sums}{i}_{j} += s * b{j};" for j in range(self.vectors))
             f.line(f"{{ const {TYPES[self.dtype]} s = {a}[{offset}]; {sums} }}")
