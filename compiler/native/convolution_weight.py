@@ -12,7 +12,7 @@ from ..schedule.kernel import Window
 from .convolution import channels_of, known
 from .function import TYPES, Function, Machinery
 from .loops import Axis, Pointers
-from .sliding import half_cycles, lanes_of, most_rows
+from .sliding import copied, half_cycles, lanes_of, most_rows
 from .tile import Tile, evenly
 
 W, X, Y = range(3)  # the operands, in the order of pointers and steps
@@ -196,8 +196,8 @@ class _Printer:
                 stack.enter_context(f.loop(index, count))
                 stack.enter_context(both.advanced(Axis(0, (packed, step)), index))
             count, step, _ = loops[-1]
-            given = f"{self.width}, {both.names[1]}, {f.size(step)}, {f.size(self.outer.steps[Y])}, {count}, {width}"
-            f.line(f"{self.dtype}_gathered({both.names[0]}, {given});")
+            steps = step, self.outer.steps[Y]
+            copied(f, self.dtype, both.names[0], self.width, both.names[1], steps, count, width)
         self.pointers.names[Y] = "packed"
 
     def _turns(self) -> list[tuple[str, tuple[Size, ...], Size]]:

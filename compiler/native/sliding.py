@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import F32, DType
+from .blocking import pushes_out
 from .function import TYPES, Function, Machinery
 from .loops import Axis, Pointers
 from .tile import Tile, evenly
@@ -95,7 +96,7 @@ def block_of(counts: tuple[Size, ...], channels: int, depth: int, lanes: int, m:
         most = most_rows(vectors, m.registers)
         if depth <= SHORT:
             most = min(most, m.registers // 2 // vectors)
-        weights = vectors if depth * vectors * m.lanes * 4 <= m.first_cache else 4 * vectors
+        weights = vectors if depth * vectors * m.lanes * 4 <= m.first_cache else 2 * vectors
         for high in (h for h in heights if h == 1 or (h * across <= most and isinstance(length, int))):
             wide = min(across, most)
             times = -(-channels // (vectors * lanes))
@@ -105,11 +106,23 @@ def block_of(counts: tuple[Size, ...], channels: int, depth: int, lanes: int, m:
 
 
 def half_cycles(pixels: int, vectors: int, weights: int) -> int:
-    """Half-cycles of a tile's step: two products or two loads in each cycle, a result after four, and the loop.
+    """Half-cycles of a tile's step: two products or two loads in each cycle, sums that wait where they are few, and the
+    loop.
 
     Loads of weights count for more where they do not stay in the first cache.
     """
-    return max(pixels * vectors, pixels + weights, 8) + 1
+    return max(pixels * vectors, pixels + weights, 11) + 1
+
+
+def copied(
+    f: Function, dtype: DType, to: str, width: int, source: str, steps: tuple[Size, Size], rows: str, columns: str
+) -> None:
+    """Copies a matrix, of such steps from row to row and from column to column, to a panel of so many columns."""
+    row, column = map(f.size, steps)
+    if steps[1] == 1:
+        f.line(f"{dtype}_rows({to}, {width}, {source}, {row}, {rows}, {columns});")
+    else:
+        f.line(f"{dtype}_gathered({to}, {width}, {source}, {row}, {column}, {rows}, {columns});")
 
 
 def print_slide(f: Function, slide: Slide, names: Sequence[str], machinery: Machinery) -> None:
@@ -161,7 +174,9 @@ class _Printer:
         *others, last = first[:-1]
         self.rows = (*others, dims.floor_divide(last, self.block.rows))
         self.last = str(self.channels) if self.channels < self.lanes else ""
-        self.is_packed = slide.outer.steps[W] != 1 or (bool(self.last) and machinery.lanes != 16)
+        ragged, apart = bool(self.last) and machinery.lanes != 16, slide.inner.steps[W]
+        pushed = self.channels > self.width and pushes_out(depth, apart, slide.dtype, machinery.first_cache)
+        self.is_packed = slide.outer.steps[W] != 1 or ragged or pushed
 
     def print(self) -> None:
         self.f.split(self.slide.images.size * dims.product(self.rows))
@@ -212,16 +227,14 @@ class _Printer:
             size *= known(axis.size)
         f.line(f"{TYPES[slide.dtype]} packed[{size}] __attribute__((aligned(64)));")
         both = Pointers(f, ["&packed[0]", self.pointers.names[W]])
-        columns, step = min(self.channels, width), slide.outer.steps[W]
+        columns, steps = min(self.channels, width), (slide.inner.steps[W], slide.outer.steps[W])
         with ExitStack() as stack:
             for copy, axis in zip(axes[:-1], slide.taps, strict=True):
                 index = f.fresh("i")
                 stack.enter_context(f.loop(index, f.size(axis.size)))
                 stack.enter_context(both.advanced(Axis(axis.size, (copy.steps[W], axis.steps[W])), index))
-            given = (slide.inner.steps[W], step, slide.inner.size, columns)
-            f.line(
-                f"{slide.dtype}_gathered({both.names[0]}, {width}, {both.names[1]}, {', '.join(map(f.size, given))});"
-            )
+            inner = f.size(slide.inner.size)
+            copied(f, slide.dtype, both.names[0], width, both.names[1], steps, inner, str(columns))
         self.pointers.names[W] = "packed"
         return replace(slide, taps=tuple(axes[:-1]), inner=axes[-1])
 

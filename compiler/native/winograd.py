@@ -160,7 +160,8 @@ class _Printer:
         self.high, self.wide = (tiles_of(n) for n in y.shape[1:-1])
         self.width = panel(self.results, machinery)
         self.group = group_of(self.high, self.wide, most_tiles(self.own, machinery))
-        tiles = self.group.images * self.group.tiles
+        self.most = most_rows(self.width // machinery.lanes, machinery.registers)
+        tiles = -(-self.group.images * self.group.tiles // self.most) * self.most  # the last ones may mean nothing
         self.data, self.made = staggered(tiles * self.own), staggered(tiles * self.width)
         self.pointers = Pointers(f, [f.pointer(y, write=True), f.pointer(x), f.pointer(w)])
 
@@ -189,16 +190,16 @@ class _Printer:
 
     def _multiply(self) -> None:
         """Data times weights, place by place: [place, tile, result]."""
-        f, tiles = self.f, self.group.tiles
-        most = most_rows(self.width // self.machinery.lanes, self.machinery.registers)
+        f, group = self.f, self.group
         names = Pointers(f, ["&made[0]", "&data[0]", self.pointers.names[2]])
-        loops: list[Loop] = [
-            ("place", "0", str(PLACES), 1, (self.made, self.data, self.w.strides[1])),
-            ("i", "0", "images", 1, (tiles * self.width, tiles * self.own, 0)),
-        ]
-        with nested_loops(f, loops, names):
+        with nested_loops(f, [("place", "0", str(PLACES), 1, (self.made, self.data, self.w.strides[1]))], names):
+            if group.images > 1:
+                steps = (self.width, self.own, 0)
+                with nested_loops(f, [("tile", "0", f"images * {group.tiles}", self.most, steps)], names):
+                    self._tile(self.most, names)
+                return
             done = 0
-            for rows, many in evenly(tiles, most):
+            for rows, many in evenly(group.tiles, self.most):
                 with ExitStack() as stack:
                     stack.enter_context(names.advanced(Axis(0, (self.width, self.own, 0)), str(done)))
                     steps = (rows * self.width, rows * self.own, 0)
