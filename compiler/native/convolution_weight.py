@@ -240,6 +240,7 @@ class _Printer:
                 turn = f"{index}++, {a} += {f.size(steps[X])}, {b} += {f.size(step)}"
                 stack.enter_context(f.block(f"for (long {index} = 0; {index} < {turns}; {turn})"))
                 x, y = a, b
+            tile.renew(f, x, steps[X])
             if self.is_own:
                 tile.add_own(f, x, y, last=last)
             else:

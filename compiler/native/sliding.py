@@ -320,6 +320,7 @@ class _Printer:
             with ExitStack() as stack:
                 for count, steps in self._loops(taps):
                     stack.enter_context(self._walk(count, steps))
+                tile.renew(self.f, self.pointers.names[X], steps[0])
                 last = "" if self.is_packed and not slide.is_own else self.last
                 add = tile.add_own if slide.is_own else tile.add
                 add(self.f, self.pointers.names[X], self.pointers.names[W], last=last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..ir.dims import Size
 from ..ir.types import F32, F64, DType
 from .function import HEAD, TYPES, Function
 from .panel import panels
@@ -29,7 +30,11 @@ typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias))
 
 def held(lanes: int) -> str:
     """`ax_held(v)`: the vector v lies in a register from here on. Without it GCC loads what few rows of a tile multiply
-    again for each of them, though registers are free and loads are what it lacks."""
+    again for each of them, though registers are free and loads are what it lacks.
+
+    `ax_hidden(p)`: what the pointer p points to is read anew. Without it GCC keeps what the next turn of a loop reads
+    too, and has no registers left for sums.
+    """
     macro, kind = {16: ("__AVX512F__", "v"), 8: ("__AVX__", "x")}.get(lanes, ("__SSE__", "x"))
     return f"""#if defined({macro})
 #define ax_held(v) __asm__("" : "+{kind}"(v))
@@ -38,6 +43,7 @@ def held(lanes: int) -> str:
 #else
 #define ax_held(v) ((void)0)
 #endif
+#define ax_hidden(p) __asm__("" : "+r"(p))
 """
 
 
@@ -53,6 +59,12 @@ class Tile(NamedTuple):
     def each(self) -> list[tuple[int, int]]:
         """Rows and vectors of all accumulators."""
         return [(i, j) for i in range(len(self.offsets)) for j in range(self.vectors)]
+
+    def renew(self, f: Function, a: str, step: Size) -> None:
+        """Before a turn that moves `a` by `step`: where rows read what others do in the next turn, it is read anew."""
+        numbers = {int(o) for o in self.offsets if isinstance(o, int) or o.isdigit()}
+        if any(n + step in numbers for n in numbers):
+            f.line(f"ax_hidden({a});")
 
     def begin(self, f: Function, initial: Callable[[int, int], str] | None = None) -> None:
         """Declares the accumulators; `initial` gives the C of their first values, zero without it."""
