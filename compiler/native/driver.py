@@ -20,7 +20,7 @@ from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
 KERNELS = "\n/* Kernels */\n"
-UNIT = 12000  # characters of kernels that are compiled together
+UNIT = 24000  # characters of kernels that are compiled together: fewer cost less, until cores wait for the last
 
 
 def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target) -> CodeText:

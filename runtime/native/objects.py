@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
-from . import jobs
+from . import jobs, processor
 from .errors import CompilationFailed, NoCompiler
 from .jobs import Job
 from .store import Store, user_store
 from .toolchain import Toolchain, find
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-AT_ONCE = 2  # compilations
+AT_ONCE = 8  # compilations at most, each of some 80 MB
+CALLING = ("-O1",)  # a driver only calls: more would cost time for nothing
+
+
+class Unit(NamedTuple):
+    """A C text and the options that it is compiled with besides those of all."""
+
+    text: str
+    options: tuple[str, ...] = ()
 
 
 class Objects:
@@ -31,14 +39,15 @@ class Objects:
         self._loaded: dict[str, ctypes.CDLL] = {}
         self._lock = Lock()
 
-    def library(self, texts: Sequence[str]) -> ctypes.CDLL:
-        """The library of some texts, loaded once in a process. Raises CompilationFailed."""
-        names = [self._name("unit", text) + ".o" for text in texts]
+    def library(self, texts: Sequence[str], driver: str = "") -> ctypes.CDLL:
+        """The library of some texts, and of one that calls them; loaded once in a process. Raises CompilationFailed."""
+        units = [*map(Unit, texts), *([Unit(driver, CALLING)] if driver else [])]
+        names = [self._name("unit", *u.options, u.text) + ".o" for u in units]
         name = self._name("library", *names) + ".so"
         with self._lock:
             if name not in self._loaded:
                 try:
-                    self._loaded[name] = self._load(name, dict(zip(names, texts, strict=True)))
+                    self._loaded[name] = self._load(name, dict(zip(names, units, strict=True)))
                 except OSError as refusal:
                     problem = f"compiled code cannot be kept in {self.store.folder} or loaded from there"
                     raise CompilationFailed(problem, str(refusal)) from None
@@ -50,12 +59,12 @@ class Objects:
         bare = [COMMENT.sub("", text) for text in texts]
         return sha256(repr((kind, t.identity, t.flags, t.links, bare)).encode()).hexdigest()
 
-    def _load(self, name: str, units: dict[str, str]) -> ctypes.CDLL:
+    def _load(self, name: str, units: dict[str, Unit]) -> ctypes.CDLL:
         if self.store.read(name) is None:
             self._link(name, units)
         return ctypes.CDLL(str(self.store.path(name)))
 
-    def _link(self, name: str, units: dict[str, str]) -> None:
+    def _link(self, name: str, units: dict[str, Unit]) -> None:
         """Links copies of the objects, which another process may remove from the store meanwhile."""
         t = self.toolchain
         with self.store.workplace() as work:
@@ -67,18 +76,22 @@ class Objects:
             jobs.run([Job(command)], work, seconds=self.seconds)
             self.store.keep(name, library.read_bytes())
 
-    def _compiled(self, units: dict[str, str]) -> list[bytes]:
+    def _compiled(self, units: dict[str, Unit]) -> list[bytes]:
         """The objects of units, in their order; those that are not kept are compiled."""
         kept = {name: self.store.read(name) for name in units}
         missing = [name for name, content in kept.items() if content is None]
+        missing.sort(key=lambda name: -len(units[name].text))  # the longest first, so that cores end together
         with self.store.workplace() as work:
-            command = (*self.toolchain.command, *self.toolchain.flags, "-c", "-x", "c", "-", "-o")
-            wanted = [Job((*command, str(work / name)), units[name]) for name in missing]
-            jobs.run(wanted, work, seconds=self.seconds, at_once=min(AT_ONCE, os.cpu_count() or 1))
+            wanted = [self._job(units[name], work / name) for name in missing]
+            jobs.run(wanted, work, seconds=self.seconds, at_once=min(AT_ONCE, processor.cores()))
             made = {name: (work / name).read_bytes() for name in missing}
         for name, object_code in made.items():
             self.store.keep(name, object_code)
         return [made[name] if content is None else content for name, content in kept.items()]
+
+    def _job(self, unit: Unit, result: Path) -> Job:
+        command = (*self.toolchain.command, *self.toolchain.flags, *unit.options, "-c", "-x", "c", "-", "-o")
+        return Job((*command, str(result)), unit.text)
 
 
 def user_objects(command: str | None = None) -> Objects:
