@@ -6,21 +6,20 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .backends import Backend, instead
-from .compiler.ir import dims
-from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import CONTROL, DATA, TARGET, Graph, Node
-from .compiler.memory import NotAffine
-from .compiler.pipeline import compile_graph
+from .plans import Kept, Plans
 from .runtime.cupy.errors import LittleMemory
 from .runtime.errors import InputError
-from .runtime.machine import Machine, Memory
-from .runtime.model import check_array
+from .runtime.machine import Machine, Memory, dtype_name
 from .runtime.native.errors import NotNative
+from .runtime.plan import Plan
+
+if TYPE_CHECKING:  # imported where something is compiled: with kept plans nothing is
+    from .compiler.ir.graph import Graph, Node
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -40,11 +39,12 @@ class Ready:
 
 
 class Machines:
-    """The machines of one program on a backend, all over the same memory."""
+    """The machines of one program on a backend, all over the same memory; `plans` keeps what is compiled for them."""
 
-    def __init__(self, backend: Backend, memory: Memory) -> None:
+    def __init__(self, backend: Backend, memory: Memory, plans: Plans | None = None) -> None:
         self.backend = backend
         self.memory = memory
+        self.plans = None if backend.name == "cupy" else plans  # files know no launches
         self.seen_sizes: dict[str, int] = {}
         self._ready: dict[tuple[Any, ...], Ready] = {}
         if backend.note:
@@ -55,13 +55,36 @@ class Machines:
         for ready in self._ready.values():
             ready.machine.forget()
 
+    def known(self, phase: str, arrays: Arrays, rows: int) -> Ready | None:
+        """The machine of a phase for arrays like these, if it is there, or its plan was kept by any process."""
+        known = self._ready.get(_key(phase, arrays))
+        if known is not None and known.rows >= rows and _takes(known.machine.plan, arrays):
+            known.machine.forget()  # weights may have been written since
+            return known
+        found = self.plans.read(phase, arrays, rows, self.backend.target) if self.plans else None
+        if found is None or not _takes(found.plan, arrays):
+            return None
+        try:
+            machine = self.backend.machine(found.plan, self.memory)
+        except NotNative as reason:
+            self.fall_back(reason)
+            return None
+        self.seen_sizes |= found.sizes
+        ready = self._ready[_key(phase, arrays)] = Ready(machine, rows, found.data, found.controls)
+        return ready
+
     def ready(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> Ready:
         """The machine of a phase for arrays like these and at most `rows` samples."""
+        from .compiler.ir.evaluate import read_shape
+        from .compiler.ir.graph import CONTROL, DATA, TARGET
+        from .compiler.memory import NotAffine
+
         wanted = graph.named_inputs(DATA, TARGET)
-        key: tuple[Any, ...] = (phase, *(arrays[name].shape[1:] for name in wanted))
+        arrays = {name: arrays[name] for name in wanted}
         count = len(arrays[next(iter(wanted))]) if wanted else rows
-        known = self._ready.get((*key, count)) or self._ready.get(key)
-        if known is not None and known.rows >= rows:
+        key = _key(phase, arrays)
+        known = self._ready.get((*key, count)) or self.known(phase, arrays, rows)
+        if known is not None:
             known.machine.forget()  # weights may have been written since
             return known
         sizes: dict[str, int] = {}
@@ -69,28 +92,33 @@ class Machines:
             sizes |= read_shape(n.shape[1:], arrays[name].shape[1:])
         _check_sizes(wanted, arrays, sizes)
         self.seen_sizes |= sizes
+        controls = tuple(graph.named_inputs(CONTROL))
         try:
-            machine = self.machine(graph, rows, sizes)
+            plan, machine = self._compiled(graph, rows, sizes)
+            if self.plans is not None:
+                self.plans.keep(phase, arrays, rows, self.backend.target, Kept(plan, sizes, tuple(wanted), controls))
         except NotAffine:  # samples meet each other: a plan for every count
             key = (*key, count)
-            machine = self.machine(graph, count, sizes | {"N": count})
-        ready = Ready(machine, rows, tuple(wanted), tuple(graph.named_inputs(CONTROL)))
-        self._ready[key] = ready
+            _, machine = self._compiled(graph, count, sizes | {"N": count})
+        ready = self._ready[key] = Ready(machine, rows, tuple(wanted), controls)
         return ready
 
-    def machine(self, graph: Graph, rows: int, sizes: Mapping[str, int]) -> Machine:
+    def _compiled(self, graph: Graph, rows: int, sizes: Mapping[str, int]) -> tuple[Plan, Machine]:
         """A graph, compiled and bound to memory; on NumPy from now on where its C cannot be compiled."""
+        from .compiler.pipeline import compile_graph
+
         try:
             plan = compile_graph(graph, rows=rows, sizes=sizes, target=self.backend.target)
-            return self.backend.machine(plan, self.memory)
+            return plan, self.backend.machine(plan, self.memory)
         except NotNative as reason:
             self.fall_back(reason)
-            return self.machine(graph, rows, sizes)
+            return self._compiled(graph, rows, sizes)
         except LittleMemory as refusal:
             raise refusal.with_largest(self._largest(graph, rows, sizes, refusal)) from None
 
     def _largest(self, graph: Graph, rows: int, sizes: Mapping[str, int], refusal: LittleMemory) -> int:
         """The most samples for which a graph fits into the memory that is free; 0 where not even one does."""
+        from .compiler.pipeline import compile_graph
         from .runtime.cupy.machine import needed_bytes
 
         def needed(count: int) -> int:
@@ -106,11 +134,20 @@ class Machines:
         warnings.warn(self.backend.note, BackendNote, stacklevel=6)
 
 
+def even(arrays: Arrays) -> int:
+    """The number of samples in arrays that all have one; else 0."""
+    counts = {a.shape[0] if a.ndim else 0 for a in arrays.values()}
+    return counts.pop() if len(counts) == 1 else 0
+
+
 def samples(graph: Graph, arrays: Arrays, names: Collection[str]) -> int:
     """The number of samples, after everything that can be wrong with arrays was looked for; `names` are all inputs.
 
     Raises InputError.
     """
+    from .compiler.ir.graph import DATA, TARGET
+    from .runtime.model import check_array
+
     wanted = graph.named_inputs(DATA, TARGET)
     counts: dict[str, int] = {}
     for name, node in wanted.items():
@@ -131,8 +168,20 @@ def samples(graph: Graph, arrays: Arrays, names: Collection[str]) -> int:
     return count
 
 
+def _key(phase: str, arrays: Arrays) -> tuple[Any, ...]:
+    return (phase, *sorted((name, a.shape[1:]) for name, a in arrays.items()))
+
+
+def _takes(plan: Plan, arrays: Arrays) -> bool:
+    """Whether the inputs of a plan take numbers like those of the arrays."""
+    places = {p.name: dtype_name(p.dtype) for p in plan.inputs}
+    return all(np.can_cast(a.dtype, places[name], "same_kind") for name, a in arrays.items() if name in places)
+
+
 def _check_sizes(wanted: Mapping[str, Node], arrays: Arrays, sizes: Mapping[str, int]) -> None:
     """Refuses arrays whose sizes no numbers of the spec's dimensions explain. Raises InputError."""
+    from .compiler.ir import dims
+
     for name, node in wanted.items():
         shape = tuple(dims.substitute(s, sizes) for s in node.shape[1:])
         if shape != arrays[name].shape[1:]:

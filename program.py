@@ -12,25 +12,23 @@ import numpy as np
 
 from . import backends
 from .backends import Backend
-from .compiler.initialise import first_range, values
-from .compiler.ir import dims
-from .compiler.ir.graph import Graph, numpy_name
-from .compiler.parameters import Range
-from .compiler.rows import independent
-from .machines import Machines, Ready, samples
-from .runtime.errors import InputError, OutOfMemory
+from .machines import Machines, Ready, even, samples
+from .plans import Origin
+from .runtime.errors import OutOfMemory
 from .runtime.machine import Binding, Machine, Memory, put
-from .runtime.metrics import Accumulation, Collected, Mean
-from .runtime.model import AVERAGE
 from .runtime.native.errors import NotNative
-from .specification import Specification, check
+from .runtime.outline import views
+from .start import Start, start, start_of, whole
 
 if TYPE_CHECKING:
+    from .compiler.ir.graph import Graph
     from .generation import Prompt
     from .runtime.data.dataset import Dataset
     from .runtime.generation.stepper import Stepper
     from .runtime.generation.writing import Written
+    from .runtime.metrics import Accumulation
     from .runtime.trainer import History, Observer
+    from .specification import Specification
 
 Arrays = Mapping[str, np.ndarray]
 ROUTES = 32  # shapes of batches that are remembered
@@ -46,13 +44,14 @@ def compile(  # noqa: A001 - the public name is the verb of the field
 ) -> Program:
     """The program of a spec: a path, or the text itself.
 
-    `backend` is 'numpy', 'native' for generated C on so many `threads`, or 'cupy' for an NVIDIA GPU. Where no C
-    compiler works, NumPy runs, and `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes`
-    give numbers to dimensions that no data binds.
+    `backend` is 'numpy', or 'native' for generated C on so many `threads`; where no C compiler works, NumPy runs, and
+    `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes` give numbers to dimensions
+    that no data binds.
+    What was compiled once is kept, and found again while neither the spec nor this package changes.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
     chosen = backends.backend(backend, threads=threads)
-    return Program(check(spec, overrides=overrides, sizes=sizes), backend=chosen)
+    return Program(start(Origin(spec, overrides or {}, sizes or {})), backend=chosen)
 
 
 @dataclass(frozen=True)
@@ -74,21 +73,28 @@ class Program:
     """
 
     def __init__(
-        self, specification: Specification, *, seed: int | None = None, backend: Backend = backends.NUMPY
+        self, specification: Specification | Start, *, seed: int | None = None, backend: Backend = backends.NUMPY
     ) -> None:
-        self.specification = specification
-        self.seed = specification.training.seed if seed is None else seed
-        self.batch = specification.recipe.batch if specification.recipe else 32
+        begins = specification if isinstance(specification, Start) else start_of(specification)
+        self._check = begins.check
+        self._outline = begins.outline
+        self.seed = self._outline.seed if seed is None else seed
+        self.batch = self._outline.batch
         self._memory = backend.memory()
-        self._machines = Machines(backend, self._memory)
+        self._machines = Machines(backend, self._memory, begins.plans)
         self._routes: dict[tuple[Any, ...], _Route] = {}
         self._steps = 0
         self._epoch = 1
         self._scale = 1.0
-        self._machines.seen_sizes |= specification.sizes
+        self._machines.seen_sizes |= begins.sizes
         self.data: Dataset | None = None
         self.steppers: dict[tuple[Any, ...], Stepper] = {}
         self._begin()
+
+    @cached_property
+    def specification(self) -> Specification:
+        """The spec, checked; where its plans were kept, when it is first asked for."""
+        return self._check()
 
     @property
     def backend(self) -> Backend:
@@ -109,64 +115,36 @@ class Program:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Every weight by name. The arrays are the weights themselves: writing to them changes the model."""
-        return self._weights(self.specification.ranges)
+        return views(self._memory, self._outline.ranges)
 
     @property
     def averages(self) -> dict[str, np.ndarray]:
         """The average of each weight over the steps so far, which evaluate and predict use; empty without `average`."""
-        return self._weights(tuple(averaged for _, averaged in self._averaged))
-
-    def _weights(self, ranges: tuple[Range, ...]) -> dict[str, np.ndarray]:
-        found = {}
-        for r in ranges:
-            for piece in r.pieces:
-                offset, shape = whole(piece.offset), tuple(map(whole, piece.shape))
-                flat = self._memory[r.name][offset : offset + int(np.prod(shape))]
-                found[piece.name] = flat.reshape(shape)
-        return found
-
-    @cached_property
-    def _averaged(self) -> tuple[tuple[Range, Range], ...]:
-        """The ranges whose weights are averaged, and where."""
-        specification = self.specification
-        pairs = zip(specification.ranges, specification.phases.used, strict=True)
-        return tuple((r, used) for r, used in pairs if used.name != r.name)
+        averaged = tuple(r for r in self._outline.ranges if r.average)
+        return views(self._memory, averaged, averages=True)
 
     def _begin_averages(self) -> None:
         """Before the first step the average is the weights themselves, whoever wrote them."""
-        for r, used in self._averaged:
-            np.copyto(self._memory.setdefault(used.name, np.empty_like(self._memory[r.name])), self._memory[r.name])
+        for r in self._outline.ranges:
+            if r.average:
+                weights = self._memory[r.name]
+                np.copyto(self._memory.setdefault(r.average, np.empty_like(weights)), weights)
 
     @property
     def states(self) -> dict[str, np.ndarray]:
         """What is kept between steps without being trained, such as running statistics, by name."""
-        shapes = {n: tuple(map(whole, s.type.shape)) for n, s in self.specification.states.items()}
-        return {n: self._memory[n].reshape(shape) for n, shape in shapes.items()}
+        return views(self._memory, self._outline.states)
 
     def _begin(self) -> None:
         """First weights and states, by the initialisers of the spec."""
-        unbound = sorted({n for r in self.specification.ranges for n in dims.names(r.total)})
-        if unbound:
-            raise self.specification.problem or InputError(
-                "unbound-size",
-                f"the sizes of weights depend on {', '.join(unbound)}, which no data binds",
-                "give them a number in `sizes`, or bind the input in the `data` section",
-            )
+        flats = (*self._outline.ranges, *self._outline.states)
         try:
-            self._first_values()
+            self._memory.update({flat.name: flat.first(self.seed) for flat in flats})
         except (MemoryError, ValueError):
-            raise OutOfMemory.of("the weights", 4 * whole(self.specification.parameter_count)) from None
-        if self.specification.origins:
+            raise OutOfMemory.of("the weights", 4 * sum(flat.total for flat in flats)) from None
+        if self._outline.pretrained:
             self._take_pretrained()
         self._begin_averages()
-
-    def _first_values(self) -> None:
-        for r in self.specification.ranges:
-            self._memory[r.name] = first_range(r, self.specification.initials, self.seed)
-        for name, state in self.specification.states.items():
-            shape = tuple(map(whole, state.type.shape))
-            first = values(state.initial, shape, name, self.seed)
-            self._memory[name] = first.astype(numpy_name(state.type.dtype)).reshape(-1)
 
     def _take_pretrained(self) -> None:
         """The weights that groups of the spec take from files."""
@@ -248,18 +226,23 @@ class Program:
 
     def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:
         """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
+        from .runtime.metrics import Collected, Mean
+
+        def mean(name: str) -> Mean:
+            return Mean(float(found[f"{name}.total"]), float(found[f"{name}.count"]))
+
         arrays = {n: np.asarray(a) for n, a in batch.items()}
         phases = self.specification.phases
         count = self._samples(phases.evaluate, arrays)
         ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
         found = self._feed(ready, arrays, 0, count)
         traced = phases.traced["evaluate"]
-        losses: dict[str, Mean] = {t.name: _mean(found, t.name) for t in traced.losses}
+        losses: dict[str, Mean] = {t.name: mean(t.name) for t in traced.losses}
         total = sum(m.total / m.count for m in losses.values() if m.count)
         gathered: dict[str, Accumulation] = {"loss": Mean(total * count, count), **losses}
         for metric in traced.metrics:
             if metric.kind == "mean":
-                gathered[metric.name] = _mean(found, metric.name)
+                gathered[metric.name] = mean(metric.name)
             else:
                 gathered[metric.name] = Collected(metric.kind, (found[f"{metric.name}.0"], found[f"{metric.name}.1"]))
         return gathered
@@ -267,6 +250,8 @@ class Program:
     @cached_property
     def _independent(self) -> bool:
         """Whether predict may run samples in pieces."""
+        from .compiler.rows import independent
+
         return independent(self.specification.phases.predict)
 
     # Machines
@@ -282,9 +267,14 @@ class Program:
     def _route(self, key: tuple[Any, ...], batch: Arrays) -> _Route:
         """What a training step on batches of these shapes does, found once."""
         arrays = {n: np.asarray(a) for n, a in batch.items()}
-        graph = self.specification.phases.train
-        count = self._samples(graph, arrays)
-        ready = self._machine("train", graph, arrays, max(count, self.batch))
+        if not self._steps:
+            self._begin_averages()
+        count = even(arrays)
+        ready = self._machines.known("train", arrays, max(count, self.batch)) if count else None
+        if ready is None:
+            graph = self.specification.phases.train
+            count = self._samples(graph, arrays)
+            ready = self._machine("train", graph, arrays, max(count, self.batch))
         binding = ready.machine.binding(count)
         if len(self._routes) >= ROUTES:
             self._routes.clear()
@@ -332,6 +322,8 @@ class Program:
 
     def model_arrays(self) -> dict[str, np.ndarray]:
         """The weights, states and averages by name: what a model file holds."""
+        from .runtime.model import AVERAGE
+
         return self.parameters | self.states | {f"{AVERAGE}{n}": a for n, a in self.averages.items()}
 
     def snapshot(self) -> dict[str, np.ndarray]:
@@ -381,12 +373,3 @@ class Program:
 def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:
     """How arrays like the given one are put in their place: with a look at their numbers where the type is another."""
     return np.copyto if given.dtype == place.dtype else partial(put, name)
-
-
-def _mean(found: Mapping[str, np.ndarray], name: str) -> Mean:
-    return Mean(float(found[f"{name}.total"]), float(found[f"{name}.count"]))
-
-
-def whole(size: dims.Size) -> int:
-    assert isinstance(size, int), size
-    return size

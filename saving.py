@@ -13,7 +13,7 @@ from .compiler.ir.graph import DATA, Graph
 from .compiler.parameters import Piece
 from .compiler.pipeline import compile_graph
 from .compiler.rows import independent
-from .program import Program, whole
+from .program import Program
 from .runtime import archive
 from .runtime.codec import to_json
 from .runtime.data import recipe as recipes
@@ -22,6 +22,7 @@ from .runtime.errors import InputError
 from .runtime.generation.request import LIMIT
 from .runtime.generation.saved import written_down
 from .runtime.model import AVERAGE, FORMAT
+from .start import whole
 
 
 def save(program: Program, path: Path) -> None:

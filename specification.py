@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,7 @@ class Specification:
     """A model without mistakes: its phases, its weights, its data and how it is trained.
 
     `sizes` are the dimensions that data or the caller bound; `problem` is why the data could not be looked at, if so.
+    `sources` are all texts that it was read from, its own first; none where that is not known.
     """
 
     model: tree.Model
@@ -59,6 +60,7 @@ class Specification:
     problem: DataError | FileError | None = None
     overrides: Mapping[str, tree.Expression] = field(default_factory=dict)
     generation: Generation | None = None
+    sources: tuple[Source, ...] = ()
 
     @property
     def training(self) -> Training:
@@ -67,6 +69,11 @@ class Specification:
     @property
     def ranges(self) -> tuple[Range, ...]:
         return self.phases.ranges
+
+    @property
+    def batch(self) -> int:
+        """How many samples a step takes."""
+        return self.recipe.batch if self.recipe else BATCH
 
     @property
     def name(self) -> str:
@@ -117,8 +124,9 @@ def check(
     """
     source, home = _source(spec)
     given = _parsed(overrides or {})
+    sources = [source] if isinstance(source, Source) else []
     try:
-        model = read(source) if isinstance(source, Source) else load(source)
+        model = read(source) if isinstance(source, Source) else load(source, sources=sources)
     except CompileError as failure:
         if not isinstance(failure.rest, tree.Model):
             raise
@@ -126,7 +134,7 @@ def check(
         told = {d.place.span for d in failure.diagnostics}
         others = (d for d in more if d.place.span not in told)
         raise CompileError(merge_reports(failure.diagnostics, others)) from None
-    return check_model(model, folder or home, overrides=given, sizes=sizes, limit=limit)
+    return check_model(model, folder or home, overrides=given, sizes=sizes, limit=limit, sources=sources)
 
 
 def _mistakes(model: tree.Model, folder: Path, **given: Any) -> tuple[Diagnostic, ...]:
@@ -146,8 +154,9 @@ def check_model(
     overrides: Mapping[str, tree.Expression] | None = None,
     sizes: Mapping[str, int] | None = None,
     limit: int = LIMIT,
+    sources: Sequence[Source] = (),
 ) -> Specification:
-    """The specification of a model that was read; `folder` is where its data lie. Raises CompileError."""
+    """The specification of a model that was read from `sources`, its data lying in `folder`. Raises CompileError."""
     given = dict(overrides or {})
     t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
@@ -178,8 +187,9 @@ def check_model(
         problem,
         given,
         writing,
+        tuple(sources),
     )
-    check_claims(specification.phases, known, specification.recipe.batch if specification.recipe else BATCH)
+    check_claims(specification.phases, known, specification.batch)
     check_training(model, traced["train"], t)
     _refuse(t, traced)
     if traced["train"].losses:

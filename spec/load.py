@@ -26,14 +26,18 @@ SUFFIXES = {".axon": "axon", ".yaml": "yaml", ".yml": "yaml", ".json": "yaml"}
 _YAML_LINE = re.compile(r"(?:\w+|\"[^\"\n]*\"|'[^'\n]*'):(?:\s|\Z)|[{%]|---")
 
 
-def load(path: str | Path, *, allow_outside: bool = False, library: bool = False) -> Model:
+def load(
+    path: str | Path, *, allow_outside: bool = False, library: bool = False, sources: list[Source] | None = None
+) -> Model:
     """The model that a file describes, with the blocks and constants of its includes before its own.
 
-    Raises `CompileError` with every mistake of all the files.
+    The files that were read are added to `sources`, its own first. Raises `CompileError` with every mistake of all
+    the files.
     """
     file = Path(path)
     root = Place(Span(Source(str(path), ""), 0, 0))
     loading = _Loading(file.parent, allow_outside=allow_outside, library=library)
+    loading.sources = [] if sources is None else sources
     model = loading.load(file, str(path), root, ())
     loading.check_names()
     if model is not None:
@@ -117,6 +121,7 @@ class _Loading:
         self.constants: list[Constant] = []
         self.blocks: list[Block] = []
         self.names: list[Name] = []
+        self.sources: list[Source] = []
         self.open: list[Path] = []
         self.done: set[Path] = set()
 
@@ -126,6 +131,7 @@ class _Loading:
         source = self.read(resolved, shown, place, included)
         if source is None:
             return None
+        self.sources.append(source)
         model, mistakes = parse(source, library=self.library)
         self.mistakes.extend(mistakes)
         self.open.append(resolved)

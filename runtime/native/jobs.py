@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import CompilationFailed
+
+if TYPE_CHECKING:
+    import subprocess
 
 SECONDS = 300.0  # for one process
 PAUSE = 0.002
@@ -59,6 +61,8 @@ def run(jobs: Sequence[Job], folder: Path, *, seconds: float = SECONDS, at_once:
 
 def _start(job: Job, folder: Path, index: int, seconds: float) -> _Running:
     """Files instead of pipes: nobody has to read them while the process runs, and no one can keep them open."""
+    import subprocess  # loaded where something is compiled: what is kept starts nothing
+
     text, output = folder / f"input{index}", folder / f"output{index}"
     text.write_text(job.text, encoding="utf-8")
     try:

@@ -68,6 +68,8 @@ class NativeMachine(Machine):
     def measure(self, count: int | None = None, repeats: int = 5) -> list[tuple[Step, float]]:
         """The steps of a run with the least seconds that each took, all turns of a loop together."""
         steps = list(each_step(self.plan.steps))
+        if not steps:
+            raise BadPlan("a plan that was kept does not say its steps")
         times, least = np.zeros(len(steps)), np.full(len(steps), np.inf)
         go = partial(self._compiled(PROFILE).ax_phase, ctypes.byref(self._state), STEPS)
         with self._lock:

@@ -56,6 +56,35 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         Store(folder)
 
 
+def test_a_link_is_as_safe_as_the_folder_that_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "store").symlink_to(tmp_path / "real")
+    for mode, safe in ((0o700, True), (0o707, False)):
+        (tmp_path / "real").mkdir(exist_ok=True)
+        (tmp_path / "real").chmod(mode)
+        if safe:
+            Store(tmp_path / "store").keep("name", b"content")
+            assert Store(tmp_path / "real").read("name") == b"content"
+        else:
+            with pytest.raises(UnsafeFolder, match="open to others"):
+                Store(tmp_path / "store")
+
+
+def test_a_link_that_leads_nowhere_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "axonc").symlink_to(tmp_path / "nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert user_store.__wrapped__().folder.name.startswith("axonc-")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_that_is_kept_takes_the_place_of_a_link_and_leaves_what_it_leads_to(store: Store) -> None:
+    target = store.folder.parent / "precious"
+    target.write_bytes(b"precious")
+    store.path("name").symlink_to(target)
+    store.keep("name", b"content")
+    assert store.read("name") == b"content"
+    assert target.read_bytes() == b"precious"
+
+
 def test_the_folder_is_where_the_user_keeps_such_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert user_store.__wrapped__().folder == tmp_path / "cache" / "axonc"

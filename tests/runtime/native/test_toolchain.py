@@ -92,6 +92,17 @@ def test_cc_comes_first_and_may_have_arguments(
     assert all("-DX=1" in call for call in compiler.calls())
 
 
+@pytest.mark.parametrize(
+    "text", ["{cc}; touch {here}", "$(touch {here})", "`touch {here}`", "{cc} | touch {here}", "'{cc}"]
+)
+def test_no_shell_reads_cc(
+    store: Store, compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("CC", text.format(cc=compiler.path, here=tmp_path / "touched"))
+    assert not find(store).command[0].startswith(str(tmp_path))  # the next compiler is taken
+    assert not (tmp_path / "touched").exists()
+
+
 @pytest.mark.skipif(find_spec("ziglang") is not None, reason="a compiler is installed as a wheel")
 def test_no_compiler_at_all_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)

@@ -1,23 +1,16 @@
-"""Initialisers to first values: the same seed and name draw the same, whatever else is in the spec."""
+"""Initialisers to first values: the same seed and stream draw the same, whatever else is in the spec."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from .ir.graph import numpy_name
-from .ops.random import stream_number
-from .parameters import Range
-from .trace.tracer import Initial
 
-
-def values(initial: Initial, shape: tuple[int, ...], name: str, seed: int) -> np.ndarray:
-    """The first values of a weight, f64; `name` is its stream."""
-    numbers = initial.numbers
-    draw = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), stream_number(name)]))
-    match initial.word:
+def values(word: str, numbers: tuple[float, ...], shape: tuple[int, ...], stream: int, seed: int) -> np.ndarray:
+    """The first values of a weight, f64, by the word of an initialiser and its numbers."""
+    draw = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), stream]))
+    match word:
         case "zeros":
             return np.zeros(shape)
         case "ones":
@@ -31,7 +24,7 @@ def values(initial: Initial, shape: tuple[int, ...], name: str, seed: int) -> np
         case "orthogonal":
             return orthogonal(draw, shape) * numbers[0]
     into, out = fans(shape)
-    match initial.word:
+    match word:
         case "glorot_uniform":
             bound = math.sqrt(6 / max(into + out, 1))
             return draw.uniform(-bound, bound, shape)
@@ -42,19 +35,7 @@ def values(initial: Initial, shape: tuple[int, ...], name: str, seed: int) -> np
         case "he_uniform":
             bound = math.sqrt(6 / max(into, 1))
             return draw.uniform(-bound, bound, shape)
-    raise AssertionError(initial.word)
-
-
-def first_range(r: Range, initials: Mapping[str, Initial], seed: int) -> np.ndarray:
-    """The first values of a flat range whose sizes are numbers."""
-    assert isinstance(r.total, int), r.total
-    flat, start = np.empty(r.total, numpy_name(r.dtype)), 0
-    for piece in r.pieces:
-        shape = tuple(int(size) for size in piece.shape if isinstance(size, int))
-        first = values(initials[piece.name], shape, piece.name, seed)
-        flat[start : start + first.size] = first.reshape(-1)
-        start += first.size
-    return flat
+    raise AssertionError(word)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
