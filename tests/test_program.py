@@ -10,7 +10,9 @@ import axonc
 import axonc.machines
 import numpy as np
 import pytest
+from axonc.compiler.pipeline import compile_graph
 from axonc.runtime.errors import Mistake
+from axonc.runtime.native.store import Store
 
 SPEC = """axonc 1
 model small(hidden = 8)
@@ -205,16 +207,17 @@ def test_weights_of_a_free_size_ask_for_its_number() -> None:
     assert axonc.compile(spec, sizes={"F": 6}).parameters["dense.weight"].shape == (6, 8)
 
 
-def test_any_number_of_rows_needs_no_second_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_rows_needs_no_second_compilation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("axonc.plans.user_store", lambda: Store(tmp_path / "store"))
     program, data = axonc.compile(SPEC), batch(300)
     compiled: list[int] = []
-    real = axonc.machines.compile_graph
+    real = compile_graph
 
     def counting(graph: object, **given: object) -> object:
         compiled.append(1)
         return real(graph, **given)
 
-    monkeypatch.setattr("axonc.machines.compile_graph", counting)
+    monkeypatch.setattr("axonc.compiler.pipeline.compile_graph", counting)
     for count in (7, 300, 1, 33):
         program.predict({"image": data["image"][:count]})
     assert len(compiled) == 1
