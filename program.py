@@ -44,9 +44,9 @@ def compile(  # noqa: A001 - the public name is the verb of the field
 ) -> Program:
     """The program of a spec: a path, or the text itself.
 
-    `backend` is 'numpy', or 'native' for generated C on so many `threads`; where no C compiler works, NumPy runs, and
-    `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes` give numbers to dimensions
-    that no data binds.
+    `backend` is 'numpy', 'native' for generated C on so many `threads`, or 'cupy' for an NVIDIA GPU. Where no C
+    compiler works, NumPy runs, and `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes`
+    give numbers to dimensions that no data binds.
     What was compiled once is kept, and found again while neither the spec nor this package changes.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
