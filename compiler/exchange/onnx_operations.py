@@ -27,6 +27,7 @@ from ..ops import (
     unary,
 )
 from ..ops import state as states
+from .layers import is_lstm
 from .onnx_elements import (
     Operation,
     atan2,
@@ -263,10 +264,33 @@ def _swapped(w: Writer, x: str, rank: int) -> str:
     return w.transpose(x, (*range(rank - 2), rank - 1, rank - 2)) if rank > 1 else x
 
 
+def lstm(w: Writer, op: scan.Scan, *x: str) -> list[str]:
+    """The operator LSTM: time stands in front in its sequences, and its gates in the order in, out, forget, new."""
+    state, cell, sequence, *weights = x
+    zeros = w.constant(np.zeros(op.body.inputs[-1].shape), np.float32)
+    own, recurrent, bias = (w.add("Unsqueeze", _gates(w, a), w.whole(0)) for a in weights)
+    biases = w.add("Concat", bias, w.add("Unsqueeze", zeros, w.whole(0)), axis=1)
+    begin = [w.add("Unsqueeze", a, w.whole(0)) for a in (state, cell)]
+    settings = {"hidden_size": op.body.inputs[0].shape[-1], "direction": "reverse" if op.reverse else "forward"}
+    turned = w.transpose(sequence, (1, 0, 2))
+    states, last, end = w.several("LSTM", 3, turned, own, recurrent, biases, "", *begin, **settings)
+    stack = w.transpose(w.add("Squeeze", states, w.whole(1)), (1, 0, 2))
+    return [*(w.add("Squeeze", a, w.whole(0)) for a in (last, end)), stack]
+
+
+def _gates(w: Writer, a: str) -> str:
+    """Weights [in, 4 units], or a bias, as [4 units, in] with its gates in the order of ONNX."""
+    enter, forget, new, leave = w.several("Split", 4, a, axis=-1, num_outputs=4)
+    joined = w.add("Concat", enter, leave, forget, new, axis=-1)
+    return w.add("Transpose", joined)
+
+
 def loop(w: Writer, node: Node, *x: str) -> list[str]:
     """A `Scan` whose body sees the constants of the loop from outside."""
     op = node.op
     assert isinstance(op, scan.Scan)
+    if is_lstm(op):
+        return lstm(w, op, *x)
     first = op.carries + op.slices
     inner = type(w)("body", w)
     changing = op.body.inputs[:first]

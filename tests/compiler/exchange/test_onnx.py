@@ -13,6 +13,7 @@ from axonc.compiler.exchange.onnx_operations import OPERATIONS, REFUSED
 from axonc.compiler.ir.evaluate import evaluate
 from axonc.compiler.ir.graph import DATA, Graph, Input, Item
 from axonc.compiler.ir.op import Op
+from axonc.compiler.ir.rewrite import bind
 from axonc.program import Program
 from axonc.spec.source import CompileError
 from axonc.specification import check
@@ -112,3 +113,26 @@ def test_what_draws_random_numbers_is_refused_with_its_place() -> None:
         3,
         "random_normal",
     )
+
+
+@pytest.mark.parametrize(("layer", "operator"), [("lstm", "LSTM"), ("gru", "Scan"), ("rnn", "Scan")])
+@pytest.mark.parametrize("rows", [None, 2])
+def test_the_lstm_of_the_library_is_the_operator_of_onnx(layer: str, operator: str, rows: int | None) -> None:
+    spec = f"axonc 1\ninput x: f32[N, 5, 3]\nstates, final = x |> {layer}(4, bidirectional = true, state = true)\n"
+    program = Program(check(f"{spec}output states\noutput final\n"))
+    for array in program.parameters.values():
+        array += 0.1 * np.random.default_rng(1).standard_normal(array.shape).astype(np.float32)
+    graph = program.specification.phases.outputs
+    file = model(bind(graph, {"N": rows}) if rows else graph, program.parameters, layer)
+    kinds = [node.op_type for node in onnx.load_from_string(file).graph.node]
+    assert kinds.count(operator) == 2
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    found = served(file, {"x": x})
+    for name, array in program.predict({"x": x}).items():
+        np.testing.assert_allclose(found[name], array, 1e-5, 1e-6)
+
+
+def test_an_lstm_with_lengths_is_a_loop() -> None:
+    program = Program(check(small("lstm_classifier"), overrides=SMALL["lstm_classifier"]))
+    file = model(program.specification.phases.outputs, program.parameters, "lengths")
+    assert "Scan" in [node.op_type for node in onnx.load_from_string(file).graph.node]
