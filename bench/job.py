@@ -14,16 +14,18 @@ WEIGHT, STATE, BATCH = "weight/", "state/", "batch/"
 
 
 class Kind(NamedTuple):
-    """A contender: the module here that runs it, the package that it needs, and whether it trains."""
+    """A contender: the module here that runs it, the package that it needs, whether it trains, and whether a second
+    process that begins from what the first one kept is worth its time."""
 
     module: str
     package: str
     trains: bool = True
+    keeps: bool = False
 
 
 KINDS = {
-    "native": Kind("own", "numpy"),
-    "numpy": Kind("own", "numpy"),
+    "native": Kind("own", "numpy", keeps=True),
+    "numpy": Kind("own", "numpy", keeps=True),
     "torch": Kind("with_torch", "torch"),
     "torch-channels-last": Kind("with_torch", "torch"),
     "torch-compile": Kind("with_torch", "torch"),
@@ -37,7 +39,8 @@ class Job:
     """One contender on one spec. `arrays` is the file of weights, states and the batch that all contenders begin with.
 
     `rows` are the samples of a training step. `peers` are files of networks written by hand, by the package that they
-    are for; where there is none, the network is made from the graph of the spec.
+    are for; where there is none, the network is made from the graph of the spec. `clock` is `wall`, or `processor`:
+    the time that the process and those it started computed, which on a busy machine says more of a single thread.
     """
 
     contender: str
@@ -48,6 +51,7 @@ class Job:
     threads: int
     arrays: str
     peers: Mapping[str, str]
+    clock: str = "wall"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -6,10 +6,11 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .case import Case
 from .job import Job
 from .process import Failed, Process
 
+OUTPUTS = "outputs.npz"
 STEPS = 3  # whose losses must agree
 TOLERANCE = 1e-2  # of their losses, and of the outputs of first weights in terms of the largest
 
@@ -44,7 +46,7 @@ class Findings:
 
     `step` and `predict` are seconds, `against` and `predict_against` the same over those of the first contender in
     each round. `first` are the seconds of the first step after imports with nothing kept, `kept` with what an
-    earlier process left, `process` those of a whole process that ends with it.
+    earlier process left, `process` those of a whole process up to its first step, with what was kept if anything is.
     """
 
     contender: str
@@ -61,7 +63,7 @@ class Findings:
 
 
 def measure(
-    case: Case, contenders: Sequence[str], threads: int, effort: Effort, peers: Mapping[str, str]
+    case: Case, contenders: Sequence[str], threads: int, effort: Effort, peers: Mapping[str, str], clock: str = "wall"
 ) -> list[Findings]:
     """The findings of each contender, in order; the first is what others are compared with."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
@@ -69,14 +71,14 @@ def measure(
         case.write(arrays)
         contests = []
         for name in contenders:
-            job = Job(name, case.path, case.overrides, case.sizes, case.rows, threads, str(arrays), dict(peers))
+            job = Job(name, case.path, case.overrides, case.sizes, case.rows, threads, str(arrays), dict(peers), clock)
             contests.append(Contest(case, job, Path(folder, name)))
             ends.callback(contests[-1].end)
-            contests[-1].begin(contests[0])
-        running = [c for c in contests if c.process]
+        running = [c for c in contests if c.tried(c.begin)]
+        running = [c for c in running if c.agrees(c.losses_differ(running[0]))]
         _in_turn([c for c in running if c.trains], "train", effort)
-        for contest in running:
-            contest.remember()
+        running = [c for c in running if c.tried(c.remember)]
+        running = [c for c in running if c.agrees(c.outputs_differ(running[0]))]
         for rows in dict.fromkeys((1, case.rows)):
             _in_turn(running, "predict", effort, rows)
         return [c.found for c in contests]
@@ -92,35 +94,55 @@ class Contest:
         self.process: Process | None = None
         self.losses: list[float] = []
 
-    def begin(self, leader: Contest) -> None:
-        """Its first steps: in one process with nothing kept, whose numbers must be the leader's, and in another."""
-        self.folder.mkdir()
+    def tried(self, what: Callable[[], object]) -> bool:
+        """Whether something was done; a contender that ends meanwhile is left out."""
         try:
-            with closing(Process(self.job, self.folder)) as process:
-                self.found.first = self._first(process)
-                self.losses = process.ask("losses", STEPS) if self.trains else []
-                process.ask("outputs", str(self.folder / "outputs.npz"))
-            self.found.left_out = self._difference(leader)
-            if not self.found.left_out:
-                self.process = Process(self.job, self.folder)
-                self.found.kept = self._first(self.process)
-                self.found.process = time.perf_counter() - self.process.started
-                self.found.imports = self.process.imports
+            what()
         except Failed as failure:
-            self.found.left_out = str(failure)
-            self.end()
+            self.leave_out(str(failure))
+            return False
+        return True
 
-    def _first(self, process: Process) -> float:
-        seconds: float = process.ask("begin") if self.trains else process.ask("predict", self.case.rows)
+    def agrees(self, difference: str) -> bool:
+        """Whether there is no difference to the first contender; who computes other numbers is left out."""
+        if difference:
+            self.leave_out(difference)
+        return not difference
+
+    def leave_out(self, reason: str) -> None:
+        self.found = Findings(self.job.contender, left_out=reason)
+        self.end()
+
+    def begin(self) -> None:
+        """Its first steps with nothing kept; where it keeps something for later processes, those of another too."""
+        self.folder.mkdir()
+        self.process = Process(self.job, self.folder)
+        self.found.first = self._first()
+        self.losses = self.process.ask("losses", STEPS) if self.trains else []
+        if self.job.kind.keeps:
+            self.end()
+            self.process = Process(self.job, self.folder)
+            self.found.kept = self._first()
+        self.found.imports = self.process.imports
+        wall = time.perf_counter() - self.process.started
+        self.found.process = wall if self.job.clock == "wall" else self.process.ask("spent")
+
+    def _first(self) -> float:
+        seconds: float = self.ask("begin") if self.trains else self.ask("predict", self.case.rows)
         return seconds
 
-    def _difference(self, leader: Contest) -> str:
-        """How its numbers differ from the leader's, if they do."""
-        if not self.case.draws:
-            for step, (own, wanted) in enumerate(zip(self.losses, leader.losses, strict=False), 1):
-                if not math.isclose(own, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE / 10):
-                    return f"its loss at step {step} is {own:.6g}, that of {leader.job.contender} {wanted:.6g}"
-        with np.load(self.folder / "outputs.npz") as own, np.load(leader.folder / "outputs.npz") as wanted:
+    def losses_differ(self, leader: Contest) -> str:
+        """How its losses differ from the leader's, if they do; random draws of training are other ones everywhere."""
+        if self.case.draws:
+            return ""
+        for step, (own, wanted) in enumerate(zip(self.losses, leader.losses, strict=False), 1):
+            if not math.isclose(own, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE / 10):
+                return f"its loss at step {step} is {own:.6g}, that of {leader.job.contender} {wanted:.6g}"
+        return ""
+
+    def outputs_differ(self, leader: Contest) -> str:
+        """How its outputs with first weights differ from the leader's, if they do."""
+        with np.load(self.folder / OUTPUTS) as own, np.load(leader.folder / OUTPUTS) as wanted:
             for name in wanted.files:
                 a, b = (np.asarray(file[name], np.float64) for file in (own, wanted))
                 if a.shape != b.shape or np.abs(a - b).max() > TOLERANCE * max(np.abs(b).max(), 1e-6):
@@ -128,9 +150,14 @@ class Contest:
         return ""
 
     def remember(self) -> None:
-        """Takes down the memory of training."""
-        if self.trains and self.process:
-            self.found.memory = self.process.ask("memory")
+        """Takes down the memory of training, and the outputs with first weights."""
+        if self.trains:
+            self.found.memory = self.ask("memory")
+        self.ask("outputs", str(self.folder / OUTPUTS))
+
+    def ask(self, name: str, *arguments: Any) -> Any:
+        assert self.process is not None
+        return self.process.ask(name, *arguments)
 
     def end(self) -> None:
         if self.process:
@@ -142,13 +169,11 @@ def _in_turn(contests: Sequence[Contest], what: str, effort: Effort, rows: int |
     """Measures contenders A B A B, and writes down their times and the ratios of each round."""
     before = () if rows is None else (rows,)
     for contest in contests:
-        assert contest.process is not None
-        contest.process.ask(what, *before)
+        contest.ask(what, *before)
     times: list[list[float]] = [[] for _ in contests]
     for _ in range(effort.rounds):
         for contest, own in zip(contests, times, strict=True):
-            assert contest.process is not None
-            own.append(contest.process.ask(what, *before, effort.seconds))
+            own.append(contest.ask(what, *before, effort.seconds))
     for contest, own in zip(contests, times, strict=True):
         step, against = spread(own), spread([a / b for a, b in zip(own, times[0], strict=True)])
         if rows is None:

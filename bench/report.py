@@ -12,9 +12,12 @@ from .measure import Findings, Spread
 from .peak import Peak, peak
 
 
-def as_json(case: Case, machine: Mapping[str, Any], rivals: Sequence[tuple[int, Sequence[Findings]]]) -> dict[str, Any]:
+def as_json(
+    case: Case, machine: Mapping[str, Any], rivals: Sequence[tuple[int, Sequence[Findings]]], clock: str = "wall"
+) -> dict[str, Any]:
     """Everything, in seconds and bytes."""
     return {
+        "clock": clock,
         "name": case.specification.name,
         "rows": case.rows,
         "flops": case.flops if case.trains else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.now = {"wall": time.perf_counter, "processor": processor}[job.clock]
         if job.contender == "jax":  # it makes a thread for each core that it may use, and has no other switch
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
         self.module = import_module(f".{job.kind.module}", __package__)
@@ -40,13 +42,13 @@ class Worker:
 
     def train(self, seconds: float = 0.0) -> float:
         """The mean seconds of a training step over about so many seconds."""
-        return mean(self.made.train, seconds)
+        return self.mean(self.made.train, seconds)
 
     def begin(self) -> float:
         """The seconds of the first training step, with all that it needs."""
-        start = time.perf_counter()
+        start = self.now()
         self.first = self.made.train()
-        return time.perf_counter() - start
+        return self.now() - start
 
     def losses(self, count: int) -> list[float]:
         """The losses of the first steps, of which one was taken."""
@@ -54,12 +56,28 @@ class Worker:
 
     def predict(self, rows: int, seconds: float = 0.0) -> float:
         """The mean seconds of predicting so many samples."""
-        return mean(lambda: self.made.predict(rows), seconds)
+        return self.mean(lambda: self.made.predict(rows), seconds)
 
     def outputs(self, path: str) -> None:
         """Writes the outputs for the batch with the given weights, which the contender has again from now on."""
         self.contender = None
         np.savez(path, **dict(self.made.predict(self.job.rows)))  # type: ignore[arg-type]
+
+    def spent(self) -> float:
+        """The processor time of this process and those it started, all in all."""
+        return processor()
+
+    def mean(self, run: Callable[[], object], seconds: float) -> float:
+        """The mean seconds of a run, once at least, over about so many seconds."""
+        start, count, block = self.now(), 0, 1
+        while True:
+            for _ in range(block):
+                run()
+            count += block
+            spent = self.now() - start
+            if spent >= seconds:
+                return spent / count
+            block = max(1, min(count, int((seconds - spent) / spent * count)))
 
     def memory(self) -> int:
         """The most bytes that this process has had in memory."""
@@ -67,17 +85,10 @@ class Worker:
         return int(line.split()[1]) * 1024
 
 
-def mean(run: Callable[[], object], seconds: float) -> float:
-    """The mean seconds of a run, once at least, over about so many seconds."""
-    start, count, block = time.perf_counter(), 0, 1
-    while True:
-        for _ in range(block):
-            run()
-        count += block
-        spent = time.perf_counter() - start
-        if spent >= seconds:
-            return spent / count
-        block = max(1, min(count, int((seconds - spent) / spent * count)))
+def processor() -> float:
+    """Seconds that this process and those it started have computed."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def main() -> None:

@@ -35,6 +35,13 @@ PEERS = ("torch", "torch-channels-last", "torch-compile", "jax", "onnxruntime")
 @click.option("--rows", type=click.IntRange(1), help="Samples of a step; default: the batch of the data, or 32.")
 @click.option("--rounds", type=click.IntRange(2), default=7, show_default=True, help="How often each is measured.")
 @click.option("--seconds", type=click.FloatRange(0), default=0.3, show_default=True, help="Of each measurement.")
+@click.option(
+    "--clock",
+    type=click.Choice(("wall", "processor")),
+    default="wall",
+    show_default=True,
+    help="processor: what was computed, which says more of one thread on a busy machine.",
+)
 @click.option("--peers", "written", type=click.Path(), multiple=True, metavar="torch=FILE.py", help="Networks by hand.")
 @set_option
 @size_option
@@ -47,6 +54,7 @@ def command(
     rows: int | None,
     rounds: int,
     seconds: float,
+    clock: str,
     written: tuple[str, ...],
     overrides: dict[str, str],
     sizes: dict[str, int],
@@ -72,13 +80,16 @@ def command(
     if not names:
         raise click.BadParameter("name a backend or a peer", param_hint="--backend")
     threads = _counts(counts)
+    if clock == "processor" and threads != [1]:
+        raise click.UsageError("--clock processor measures one thread; more share the work that it counts")
+    effort, by_hand = Effort(rounds, seconds), _written(written)
     found = case(check(spec, overrides=overrides, sizes=sizes), spec, overrides, sizes, rows)
     present, missing = _present(names)
     for name, package in missing.items():
         click.echo(f"note: {name} is left out: the package {package} is not installed", err=True)
-    rivals = [(count, measure(found, present, count, Effort(rounds, seconds), _written(written))) for count in threads]
+    rivals = [(count, measure(found, present, count, effort, by_hand, clock)) for count in threads]
     if machine:
-        print_json(finite({"ok": True, **as_json(found, facts(), rivals), "missing": missing}))
+        print_json(finite({"ok": True, **as_json(found, facts(), rivals, clock), "missing": missing}))
         return
     for count, findings in rivals:
         click.echo("\n".join(screen(found, facts(), count, findings)))

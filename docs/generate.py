@@ -1,5 +1,5 @@
-"""The code to the pages that list what is in it: `operations.md`, `errors.md`, `cli.md`,
-and to the plan that the README shows.
+"""The code to the pages that list what is in it: `operations.md`, `errors.md`, `cli.md`, and to the plan that the
+README shows; what was measured to its tables in `performance.md`.
 
 python docs/generate.py            # write them
 python docs/generate.py --check    # say whether they are what the code says; exit with 1 if not
@@ -23,6 +23,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import figures
 from axonc.cli.main import COMMANDS, help_of
 from axonc.compiler.ir.op import Op
 from axonc.compiler.trace import initial, library, words
@@ -73,6 +74,7 @@ PARTS = {"chosen", "heads_apart", "seen_only"}  # blocks of the library that oth
 
 def main() -> int:
     pages = {"operations.md": operations(), "errors.md": errors(), "cli.md": command_line(), "../README.md": readme()}
+    pages["performance.md"] = figures.page((HERE / "performance.md").read_text(encoding="utf-8"))
     if "--check" not in sys.argv[1:]:
         for name, text in pages.items():
             (HERE / name).write_text(text, encoding="utf-8")

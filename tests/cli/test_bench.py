@@ -96,6 +96,7 @@ def test_a_peer_that_is_not_installed_is_named(axonc: Run, folder: Path, monkeyp
         (("deep.axon", "--against", "caffe"), 2, "'caffe' is none of torch"),
         (("deep.axon", "--threads", "none"), 2, "expected whole numbers from 1"),
         (("deep.axon", "--threads", "0"), 2, "expected whole numbers from 1"),
+        (("deep.axon", "--threads", "1,2", "--clock", "processor"), 2, "measures one thread"),
         (("deep.axon", "--backend", ""), 2, "name a backend or a peer"),
         (("deep.axon", "--peers", "torch"), 2, "expected torch=FILE.py"),
         (("deep.axon", "--peers", "torch=missing.py"), 2, "expected torch=FILE.py"),
@@ -107,6 +108,13 @@ def test_what_cannot_be_measured_is_said(
     ended = axonc("bench", *arguments)
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err
+
+
+def test_the_clock_of_the_processor_measures_too(axonc: Run, folder: Path) -> None:
+    ended = axonc("bench", "deep.axon", "--rows", "2", "--clock", "processor", "--json", *QUICK)
+    found = json.loads(ended.out)
+    assert found["clock"] == "processor"
+    assert 0 < found["runs"][0]["contenders"][0]["step"]["median"] < 1
 
 
 def test_a_size_without_a_number_is_asked_for(axonc: Run, folder: Path) -> None:
