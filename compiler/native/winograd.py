@@ -20,7 +20,8 @@ from .tile import Tile, evenly
 from .transform import PLACES, SIDE, STEP, Writer, staggered
 
 Windows = tuple[Window, ...]
-TILES = 16
+MOST = 1 << 20  # elements on the stack
+TILES = 16  # for which weights are fetched once, at least
 DATA, RESULTS = 130, 220  # products that take as long as the sums of a tile, for each vector of channels
 
 
@@ -212,6 +213,7 @@ class _Printer:
         tile = Tile(F32, tuple(i * self.own for i in range(rows)), self.width // lanes, lanes)
         tile.begin(f)
         f.line(f"const float *a = {names.names[1]}, *b = {names.names[2]};")
+        f.line("#pragma GCC unroll 4")
         with f.block(f"for (long c = 0; c < {self.own}; c++, a++, b += {self.width})"):
             tile.add(f, "a", "b")
         tile.store(f, lambda i, j: f"{names.names[0]} + {i * self.width + j * lanes}")
@@ -259,6 +261,9 @@ def pays(y: Window, w: Window, machinery: Machinery) -> bool:
         return False
     own, results = map(known, w.shape[-2:])
     if own % machinery.lanes or results % machinery.lanes:
+        return False
+    group = group_of(tiles_of(y.shape[1]), tiles_of(y.shape[2]), most_tiles(own, machinery))
+    if PLACES * (group.images * group.tiles + machinery.registers) * (own + panel(results, machinery)) > MOST:
         return False
     return _cost(y, own, results, machinery) < known(y.shape[1]) * known(y.shape[2]) * 9 * own * results
 

@@ -20,7 +20,6 @@ from .tile import Tile, evenly
 from .transform import PLACES, SIDE, STEP, Writer, staggered
 from .winograd import Data, Loop, group_of, nested_loops, panel, tiles_of
 
-MOST = 1 << 20  # elements on the stack
 W, X, Y = range(3)  # the operands, in the order of pointers
 
 
@@ -28,7 +27,7 @@ def most_tiles(own: int, results: int, machinery: Machinery) -> int:
     """Tiles that are added up before the sums in memory are touched: what they need takes half of the second cache,
     or half as much as the sums themselves."""
     fits = machinery.second_cache // 2 // (PLACES * 4 * (own + results))
-    return max(1, fits, own * results // (own + results))
+    return max(1, fits, own * results // (2 * (own + results)))
 
 
 def pays(y: Window, w: Window, machinery: Machinery) -> bool:
@@ -36,7 +35,8 @@ def pays(y: Window, w: Window, machinery: Machinery) -> bool:
     if not winograd.pays(y, w, machinery):
         return False
     own, results = known(w.shape[2]), known(w.shape[3])
-    return PLACES * (own * results + most_tiles(own, results, machinery) * (own + results)) <= MOST
+    group = group_of(tiles_of(y.shape[1]), tiles_of(y.shape[2]), most_tiles(own, results, machinery))
+    return PLACES * (own * results + group.images * group.tiles * (own + results)) <= winograd.MOST
 
 
 class WinogradWeight(NamedTuple):

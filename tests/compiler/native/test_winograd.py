@@ -168,6 +168,8 @@ def test_it_pays_for_whole_vectors_of_channels_and_images_of_some_size() -> None
     assert judged(8, 8, 16, 64)
     assert judged(7, 7, 64, 64)
     assert not judged(1, 1, 64, 64)
+    assert judged(8, 1024, 32, 64)
+    assert not judged(8, 1024, 256, 64)  # a row of tiles would not fit on the stack
     assert not judged(8, N, 16, 64)
     assert not judged(8, 8, 3, 64)
     assert not judged(8, 8, 16, 10)
