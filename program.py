@@ -345,10 +345,9 @@ class Program:
                 self._memory[name].fill(0)
         self._machines.forget()
 
-    def _remembered(self) -> list[str]:
-        """The names of what the optimizer keeps for each weight."""
-        remembered = self.specification.training.optimizer.remembered
-        return [f"{state}.{r.name}" for r in self.specification.phases.trained for state in remembered]
+    def _remembered(self) -> tuple[str, ...]:
+        """The names of what training keeps besides weights and states."""
+        return self.specification.phases.remembered
 
     def fit(self, *, out: str | Path | None = None, observer: Observer | None = None) -> History:
         """Trains on the data of the spec, as its `train` section says; `out` is a new folder to keep the run in."""

@@ -49,7 +49,7 @@ def agreements(phases: Phases, inputs: Arrays, *, seed: int = 0) -> Iterator[Agr
     corners), states, key, step and epoch.
     """
     random = np.random.default_rng(seed)
-    gradients = in_double(phases.gradients)
+    gradients = in_double(phases.exact.gradients)
     loss = _loss_alone(gradients)
     point = {name: _moved(name, array, phases.ranges, random) for name, array in inputs.items()}
     found = evaluate(gradients, point)

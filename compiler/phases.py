@@ -13,15 +13,17 @@ from .ir import dims
 from .ir.dims import Size as Extent
 from .ir.graph import DATA, PARAMETER, TARGET, Builder, Graph, Input, Node
 from .ir.rewrite import bind, copy
-from .ir.types import F32
+from .ir.types import F16, F32
 from .ops.elementwise import Add, Cast, Mul
 from .ops.layout import Concat, Expand, Reshape
 from .ops.reduce import Mean, Sum
 from .ops.state import size_number
 from .parameters import Range, in_ranges
+from .passes.mixed import mixed
 from .passes.unused import drop_unused
 from .trace.errors import NoLoss, NoOutput
 from .trace.model import Traced
+from .training import scale
 from .training.settings import Training
 from .training.update import averaged, penalty, update_ranges
 
@@ -92,6 +94,11 @@ class Phases:
         return drop_unused(closed(traced, {LOSS: total} | results, dict(traced.state_updates)))
 
     @property
+    def exact(self) -> Phases:
+        """The same without halves, as differences need it."""
+        return replace(self, training=replace(self.training, precision=F32))
+
+    @property
     def learns(self) -> bool:
         """Whether the loss depends on a weight that is trained."""
         trained = {piece.name for r in self.trained for piece in r.pieces}
@@ -114,6 +121,13 @@ class Phases:
         return b.graph(results, dict(back.updates) | update_ranges(b, self.training, self.trained, gradients))
 
     @property
+    def remembered(self) -> tuple[str, ...]:
+        """What the optimizer keeps for each range, and what becomes of the loss scale, by name."""
+        optimizer = self.training.optimizer
+        names = tuple(f"{state}.{r.name}" for r in self.trained for state in optimizer.remembered)
+        return (*names, *scale.NAMES) if self.training.precision is F16 else names
+
+    @property
     def trained(self) -> tuple[Range, ...]:
         return tuple(r for r in self.ranges if not r.treatment.frozen)
 
@@ -128,16 +142,22 @@ class Phases:
     @without_collection()
     def _backward(self) -> Graph:
         """The losses with their penalties and the gradient of each trained range; as updates the next states."""
-        graph, parts = in_ranges(self.forward, self.ranges)
+        precision = self.training.precision
+        forward = self.forward if precision is F32 else mixed(self.forward, precision)
+        graph, parts = in_ranges(forward, self.ranges)
         wanted = [p.name for r in self.trained for p in r.pieces if p.name in parts]
         b = self._builder(graph)
-        new, flows = with_gradients(b, graph, {LOSS: None}, [parts[name] for name in wanted])
+        factor = scale.scale(b) if precision is F16 else None
+        new, flows = with_gradients(b, graph, {LOSS: factor}, [parts[name] for name in wanted])
         by_name = dict(zip(wanted, flows, strict=True))
         results = {name: new[n] for name, n in graph.results}
+        if factor is not None:
+            results[LOSS] = scale.checked(b, results[LOSS], factor)
         thetas = {n.op.name: n for n in b.inputs if isinstance(n.op, Input)}
         for r in self.trained:
             theta = thetas.get(r.name) or b.input(r.name, PARAMETER, r.type)
             flat = _joined(b, r, by_name)
+            flat = flat if factor is None else scale.divided(b, flat, factor)
             cost, results[_gradient(r)] = penalty(b, r, theta, flat)
             if cost is not None:
                 results[LOSS] = b.add(Add(), results[LOSS], cost)

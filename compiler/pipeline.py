@@ -15,6 +15,7 @@ from .memory import lay_out
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.fold import fold
+from .passes.halves import compute_in_single
 from .passes.joins import join_at_once
 from .passes.products import absorb_into_products
 from .passes.sequence import run
@@ -44,6 +45,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     split_scan,
     simplify,
     merge_duplicates,
+    compute_in_single,
     drop_unused,
 )
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import scalars
+from . import bfloat, scalars
 from .errors import InputError
 from .philox import Philox
 
@@ -371,6 +371,8 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "write_at": _write_at,
     "erf": _erf,
     "scalars": scalars.bind,
+    "widen": bfloat.widen,
+    "narrow": bfloat.narrow,
 }
 
 ALLOCATING = frozenset(("argsort", "take_along", "scatter_add", "add_along"))

@@ -237,5 +237,7 @@ def aligned(size: int) -> Array:
 
 
 def dtype_name(word: str) -> str:
-    """NumPy's name for the dtype that plans call `f32`, `i64`, `bool` …"""
+    """NumPy's name for the dtype that plans call `f32`, `i64`, `bool` …; of bf16, which it lacks, the bytes."""
+    if word == "bf16":
+        return "uint16"
     return {"b": "bool", "f": "float", "i": "int", "u": "uint"}[word[0]] + word[1:].removeprefix("ool")

@@ -207,7 +207,7 @@ def check_array(name: str, array: np.ndarray, dtype: str, shape: tuple[int | Non
     if array.ndim != len(wanted) or any(s is not None and s != n for s, n in zip(shape, found[1:], strict=True)):
         text = ", ".join(map(str, wanted))
         raise InputError("wrong-shape", f"input `{name}` must be {dtype}[{text}], found an array of shape {found}")
-    number = np.dtype(dtype_name(dtype))
+    number = np.dtype("float32" if dtype == "bf16" else dtype_name(dtype))  # bf16 comes in as f32
     if not np.can_cast(array.dtype, number, "same_kind"):
         advice = f"convert it with `.astype({number})`"
         raise InputError("wrong-dtype", f"input `{name}` must be {number}, found {array.dtype}", advice)

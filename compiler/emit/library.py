@@ -8,7 +8,7 @@ from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.op import Op
-from ..ir.types import F16, F32, I64, Tensor
+from ..ir.types import I64, Tensor
 from ..ops import index
 from ..ops import reduce as reductions
 from ..ops.along import AddAlong, Take, TakeAlong
@@ -44,11 +44,6 @@ def matmul(e: NumpyEmitter, op: Matmul, writes: Windows, reads: Windows) -> None
     """One product where the right operand is shared by all leading axes, else one for each of them."""
     (out,) = writes
     a, b = reads
-    if out.dtype is F16:
-        wide = e.scratch(Tensor(F32, out.shape))
-        matmul(e, op, (wide,), (e.copied(a, F32), e.copied(b, F32)))
-        e.add("copy", (out,), (wide,))
-        return
     if len(b.shape) == 2 and len(a.shape) > 2 and not op.transpose_a:
         rows = layout.collapse(a, len(a.shape) - 1) or layout.collapse(e.copied(a), len(a.shape) - 1)
         whole = layout.collapse(out, len(out.shape) - 1)
@@ -78,11 +73,6 @@ def total(e: NumpyEmitter, op: reductions.Sum, writes: Windows, reads: Windows) 
     (out,), (x,) = writes, reads
     along = op.along(len(x.shape))
     bare = layout.squeeze(out, along) if op.keep else out
-    if x.dtype is F16:
-        wide = e.scratch(Tensor(F32, bare.shape))
-        total(e, reductions.Sum(op.over), (wide,), (e.copied(x, F32),))
-        e.add("copy", (bare,), (wide,))
-        return
     whole = len(along) == len(x.shape)
     if x.dtype.is_float and (not whole or _is_small(x.type.size)) and _with_ones(e, bare, x, along):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir.scalar import Expr
-from ..ir.types import F16, F32, F64
+from ..ir.types import F32, F64
 
 
 def simplest(root: Expr) -> Expr:
@@ -20,6 +20,33 @@ def simplest(root: Expr) -> Expr:
         else:
             made[stack.pop()] = _rewritten(top, tuple(made[o] for o in top.operands))
     return made[root]
+
+
+def in_single(root: Expr) -> Expr:
+    """The same value with every f16 and bf16 inside widened to f32: rounded where it is stored, and by casts."""
+    made: dict[Expr, Expr] = {}
+    stack = [root]
+    while stack:
+        top = stack[-1]
+        missing = [o for o in top.operands if o not in made]
+        if missing:
+            stack += missing
+        else:
+            made[stack.pop()] = _widened(top, tuple(made[o] for o in top.operands))
+    found = made[root]
+    return root if root.word == "load" else root.e.cast(found, root.dtype)
+
+
+def _widened(x: Expr, operands: tuple[Expr, ...]) -> Expr:
+    e, dtype = x.e, F32 if x.dtype.is_half else x.dtype
+    match x.word:
+        case "load":
+            return e.cast(x, dtype)
+        case "const":
+            return e.constant(x.value, dtype)
+        case "cast":
+            return e.cast(e.cast(operands[0], x.dtype), dtype)
+    return e.apply(x.word, *operands)
 
 
 def _rewritten(x: Expr, operands: tuple[Expr, ...]) -> Expr:
@@ -84,8 +111,6 @@ def _erf(x: Expr, operand: Expr) -> Expr:
     if x.dtype is F64:
         return x.e.apply("erf", operand)
     e = x.e
-    if x.dtype is F16:
-        return e.cast(_erf(e.apply("erf", e.cast(operand, F32)), e.cast(operand, F32)), F16)
     inside = e.apply("max", e.apply("min", operand, 4.0), -4.0)
     square = e.apply("square", inside)
     quotient = e.apply("div", _polynomial(square, _ABOVE), _polynomial(square, _BELOW))

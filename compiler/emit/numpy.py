@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from math import copysign
 
 from ...runtime.plan import Attribute
+from ..ir.bfloat import pattern
 from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.scalar import Expr
-from ..ir.types import DType, Tensor
+from ..ir.types import BF16, F32, U32, DType, Shape, Tensor
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Operand, Schedule, Window, fresh
 from .emitter import Emitter, Rule
-from .mathematics import simplest
+from .mathematics import in_single, simplest
 from .scalars import program
 
 
@@ -39,10 +40,18 @@ class NumpyEmitter(Emitter):
             self.lines.append(Instruction("scalars", call.writes, call.reads, given, note=self.note))
 
     def fill(self, out: Window, value: Number) -> None:
-        self.add("fill", (out,), (), value=value)
+        self.add("fill", (out,), (), value=pattern(value) if out.dtype is BF16 else value)
 
     def copy(self, out: Window, x: Window, *, replaces: tuple[int, ...] = ()) -> None:
-        self.add("copy", (out,), (x,), replaces=replaces)
+        """NumPy has no bf16, so what it converts to and from is f32."""
+        if out.dtype is x.dtype or BF16 not in (out.dtype, x.dtype):
+            self.add("copy", (out,), (x,), replaces=replaces)
+        elif F32 not in (out.dtype, x.dtype):
+            self.copy(out, self.copied(x, F32))
+        elif x.dtype is BF16:
+            self.add("widen", (out,), (x,))
+        else:
+            self.add("narrow", (out, self.scratch(out.type.with_dtype(U32))), (x,))
 
     def plus(self, total: Window, part: Window) -> None:
         self.add("add", (total,), (total, part), replaces=(0, 1))
@@ -83,7 +92,7 @@ class Arithmetic:
     def __init__(self, emitter: NumpyEmitter, nest: Nest, call: Call) -> None:
         self.emitter = emitter
         self.shape = nest.shape
-        self.stores = [simplest(e) for e in nest.stores]
+        self.stores = [simplest(in_single(e)) for e in nest.stores]
         self.call = call
         self.values: dict[Expr, Operand] = {}
         self.targets: dict[Expr, Window] = {}
@@ -94,9 +103,10 @@ class Arithmetic:
                 self.targets.setdefault(expression, target)
         for expression, target in zip(self.stores, self.call.writes, strict=True):
             value = self.value(expression)
-            if value != target:
-                same = isinstance(value, Window) and value.shape == target.shape
-                self.emitter.add("copy", (target,), (value,), replaces=(0,) if same else ())
+            if not isinstance(value, Window):
+                self.emitter.fill(target, value)
+            elif value != target:
+                self.emitter.copy(target, value, replaces=(0,) if value.shape == target.shape else ())
 
     def value(self, root: Expr) -> Operand:
         """The place of an expression, computed after its operands; a stack of our own, since chains are deep."""
@@ -118,10 +128,15 @@ class Arithmetic:
         if x.word == "load":
             read = self.call.reads[int(x.value)]
             return compact(read) if isinstance(read, Window) else read
-        out = self.targets.get(x) or self.emitter.scratch(Tensor(x.dtype, self.shape))
+        out = self.targets.get(x) or self.emitter.scratch(Tensor(x.dtype, self._shape(x)))
         reads = tuple(self._operand(o, x) for o in x.operands)
         EXPRESSIONS.get(x.word, _ufunc)(self.emitter, x, out, reads)
         return out
+
+    def _shape(self, x: Expr) -> Shape:
+        """The shape of an expression; what is read and converted need not be stretched yet."""
+        read = self.values[x.operands[0]]
+        return read.shape if x.word == "cast" and isinstance(read, Window) else self.shape
 
     def _operand(self, operand: Expr, user: Expr) -> Operand:
         """The operand's value; a number as memory where every operand is a number."""
@@ -163,7 +178,11 @@ def _where(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ..
 
 
 def _cast(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
-    emitter.add("copy", (out,), reads)
+    (value,) = reads
+    if isinstance(value, Window):
+        emitter.copy(out, value)
+    else:
+        emitter.fill(out, value)
 
 
 EXPRESSIONS: dict[str, Callable[[NumpyEmitter, Expr, Window, tuple[Operand, ...]], None]] = {

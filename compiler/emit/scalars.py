@@ -28,7 +28,9 @@ def program(nest: Nest, reads: int) -> dict[str, Attribute] | None:
 
 
 def _fits(x: Expr) -> bool:
-    """Floats throughout; integers only to be made floats of, truths only to choose by."""
+    """Floats of four or eight bytes throughout; integers only to be made floats of, truths only to choose by."""
+    if x.dtype.is_half:
+        return False
     if x.word == "load":
         return True
     if x.word == "cast":

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .bfloat import rounded
 from .dims import Dim, Size
 from .graph import Graph, Input, Node, numpy_name
 from .rewrite import bind
+from .types import BF16, F16, DType, Tensor
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Any], xp: Any = None) -> dict[str, Any]:
     """Results and updates of the graph by name, for arrays by input name; `xp` is their module, NumPy without it.
+
+    Operations on f16 and bf16 are computed in f32 and rounded after each.
 
     Names of sizes are read off the arrays. Raises CompileError where a guard breaks.
     """
@@ -29,8 +33,20 @@ def evaluate(graph: Graph, inputs: Mapping[str, Any], xp: Any = None) -> dict[st
 
 def _value(xp: Any, node: Node, values: Mapping[Node, Any], inputs: Mapping[str, Any]) -> Any:
     if isinstance(node.op, Input):
-        return xp.asarray(inputs[node.op.name], dtype=getattr(xp, numpy_name(node.dtype)))
-    return node.op.eval(xp, *(values[n] for n in node.inputs))
+        return _rounded(xp, node, xp.asarray(inputs[node.op.name], dtype=getattr(xp, numpy_name(node.dtype))))
+    operands = (xp.astype(values[n], xp.float32) if _is(n, F16) else values[n] for n in node.inputs)
+    return _rounded(xp, node, node.op.eval(xp, *operands))
+
+
+def _rounded(xp: Any, node: Node, value: Any) -> Any:
+    """A value as its type holds it."""
+    if _is(node, BF16):
+        return rounded(xp, value)
+    return xp.astype(xp.asarray(value), xp.float16) if _is(node, F16) else value
+
+
+def _is(node: Node, dtype: DType) -> bool:
+    return isinstance(node.type, Tensor) and node.dtype is dtype
 
 
 def read_sizes(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, ClassVar, Concatenate, ParamSpec
 
 from ...spec.source import Diagnostic, Place
 from .check import Check, Guard, Mismatch
@@ -68,6 +68,7 @@ class Input(Op):
 class Literal(Op):
     """A scalar that the spec or a rule wrote."""
 
+    moves: ClassVar[bool] = True
     value: int | float | bool
     dtype: DType
 
@@ -100,8 +101,9 @@ class Item(Op):
 
 
 def numpy_name(dtype: DType) -> str:
-    """The name of the dtype in array modules."""
-    return {"b": "bool", "f": "float", "i": "int", "u": "uint"}[dtype.value[0]] + dtype.value[1:].removeprefix("ool")
+    """The name of the dtype in array modules; the numbers of bf16, which they have not, lie in f32."""
+    word: str = dtype.value if dtype is not DType.BF16 else "f32"
+    return {"b": "bool", "f": "float", "i": "int", "u": "uint"}[word[0]] + word[1:].removeprefix("ool")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .scalar import Scalars, Value
 
 Array: TypeAlias = Any  # an array of whichever module `eval` is given
+Precision: TypeAlias = Literal["half", "same", "exact", "wide"]
 
 
 class Axis(NamedTuple):
@@ -59,6 +60,10 @@ class Op:
     word: ClassVar[str] = ""
     words: ClassVar[dict[str, type[Op]]] = {}
     view: ClassVar[bool] = False
+    # Where mixed precision computes it: in two bytes ("half": a product, added up in f32), wherever its operands are
+    # ("same"), there too if all that read it would round it anyway ("exact": it loses nothing), or in f32 ("wide").
+    precision: ClassVar[Precision] = "wide"
+    moves: ClassVar[bool] = False  # whether a kernel only copies elements, and so needs no arithmetic of their type
     merges: ClassVar[bool] = True  # whether equal operations on equal inputs may become one node
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
@@ -179,6 +184,8 @@ class Elementwise(Op, abstract=True):
     `scalar` and `pull` speak through an interface, `Scalars`, which makes an expression for a kernel, or nodes of
     a graph, out of the same text.
     """
+
+    precision: ClassVar[Precision] = "same"
 
     def scalar(self, e: Scalars, *x: Value) -> Value:
         """The result for one element."""

@@ -32,6 +32,11 @@ class DType(Enum):
         return self in FLOATS
 
     @property
+    def is_half(self) -> bool:
+        """Whether it is stored in two bytes and computed in f32."""
+        return self in HALVES
+
+    @property
     def is_integer(self) -> bool:
         return not self.is_float and self is not DType.BOOL
 
@@ -48,6 +53,7 @@ class DType(Enum):
 F16, BF16, F32, F64 = DType.F16, DType.BF16, DType.F32, DType.F64
 BOOL, U8, I8, I32, U32, I64 = DType.BOOL, DType.U8, DType.I8, DType.I32, DType.U32, DType.I64
 FLOATS = frozenset((F16, BF16, F32, F64))
+HALVES = frozenset((F16, BF16))
 _BYTES = {F16: 2, BF16: 2, F32: 4, F64: 8, BOOL: 1, U8: 1, I8: 1, I32: 4, U32: 4, I64: 8}
 WORDS: Mapping[str, DType] = {d.value: d for d in DType}
 

@@ -18,6 +18,21 @@
 #endif
 #endif
 
+/* bf16 is the upper half of f32; of two numbers as near the even one is taken, and NaN stays NaN. */
+
+AX_INLINE float ax_widen(uint16_t x) {
+  uint32_t bits = (uint32_t)x << 16;
+  float y;
+  memcpy(&y, &bits, 4);
+  return y;
+}
+
+AX_INLINE uint16_t ax_narrow(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  return x != x ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
 /* Words with one text for both floats. */
 
 #define AX_FLOAT_WORDS(S, T)                                                                   \

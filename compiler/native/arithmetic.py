@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..ir.bfloat import rounded
 from ..ir.graph import numpy_name
 from ..ir.scalar import Expr, Number
-from ..ir.types import BOOL, F16, F32, F64, DType
+from ..ir.types import BF16, BOOL, F16, F32, F64, DType
 from .function import TYPES, Function
 
 OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "==", "ne": "!=", "lt": "<", "le": "<="}
@@ -49,8 +50,8 @@ class Arithmetic:
 
 
 def local(dtype: DType) -> str:
-    """The C type of a value in a register: f16 is computed in f32."""
-    return "float" if dtype is F16 else "_Bool" if dtype is BOOL else TYPES[dtype]
+    """The C type of a value in a register: f16 and bf16 are computed in f32."""
+    return "float" if dtype.is_half else "_Bool" if dtype is BOOL else TYPES[dtype]
 
 
 def constant(value: Number, dtype: DType) -> str:
@@ -60,6 +61,8 @@ def constant(value: Number, dtype: DType) -> str:
     if not dtype.is_float:
         return f"(({TYPES[dtype]}){int(value)})" if value != -(2**63) else "INT64_MIN"
     narrow = np.dtype(numpy_name(dtype)).type(value)
+    if dtype is BF16:
+        narrow = rounded(np, narrow)[()]
     if not math.isfinite(narrow):
         sign = "-" if narrow < 0 else ""
         return "((float)NAN)" if math.isnan(narrow) else f"({sign}(float)INFINITY)"
@@ -93,7 +96,7 @@ def expression(x: Expr, operands: list[str]) -> str:
             return f" {OPERATORS[word]} ".join(operands)
         case _ if word in ROUNDINGS and dtype.is_float:
             return f"__builtin_{ROUNDINGS[word]}{'' if dtype is F64 else 'f'}({operands[0]})"
-    kind = F32 if dtype is F16 else dtype
+    kind = F32 if dtype.is_half else dtype
     return f"ax_{word}_{kind}({', '.join(operands)})"
 
 
@@ -106,7 +109,14 @@ def _wrapping(operator: str, dtype: DType, a: str, b: str) -> str:
 def _cast(a: str, target: DType) -> str:
     if target is BOOL:
         return f"{a} != 0"
+    if target is BF16:
+        return f"ax_widen(ax_narrow({a}))"
     return f"({local(target)}){a}" if target is not F16 else f"(float)(_Float16){a}"
+
+
+def stored(dtype: DType, value: str) -> str:
+    """A value in a register as an element of memory."""
+    return f"ax_narrow({value})" if dtype is BF16 else value
 
 
 def _is_number(x: Expr) -> bool:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from ..emit.emitter import Emitter, Rule
 from ..ir.op import Op
 from ..ir.scalar import Expressions
-from ..ir.types import F16
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
@@ -68,7 +67,7 @@ class NativeEmitter(Emitter):
 
     def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
         self.adds = adds
-        if adds and (type(op) not in self.adding or writes[0].dtype is F16):
+        if adds and type(op) not in self.adding:
             self.adds = False
             super().library(op, writes, reads, adds=True)
         else:

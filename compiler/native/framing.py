@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.types import F16, F32, Shape, Tensor
+from ..ir.types import Shape, Tensor
 from ..ops import convolution as ops
 from ..schedule import layout
 from ..schedule.kernel import Window
@@ -18,19 +18,19 @@ Sides = tuple[int, ...]
 
 def conv(e: NativeEmitter, op: ops.Conv, writes: Windows, reads: Windows) -> None:
     """Every window of framed data times the weights."""
-    (out,), (x, w) = writes, tuple(widened(e, r) for r in reads)
+    (out,), (x, w) = writes, reads
     before, after = sides(op)
     if is_plain(op) and winograd.pays(out, w, e.machinery):
         wide = framed(e, x, before, _and(after, winograd.beyond(out)))
-        with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, w)))
+        e.add(winograd.Winograd(e.machinery), writes, (wide, spread(e, w)))
     else:
         wide = framed(e, x, before, after)
-        with_result(e, out, Conv(op.stride, op.dilation, op.groups, e.machinery), (wide, w))
+        e.add(Conv(op.stride, op.dilation, op.groups, e.machinery), writes, (wide, w))
 
 
 def conv_input(e: NativeEmitter, op: ops.ConvInput, writes: Windows, reads: Windows) -> None:
     """Every window of the framed cotangent times the weights turned round."""
-    (out,), (y, w) = writes, tuple(widened(e, r) for r in reads)
+    (out,), (y, w) = writes, reads
     kernel = known(w.shape[:-2])
     before, _ = sides(op)
     low, high = input_frame(known(op.size), known(y.shape[1:-1]), kernel, op.stride, op.dilation, before)
@@ -38,10 +38,10 @@ def conv_input(e: NativeEmitter, op: ops.ConvInput, writes: Windows, reads: Wind
     fits = all(n + a + b == m + 2 for n, a, b, m in zip(y.shape[1:-1], low, high, out.shape[1:-1], strict=True))
     if is_plain(op) and fits and winograd.pays(out, back, e.machinery):
         wide = framed(e, y, low, _and(high, winograd.beyond(out)))
-        with_result(e, out, winograd.Winograd(e.machinery), (wide, spread(e, back, w)))
+        e.add(winograd.Winograd(e.machinery), writes, (wide, spread(e, back, w)))
     else:
         form = ConvInput(op.stride, op.dilation, op.groups, before, low, e.machinery)
-        with_result(e, out, form, (framed(e, y, low, high), back))
+        e.add(form, writes, (framed(e, y, low, high), back))
 
 
 def _and(sides: Sides, more: Sides) -> Sides:
@@ -79,29 +79,14 @@ def is_plain(op: ops.Convolution) -> bool:
 
 def conv_weight(e: NativeEmitter, op: ops.ConvWeight, writes: Windows, reads: Windows) -> None:
     """Framed data times the cotangent, added up over all pixels."""
-    (out,), (x, y) = writes, tuple(widened(e, r) for r in reads)
+    (out,), (x, y) = writes, reads
     before, after = sides(op)
     form: Form = ConvWeight(op.stride, op.dilation, op.groups, e.machinery, e.adds)
     if is_plain(op) and winograd_weight.pays(y, out, e.machinery):
         form = winograd_weight.WinogradWeight(e.machinery, e.adds)
         beyond = winograd.beyond(y)
         after, y = _and(after, beyond), framed(e, y, (0, 0), beyond)
-    with_result(e, out, form, (framed(e, x, before, after), y))
-
-
-def with_result(e: NativeEmitter, out: Window, form: Form, reads: Windows) -> None:
-    """The kernel, and its result as f16 where that is wanted."""
-    if out.dtype is not F16:
-        e.add(form, (out,), reads)
-        return
-    wide = e.scratch(Tensor(F32, out.shape))
-    e.add(form, (wide,), reads)
-    e.copy(out, wide)
-
-
-def widened(e: NativeEmitter, x: Window) -> Window:
-    """f16 is multiplied and added up in f32."""
-    return e.copied(x, F32) if x.dtype is F16 else x
+    e.add(form, writes, (framed(e, x, before, after), y))
 
 
 def sides(op: ops.Convolution) -> tuple[Sides, Sides]:

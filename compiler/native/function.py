@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from ..ir.dims import Dim, Floor, Size
-from ..ir.types import BOOL, F16, F32, F64, I8, I32, I64, U8, U32
+from ..ir.types import BF16, BOOL, F16, F32, F64, I8, I32, I64, U8, U32
 from ..schedule.kernel import Window
 from ..schedule.target import Machinery as Machinery
 
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
-TYPES |= {I64: "int64_t", F16: "_Float16"}
+TYPES |= {I64: "int64_t", F16: "_Float16", BF16: "uint16_t"}
 
 
 FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {

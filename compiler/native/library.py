@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from ..emit import rearrangement
 from ..emit.emitter import Rule
 from ..ir.op import Op
-from ..ir.types import F16, F32, I64, Tensor
+from ..ir.types import I64, Tensor
 from ..ops import convolution as ops
 from ..ops import index
 from ..ops import pool as pools
@@ -31,7 +31,6 @@ from .index import TakeAlong as TakeAlongForm
 from .numbers import Count, Extent
 from .numbers import RandomBits as RandomForm
 from .order import Position, RunningSum, Sort
-from .product import Product
 from .reduce import Reduce
 
 Windows: TypeAlias = tuple[Window, ...]
@@ -71,12 +70,11 @@ def along(form: Callable[[int], Form], *, replaces: tuple[int, ...] = ()) -> Rul
 
 
 def pool(form: Callable[..., Form]) -> Rule:
-    """The rule of a pool, whose form takes the settings of the operation; f16 is compared and added up in f32."""
+    """The rule of a pool, whose form takes the settings of the operation."""
 
     def rule(e: NativeEmitter, op: Any, writes: Windows, reads: Windows) -> None:
         settings = [getattr(op, name) for name in form._fields[:-1]]  # type: ignore[attr-defined]
-        made = form(*settings, e.machinery)
-        framing.with_result(e, writes[0], made, tuple(framing.widened(e, r) for r in reads))
+        e.add(form(*settings, e.machinery), writes, reads)
 
     return rule
 
@@ -110,17 +108,11 @@ def argsort(e: NativeEmitter, op: Argsort, writes: Windows, reads: Windows) -> N
 
 
 def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
-    """Transposition is a matter of strides; f16 is multiplied and added up in f32."""
-    (out,) = writes
+    """Transposition is a matter of strides."""
     a, b = reads
     a = layout.swapped(a) if op.transpose_a else a
     b = layout.swapped(b) if op.transpose_b else b
-    if out.dtype is F16:
-        wide = e.scratch(Tensor(F32, out.shape))
-        e.add(Product(e.machinery), (wide,), (e.copied(a, F32), e.copied(b, F32)))
-        e.copy(out, wide)
-    else:
-        packing.product(e, out, a, b)
+    packing.product(e, writes[0], a, b)
 
 
 RULES: dict[type[Op], Rule] = {

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ..ir.dims import Size
 from ..ir.scalar import Expr
-from ..ir.types import BOOL, F16, Shape
+from ..ir.types import BF16, BOOL, F16, Shape
 from ..schedule.kernel import Number, Window
-from .arithmetic import Arithmetic, constant
+from .arithmetic import Arithmetic, constant, stored
 from .function import Function
 from .loops import Pointers, axes_of, elements
 
@@ -30,7 +30,7 @@ class Map(NamedTuple):
             arithmetic = Arithmetic(f, load)
             values = [arithmetic.value(s) for s in self.stores]
             for i, value in enumerate(values):
-                f.line(f"{pointers.at(i)} = {value};")
+                f.line(f"{pointers.at(i)} = {stored(writes[i].dtype, value)};")
 
 
 class Copy(NamedTuple):
@@ -40,7 +40,8 @@ class Copy(NamedTuple):
         (out,), (x,) = writes, reads
         pointers = Pointers(f, [f.pointer(out, write=True), f.pointer(x)])
         with elements(f, axes_of(out.shape, [out.strides, stretched(x, out.shape)]), pointers):
-            f.line(f"{pointers.at(0)} = {loaded(x, pointers.at(1))};")
+            value = pointers.at(1) if out.dtype is x.dtype else stored(out.dtype, loaded(x, pointers.at(1)))
+            f.line(f"{pointers.at(0)} = {value};")
 
 
 class Fill(NamedTuple):
@@ -52,7 +53,7 @@ class Fill(NamedTuple):
         (out,) = writes
         pointers = Pointers(f, [f.pointer(out, write=True)])
         with elements(f, axes_of(out.shape, [out.strides]), pointers):
-            f.line(f"{pointers.at(0)} = {constant(self.value, out.dtype)};")
+            f.line(f"{pointers.at(0)} = {stored(out.dtype, constant(self.value, out.dtype))};")
 
 
 def stretched(x: Window, shape: Shape) -> tuple[Size, ...]:
@@ -65,4 +66,6 @@ def loaded(x: Window, text: str) -> str:
     """An element of memory as a value in a register."""
     if x.dtype is BOOL:
         return f"{text} != 0"
+    if x.dtype is BF16:
+        return f"ax_widen({text})"
     return f"(float){text}" if x.dtype is F16 else text

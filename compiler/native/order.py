@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..ir.types import F16, DType
+from ..ir.types import DType
 from ..schedule.kernel import Window
 from .arithmetic import local
 from .function import TYPES, Function
@@ -86,14 +86,13 @@ class Sort(NamedTuple):
 
     def _merge(self, f: Function, dtype: DType, n: str, read: str, turn: str) -> None:
         """Two sorted stretches as one; the second goes first only where it must."""
-        kind = "float" if dtype is F16 else TYPES[dtype]
         f.line(f"const long middle = start + width < {n} ? start + width : {n};")
         f.line(f"const long end = start + 2 * width < {n} ? start + 2 * width : {n};")
         f.line("long a = start, b = middle;")
         with f.loop("k", "end", "start"):
             f.line("int second = a == middle;")
             with f.block("if (a < middle && b < end)"):
-                f.line(f"const {kind} x = {read}[{turn} * from[a]], y = {read}[{turn} * from[b]];")
+                f.line(f"const {TYPES[dtype]} x = {read}[{turn} * from[a]], y = {read}[{turn} * from[b]];")
                 if self.descending:
                     f.line("second = y > x || (y != y && x == x);")
                 else:

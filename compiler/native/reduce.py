@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ir.types import BOOL, F16, DType
+from ..ir.types import BOOL, DType
 from ..schedule.kernel import Window
 from .arithmetic import local
 from .function import TYPES, Function
@@ -70,7 +70,7 @@ class _Reduction:
 
     def __init__(self, f: Function, law: Law, x: Window, pointers: Pointers) -> None:
         self.f, self.law, self.x, self.pointers = f, law, x, pointers
-        self.type = {F16: "float", BOOL: "int"}.get(x.dtype, local(x.dtype))
+        self.type = "int" if x.dtype is BOOL else local(x.dtype)
         self.watches = law.clause in ("max", "min") and x.dtype.is_float
 
     def element(self) -> str:

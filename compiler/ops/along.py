@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ..ir import dims
 from ..ir.check import Check
@@ -22,6 +23,7 @@ class Take(Op):
     An index counts from 0 and lies inside the axis; what one outside does is not defined.
     """
 
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
@@ -62,6 +64,7 @@ class TakeAlong(Op):
     An index counts from 0 and lies inside the axis; what one outside does is not defined.
     """
 
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:

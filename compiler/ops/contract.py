@@ -17,9 +17,10 @@ class Matmul(Op):
     """a @ b: for each of the leading axes, which broadcast, `[m, k] @ [k, n] -> [m, n]`.
 
     A transposed operand is stored as [k, m] or [n, k]. A vector is a row on the left and a column on the right,
-    and its axis is missing in the result. f16 is multiplied and added up in f32.
+    and its axis is missing in the result.
     """
 
+    precision = "half"
     transpose_a: bool = False
     transpose_b: bool = False
 
@@ -46,10 +47,10 @@ class Matmul(Op):
         return (m, k), (other, n)
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        a, b = accumulating(xp, *arrays)
+        a, b = arrays
         a = xp.matrix_transpose(a) if self.transpose_a else a
         b = xp.matrix_transpose(b) if self.transpose_b else b
-        return xp.astype(xp.asarray(xp.matmul(a, b)), xp.result_type(*arrays))
+        return xp.matmul(a, b)
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
@@ -101,11 +102,6 @@ class Matmul(Op):
     def formula(self, *names: str) -> str:
         a, b = names
         return f"{a}{'ᵀ' * self.transpose_a} @ {b}{'ᵀ' * self.transpose_b}"
-
-
-def accumulating(xp: Array, *arrays: Array) -> tuple[Array, ...]:
-    """The operands of a product in the type in which it is added up: f16 as f32."""
-    return tuple(xp.astype(a, xp.float32) if a.dtype == xp.float16 else a for a in arrays)
 
 
 def _product_shape(node: Node, left: Node, right: Node) -> Shape:

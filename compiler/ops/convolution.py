@@ -14,7 +14,6 @@ from ..ir.dims import Size
 from ..ir.graph import Builder, Node
 from ..ir.op import Array, Axes, Axis, Op
 from ..ir.types import Shape, Tensor
-from .contract import accumulating
 from .window import Padding, check_counts, check_windows, counts, interior, padded, taps
 
 
@@ -22,9 +21,10 @@ class Convolution(Op, abstract=True):
     """How a kernel slides: one stride, pair of paddings (before, after) and dilation for each spatial axis.
 
     With groups, channel k of the result sees the input channels of its own group only; `groups` equal to the input
-    channels is a depthwise convolution. f16 is multiplied and added up in f32.
+    channels is a depthwise convolution.
     """
 
+    precision = "half"
     stride: tuple[int, ...]
     padding: Padding
     dilation: tuple[int, ...]
@@ -89,13 +89,13 @@ class Conv(Convolution):
         return x.with_shape((x.shape[0], *found, w.shape[-1]))
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        x, w = accumulating(xp, *arrays)
+        x, w = arrays
         found = self.windows(x.shape[1:-1], w.shape[:-2])
         wide = padded(xp, x, self.padding, 0)
         y = xp.zeros((x.shape[0], *found, self.groups, w.shape[-1] // self.groups), dtype=x.dtype)
         for tap, where in taps(w.shape[:-2], found, self.stride, self.dilation):
             y += xp.einsum("...gc,cgk->...gk", self.grouped(xp, wide[where]), self.grouped(xp, w[tap]))
-        return xp.astype(xp.reshape(y, (*y.shape[:-2], w.shape[-1])), arrays[0].dtype)
+        return xp.reshape(y, (*y.shape[:-2], w.shape[-1]))
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
@@ -137,13 +137,13 @@ class ConvInput(Convolution):
         return y.with_shape((y.shape[0], *self.size, w.shape[-2] * self.groups))
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        y, w = accumulating(xp, *arrays)
+        y, w = arrays
         shape = (y.shape[0], *self.size, w.shape[-2] * self.groups)
         wide = padded(xp, xp.zeros(shape, dtype=y.dtype), self.padding, 0)
         for tap, where in taps(w.shape[:-2], y.shape[1:-1], self.stride, self.dilation):
             flow = xp.einsum("...gk,cgk->...gc", self.grouped(xp, y), self.grouped(xp, w[tap]))
             wide[where] += xp.reshape(flow, (*flow.shape[:-2], shape[-1]))
-        return xp.astype(wide[interior(self.size, self.padding)], arrays[0].dtype)
+        return wide[interior(self.size, self.padding)]
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
@@ -186,13 +186,13 @@ class ConvWeight(Convolution):
         return x.with_shape((*self.kernel, own, y.shape[-1]))
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        x, y = accumulating(xp, *arrays)
+        x, y = arrays
         wide = padded(xp, x, self.padding, 0)
         w = xp.zeros((*self.kernel, x.shape[-1] // self.groups, y.shape[-1]), dtype=x.dtype)
         for tap, where in taps(self.kernel, y.shape[1:-1], self.stride, self.dilation):
             product = xp.einsum("pgc,pgk->cgk", *(self._pixels(xp, a) for a in (wide[where], y)))
             w[tap] = xp.reshape(product, w.shape[-2:])
-        return xp.astype(w, arrays[0].dtype)
+        return w
 
     def _pixels(self, xp: Array, a: Array) -> Array:
         """An array as [pixels of all images, groups, channels of a group]."""

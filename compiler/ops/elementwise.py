@@ -45,6 +45,7 @@ class Mul(Primitive):
 class Div(Function):
     """a / b, of floats."""
 
+    precision = "same"
     function = "divide"
     sign = "{} / {}"
 
@@ -79,6 +80,7 @@ class Pow(Primitive):
     The exponent's gradient is a^b·log a, and 0 where a is not positive.
     """
 
+    precision = "wide"
     sign = "{}^{}"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
@@ -120,6 +122,7 @@ def _derivative(e: Scalars, y: Value, a: Value, n: float) -> Value | float | Non
 class Max(Primitive):
     """The greater of a and b, NaN if one is NaN. Where they are equal the gradient goes to a."""
 
+    precision = "exact"
     function = "maximum"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
@@ -130,6 +133,7 @@ class Max(Primitive):
 class Min(Primitive):
     """The lesser of a and b, NaN if one is NaN. Where they are equal the gradient goes to a."""
 
+    precision = "exact"
     function = "minimum"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
@@ -139,6 +143,8 @@ class Min(Primitive):
 
 class Atan2(Function):
     """The angle of the point (b, a), in (-π, π]."""
+
+    precision = "wide"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         a, b = x
@@ -223,6 +229,7 @@ class Ge(Primitive):
 class Where(Primitive):
     """`yes` where the condition (bool) is true, `no` elsewhere; the condition has no gradient."""
 
+    precision = "exact"
     accepts = frozenset(DType)
     sign = "{1} where {0} else {2}"
 
@@ -238,6 +245,8 @@ class Where(Primitive):
 
 class Relu(Elementwise):
     """max(x, 0); the gradient at 0 is 0."""
+
+    precision = "exact"
 
     def scalar(self, e: Scalars, *x: Value) -> Value:
         return e.max(x[0], 0.0)
@@ -287,6 +296,8 @@ def converted(b: Builder, x: Node, dtype: DType) -> Node:
 
 class StopGradient(Elementwise):
     """x, as a constant: no gradient flows."""
+
+    precision = "exact"
 
     def scalar(self, e: Scalars, *x: Value) -> Value:
         return x[0]

@@ -6,6 +6,7 @@ An index counts from 0 and lies inside its axis; what one outside does is not de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ..ir.check import Check
 from ..ir.dims import Size
@@ -35,6 +36,8 @@ def paired(c: Check, word: str, values: Tensor, index: Tensor) -> Shape:
 
 class Gather(Op):
     """Rows of a table: table [V, ...] and an integer index [...] give [*index, ...]. An embedding is this."""
+
+    moves: ClassVar[bool] = True
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         table, index = types
@@ -98,6 +101,8 @@ class ScatterAdd(Op):
 
 class Pick(Op):
     """One element of the last axis: x [..., C] and an integer index [...] give [...]."""
+
+    moves: ClassVar[bool] = True
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         return types[0].with_shape(paired(c, self.word, *types))
@@ -216,6 +221,7 @@ class Iota(Op):
 class Window(Op):
     """`size` elements of x along `axis`, from `position` (an integer scalar) on: x, position give the slice."""
 
+    moves: ClassVar[bool] = True
     axis: int
     size: Size
 
@@ -248,6 +254,7 @@ class Update(Op):
     stands from `position` (an integer scalar) on.
     """
 
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:

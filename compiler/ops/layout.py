@@ -122,6 +122,7 @@ class Expand(Op):
 class Concat(Op):
     """The inputs one after the other along `axis`; they agree in every other axis."""
 
+    moves: ClassVar[bool] = True
     axis: int
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
@@ -231,6 +232,7 @@ class Pad(Op):
     It undoes a slice: what a slice of step s left out is put back as `value` with `between = s - 1`.
     """
 
+    moves: ClassVar[bool] = True
     before: tuple[Size, ...]
     after: tuple[Size, ...]
     value: int | float | bool = 0

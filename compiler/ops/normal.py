@@ -128,6 +128,8 @@ class BinaryCrossEntropy(Elementwise):
     It is computed as max(x, 0) - x·t + log(1 + exp(-|x|)).
     """
 
+    precision = "wide"
+
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         c.floats(self.word, *types)
         return super().infer(c, *types)

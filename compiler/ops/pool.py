@@ -65,6 +65,8 @@ class MaxPool(Pool):
     pass, by comparing the data with the result: both are there, and an index would be one more array to write.
     """
 
+    precision = "exact"
+
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         return self.windows(c, types[0])
 
@@ -151,6 +153,8 @@ class Average(Pool, abstract=True):
 
 class AveragePool(Average):
     """The average of each window; padding counts as zeros, or not at all."""
+
+    precision = "same"
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         return self.windows(c, types[0])

@@ -10,7 +10,6 @@ from ..ir.check import Check
 from ..ir.graph import Builder, Node
 from ..ir.op import Array, Axes, Axis, Op
 from ..ir.types import BOOL, F32, I64, DType, Shape, Tensor
-from .contract import accumulating
 from .elementwise import Add, Cast, Div, Eq, Mul, Sub, Where, converted
 from .layout import Expand, Reshape
 from .state import size_number
@@ -77,7 +76,7 @@ class Reduction(Op, abstract=True):
 
 
 class Sum(Reduction):
-    """The sum over the axes; f16 is added up in f32."""
+    """The sum over the axes."""
 
     added: ClassVar[bool] = True
 
@@ -95,6 +94,7 @@ class Sum(Reduction):
 class Extreme(Reduction, abstract=True):
     """The greatest or the least element; equal ones share the gradient equally."""
 
+    precision = "exact"
     empty: ClassVar[bool] = False
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
@@ -147,7 +147,7 @@ class Prod(Reduction):
 
 
 class Mean(Reduction):
-    """The sum over the axes divided by the number of elements; f16 is computed in f32."""
+    """The sum over the axes divided by the number of elements."""
 
     def accept(self, c: Check, x: Tensor) -> None:
         c.floats(self.word, x)
@@ -169,10 +169,7 @@ class Mean(Reduction):
 
 
 class Var(Reduction):
-    """The mean of the squared distances from the mean, divided by the count less `correction` (1: unbiased).
-
-    f16 is computed in f32.
-    """
+    """The mean of the squared distances from the mean, divided by the count less `correction` (1: unbiased)."""
 
     correction: int = 0
 
@@ -180,9 +177,7 @@ class Var(Reduction):
         c.floats(self.word, x)
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
-        (x,) = accumulating(xp, *arrays)
-        found = xp.var(x, axis=self.over, keepdims=self.keep, correction=self.correction)
-        return xp.astype(xp.asarray(found), arrays[0].dtype)
+        return xp.var(arrays[0], axis=self.over, keepdims=self.keep, correction=self.correction)
 
     def expand(self, b: Builder, *inputs: Node) -> Node:
         (x,) = inputs

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..ir.check import Check
-from ..ir.op import Array, Elementwise
+from ..ir.op import Array, Elementwise, Precision
 from ..ir.scalar import Scalars, Value
 from ..ir.types import BOOL, FLOATS, DType, Tensor
 
@@ -49,12 +49,14 @@ class Primitive(Elementwise, abstract=True):
 class Function(Primitive, abstract=True):
     """A function of real numbers: floats only."""
 
+    precision: ClassVar[Precision] = "wide"
     accepts = FLOATS
 
 
 class Neg(Primitive):
     """-x."""
 
+    precision = "exact"
     function = "negative"
     sign = "-{}"
 
@@ -65,6 +67,7 @@ class Neg(Primitive):
 class Abs(Primitive):
     """|x|; the gradient at 0 is 0."""
 
+    precision = "exact"
     sign = "|{}|"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
@@ -73,6 +76,8 @@ class Abs(Primitive):
 
 class Sign(Primitive):
     """-1, 0 or 1; no gradient flows."""
+
+    precision = "exact"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         return [None]
@@ -122,6 +127,7 @@ class Sqrt(Function):
 class Square(Primitive):
     """x·x."""
 
+    precision = "wide"
     sign = "{}²"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
@@ -140,12 +146,16 @@ class Reciprocal(Function):
 class Sin(Function):
     """Sine of an angle in radians."""
 
+    precision = "same"
+
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         return [g * e.cos(x[0])]
 
 
 class Cos(Function):
     """Cosine of an angle in radians."""
+
+    precision = "same"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         return [-(g * e.sin(x[0]))]
@@ -196,12 +206,16 @@ class Cosh(Function):
 class Tanh(Function):
     """sinh(x) / cosh(x)."""
 
+    precision = "same"
+
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         return [g * (1.0 - e.square(y))]
 
 
 class Sigmoid(Function):
     """1 / (1 + exp(-x)), without overflow at either end."""
+
+    precision = "same"
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
         (x,) = arrays
@@ -215,6 +229,8 @@ class Sigmoid(Function):
 class Erf(Function):
     """The error function, 2/√π times the integral of exp(-t²) from 0 to x."""
 
+    precision = "same"
+
     def eval(self, xp: Array, *arrays: Array) -> Array:
         (x,) = arrays
         values = [math.erf(float(v)) for v in xp.reshape(x, (-1,))]
@@ -226,6 +242,8 @@ class Erf(Function):
 
 class Rounding(Function, abstract=True):
     """A function that is constant but for steps, through which no gradient flows."""
+
+    precision = "same"
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         return [None]

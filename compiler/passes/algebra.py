@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ..ir.graph import Builder, Literal, Node
 from ..ir.op import Op
-from ..ir.types import BOOL, F16, DType
+from ..ir.types import BOOL, DType
 from ..ops.elementwise import Add, And, Cast, Div, Eq, Max, Min, Mul, Ne, Or, Pow, Relu, Sub, Where, Xor
 from ..ops.layout import Expand, Reshape, Transpose
 from ..ops.unary import Abs, LogicalNot, Neg, Reciprocal, Sqrt, Square
@@ -115,7 +115,7 @@ def number_to_the_smaller(b: Builder, node: Node) -> Node | None:
 
 def smaller_factors_first(b: Builder, node: Node) -> Node | None:
     """(x · v) · w with fewer elements in v and w is x · (v · w), and with v = 1 / s it is x · (w / s)."""
-    if node.dtype is F16 or not node.dtype.is_float:
+    if node.dtype.is_half or not node.dtype.is_float:
         return None
     for w, product in (node.inputs, reversed(node.inputs)):
         if not isinstance(product.op, Mul) or product.shape != node.shape or w.shape == node.shape:
@@ -145,7 +145,7 @@ def divide_by_number(b: Builder, node: Node) -> Node | None:
 def divide_by_smaller(b: Builder, node: Node) -> Node | None:
     """x / v with fewer elements in v is x · (1 / v): few divisions, many products. In f16, 1 / v may be too large."""
     x, v = node.inputs
-    if x.shape != node.shape or v.shape in (node.shape, ()) or number(v) is not None or node.dtype is F16:
+    if x.shape != node.shape or v.shape in (node.shape, ()) or number(v) is not None or node.dtype.is_half:
         return None
     return b.add(Mul(), x, b.add(Reciprocal(), v))
 
@@ -264,7 +264,7 @@ def holds(narrow: DType, wide: DType) -> bool:
 
 def moderate(value: float, dtype: DType) -> bool:
     """Whether scaling by a number is far from overflow and underflow in a float type."""
-    limit = 2.0**10 if dtype is F16 else 2.0**60
+    limit = 2.0**10 if dtype.is_half else 2.0**60
     return dtype.is_float and math.isfinite(value) and 1 / limit <= abs(value) <= limit
 
 

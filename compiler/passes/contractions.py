@@ -8,7 +8,7 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Builder, Node
 from ..ir.op import Op
-from ..ir.types import F16, Shape
+from ..ir.types import Shape
 from ..ops import reduce
 from ..ops.contract import Matmul
 from ..ops.elementwise import Div, Mul, Sub
@@ -101,7 +101,7 @@ def of_scaled(b: Builder, node: Node) -> Node | None:
     be too large."""
     (x,) = node.inputs
     assert isinstance(node.op, Sum)
-    if not isinstance(x.op, Mul | Div) or node.dtype is F16 or not node.dtype.is_float:
+    if not isinstance(x.op, Mul | Div) or node.dtype.is_half or not node.dtype.is_float:
         return None
     along = node.op.along(len(x.shape))
     for a, v in (x.inputs, reversed(x.inputs))[: 2 if isinstance(x.op, Mul) else 1]:

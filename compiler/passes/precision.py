@@ -23,7 +23,7 @@ def in_double(graph: Graph) -> Graph:
 
 
 def _made(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node:
-    op = _widened(node.op)
+    op = in_type(node.op, F32, F64)
     if isinstance(op, Input):
         return b.input(op.name, op.role, op.type)
     made = b.add(op, *inputs, name=node.name)
@@ -31,22 +31,21 @@ def _made(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node:
     return b.add(Cast(F64), made) if single else made
 
 
-def _widened(op: Op) -> Op:
-    """The operation with F64 wherever a field of it says F32."""
+def in_type(op: Op, before: DType, after: DType) -> Op:
+    """The operation with another dtype wherever a field of it says `before`."""
     if isinstance(op, Item):
         return op
-    values = [_value(getattr(op, name)) for name in op.fields]
-    return type(op)(*values)
+    return type(op)(*(_value(getattr(op, name), before, after) for name in op.fields))
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, before: DType, after: DType) -> Any:
     match value:
         case DType():
-            return F64 if value is F32 else value
+            return after if value is before else value
         case Tensor(dtype, _):
-            return value.with_dtype(F64) if dtype is F32 else value
+            return value.with_dtype(after) if dtype is before else value
         case Graph():
             return in_double(value)
         case tuple():
-            return tuple(map(_value, value))
+            return tuple(_value(v, before, after) for v in value)
     return value

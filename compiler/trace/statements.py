@@ -12,7 +12,7 @@ from ...spec.suggest import nearest
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Node
-from ..ir.types import WORDS, Tensor
+from ..ir.types import F32, WORDS, Tensor
 from . import errors
 from .branches import check_names
 from .claims import claim
@@ -118,13 +118,16 @@ def _variable(t: Tracer, scope: Scope, s: tree.Declare, name: tree.Name, type_: 
         if t.b is not t.root:
             t.wrong(errors.NotInScan, name.span, what="a state")
             return t.b.unknown()
+        if type_.dtype.is_half:
+            expected = "of f32, f64 or whole numbers"
+            t.wrong(errors.WrongKind, s.type.span, subject="a state", expected=expected, found=str(type_))
+            return t.b.unknown()
         scope.states[name.text] = path, name.span
         return t.state(path, type_, begin, name.span)
-    if not type_.dtype.is_float:
-        advice = "what is not trained is a `state`"
-        t.wrong(
-            errors.WrongKind, s.type.span, subject="a weight", expected="of floats", found=str(type_), advice=advice
-        )
+    if type_.dtype is not F32:
+        trained = "`train { precision bf16 }` computes in two bytes and keeps weights in f32"
+        advice = trained if type_.dtype.is_half else "what is not trained is a `state`"
+        t.wrong(errors.WrongKind, s.type.span, subject="a weight", expected="of f32", found=str(type_), advice=advice)
         return t.b.unknown()
     if scope.layer is None or scope.turns:
         return t.parameter(path, type_, begin, name.span)

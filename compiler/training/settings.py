@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...spec import tree
 from ...spec.source import Place
 from ...spec.suggest import nearest
+from ..ir.types import BF16, F16, F32, DType
 from ..settings import Reader
 from ..trace import errors
 from ..trace.model import Traced
@@ -24,7 +24,8 @@ class Training:
     """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
     `patience` of 0 never stops early. `average` is the share of the old average of the weights that a step keeps, 1 for
     the mean of all steps, 0 for none; evaluate and predict use the average. `place` is where the spec chooses the
-    optimizer, or where it begins."""
+    optimizer, or where it begins. With a `precision` of f16 or bf16 the losses and gradients are computed so where that
+    is well; weights and what is remembered of them stay f32."""
 
     optimizer: Optimizer = Sgd(0.01)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
@@ -34,6 +35,7 @@ class Training:
     clip_norm: float = 0.0
     clip_value: float = 0.0
     average: float = 0.0
+    precision: DType = F32
     monitor: str = "loss"
     patience: int = 0
     seed: int = 0
@@ -45,7 +47,6 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
     if model.train is None:
         return Training(place=Place((model.name or model).span))
     reader = Reader(t, scope, model.train.settings)
-    _unsupported(reader)
     optimizer = reader.expression("optimizer")
     clip, stop = reader.inner("clip"), reader.inner("stop")
     return Training(
@@ -59,16 +60,20 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
         average=_average(reader),
         monitor=stop.word("monitor", "loss") if stop else "loss",
         patience=stop.whole("patience", 0, least=1) if stop else 0,
+        precision=_precision(reader),
         seed=reader.whole("seed", 0),
         place=Place((optimizer or model.train).span),
     )
 
 
-def _unsupported(reader: Reader) -> None:
-    """Settings of the language that this version does not carry out are refused, never ignored."""
-    value: Any = reader.expression("precision")
-    if value is not None:
-        reader.t.wrong(errors.NotYet, value.span, what="`precision`")
+def _precision(reader: Reader) -> DType:
+    """`precision f16` or `precision bf16`; f32 is the same as nothing."""
+    e, known = reader.expression("precision"), {d.value: d for d in (F32, F16, BF16)}
+    word = reader.word("precision", "f32")
+    if e is not None and word not in known:
+        choice = {"what": "precision", "name": word, "known": ", ".join(known), "suggestion": nearest(word, known)}
+        reader.t.wrong(errors.UnknownChoice, e.span, **choice)
+    return known.get(word, F32)
 
 
 def _average(reader: Reader) -> float:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from ..ir import dims
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
 from ..ir.scalar import Value
-from ..ir.types import F32, I64, Tensor
+from ..ir.types import F16, F32, I64, Tensor
 from ..ops.elementwise import Add, Cast, Div, Gt, Max, Min, Mul, Where
 from ..ops.layout import Concat, Reshape
 from ..ops.reduce import Sum
 from ..ops.state import Part
 from ..ops.unary import Abs, Sign, Sqrt, Square
 from ..parameters import Piece, Range
+from . import scale
 from .arithmetic import Formula
 from .schedules import rate_at
 from .settings import Training
@@ -37,8 +38,17 @@ def penalty(b: Builder, r: Range, theta: Node, gradient: Node) -> tuple[Node | N
 def update_ranges(
     b: Builder, training: Training, ranges: tuple[Range, ...], gradients: Mapping[str, Node]
 ) -> dict[str, Node]:
-    """The next value of each range and of what the optimizer remembers of it."""
-    step = b.add(Cast(F32), _control(b, STEP))
+    """The next value of each range and of what the optimizer remembers of it; where gradients of f16 are not finite,
+    the values that are there."""
+    if training.precision is not F16:
+        return _next_ranges(b, training, ranges, gradients, b.add(Cast(F32), _control(b, STEP)))
+    well = scale.finite(b, gradients.values())
+    return scale.taken(b, well, _next_ranges(b, training, ranges, gradients, scale.step(b)))
+
+
+def _next_ranges(
+    b: Builder, training: Training, ranges: tuple[Range, ...], gradients: Mapping[str, Node], step: Node
+) -> dict[str, Node]:
     gradients = _clipped(b, training, gradients)
     f = Formula(b)
     rate = rate_at(f, training.schedule, training.optimizer.rate, f.value(step), training.warmup)
@@ -96,8 +106,8 @@ def _clipped(b: Builder, training: Training, gradients: Mapping[str, Node]) -> M
         for more in squares[1:]:
             total = b.add(Add(), total, more)
         bound = b.literal(training.clip_norm, F32)
-        scale = b.add(Div(), bound, b.add(Max(), b.add(Sqrt(), total), bound))
-        gradients = {n: b.add(Mul(), g, scale) for n, g in gradients.items()}
+        factor = b.add(Div(), bound, b.add(Max(), b.add(Sqrt(), total), bound))
+        gradients = {n: b.add(Mul(), g, factor) for n, g in gradients.items()}
     return gradients
 
 

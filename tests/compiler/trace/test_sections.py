@@ -170,7 +170,7 @@ def test_groups_are_checked(group: str, code: str, column: int) -> None:
         ("clip { norm -1 }", "wrong-kind", 21),
         ("stop { monitor f1; patience 3 }", "unknown-choice", 24),
         ("average 1.5", "wrong-kind", 17),
-        ("precision f16", "not-supported", 19),
+        ("precision f8", "unknown-choice", 19),
     ],
 )
 def test_training_is_checked(setting: str, code: str, column: int) -> None:
