@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..compiler.devices import DEVICES
 from .options import examples, set_option, size_option
 
 if TYPE_CHECKING:
     from ..compiler.ir.graph import Graph
     from ..compiler.pipeline import Stages
+    from ..compiler.prediction import Prediction
     from ..compiler.schedule.target import Target
     from ..specification import Specification
 
@@ -26,6 +28,7 @@ PHASES = ("train", "evaluate", "predict", "step")
         "axonc plan net.axon --format html --output plan.html",
         "axonc plan net.axon --stage gradient --set hidden=16",
         "axonc plan translate.axon --size S=20 --size T=20 --rows 8",
+        "axonc plan net.axon --device h100 --rows 256",
     )
 )
 @click.argument("spec")
@@ -35,6 +38,7 @@ PHASES = ("train", "evaluate", "predict", "step")
     "--phase", type=click.Choice(PHASES), help="Default: train, if there is a loss, else predict; step: one more token."
 )
 @click.option("--rows", type=click.IntRange(1), help="How many samples a step takes; default: the batch of the data.")
+@click.option("--device", type=click.Choice(tuple(DEVICES)), help="Predict the time and memory on this GPU as well.")
 @click.option("--all", "unfolded", is_flag=True, help="Show every turn of what repeats.")
 @click.option("--output", type=click.Path(), help="Write there instead of to standard output.")
 @set_option
@@ -45,6 +49,7 @@ def command(
     form: str,
     phase: str | None,
     rows: int | None,
+    device: str | None,
     unfolded: bool,
     output: str | None,
     overrides: dict[str, str],
@@ -56,11 +61,16 @@ def command(
     shapes, floating-point operations, bytes moved and the place of each result in memory; then the update of the
     weights, and the totals. The memory is exact: it is what training will take.
 
+    With a device there follows a prediction for it, kernel by kernel, with what it assumes: it is calculated from
+    published figures, and nothing runs.
+
     The stages are the spec in canonical form, the graph of the forward pass, the graph with its gradients, the
     schedule of kernels over windows of buffers, the instructions that run, the C of the native backend: kernels under
     the formulas and lines they come from, then the driver that calls them, for a processor with AVX-512; and the CUDA
     of the kernels that a GPU runs.
     """
+    if device and stage:
+        raise click.UsageError("a stage is the same for every device; `--device` is for the whole plan")
     if form == "html" and stage:
         raise click.UsageError("a stage is shown as text or JSON; HTML shows the whole plan")
     from ..specification import check
@@ -71,7 +81,7 @@ def command(
     text = (
         _stage(specification, stage, chosen, count, form)
         if stage
-        else _view(specification, chosen, count, form, unfolded=unfolded, painted=output is None)
+        else _view(specification, chosen, count, form, device, unfolded=unfolded, painted=output is None)
     )
     if output is None:
         click.echo(text, nl=not text.endswith("\n"))
@@ -81,25 +91,50 @@ def command(
     replace(Path(output), [text.encode()])
 
 
-def _view(specification: Specification, phase: str, rows: int, form: str, *, unfolded: bool, painted: bool) -> str:
+def _view(
+    specification: Specification,
+    phase: str,
+    rows: int,
+    form: str,
+    device: str | None,
+    *,
+    unfolded: bool,
+    painted: bool,
+) -> str:
     from ..compiler.explain import explain
     from . import screen
 
     stages = compiled(specification, _graph(specification, phase), rows)
     found = explain(stages, specification.phases.ranges, rows=rows, update=specification.training.place)
+    prediction = _predicted(_graph(specification, phase), rows, device) if device else None
     if form == "json":
         from .plan_json import render as render_json
 
-        return render_json(specification, phase, found)
+        return render_json(specification, phase, found, prediction)
     if form == "html":
         from .plan_html import render as render_html
 
-        return render_html(specification, phase, found)
+        return render_html(specification, phase, found, prediction)
     from .plan_text import View
 
     colour = painted and screen.is_colourful(sys.stdout)
     columns = screen.width() if painted else screen.PIPE_WIDTH
-    return View(specification, phase, found, columns=columns, colour=colour, unfolded=unfolded).text()
+    text = View(specification, phase, found, columns=columns, colour=colour, unfolded=unfolded).text()
+    if prediction is None:
+        return text
+    from .plan_device import lines
+
+    return text + "".join(f"{line.rstrip()}\n" for line in lines(prediction, columns, unfolded=unfolded))
+
+
+def _predicted(graph: Graph, rows: int, device: str) -> Prediction:
+    """What the graph would take on a device, for so many samples."""
+    from ..compiler.ir import dims
+    from ..compiler.ir.rewrite import bind
+    from ..compiler.prediction import predict
+
+    batch = batch_of(graph)
+    return predict(bind(graph, {batch: dims.name("N")}) if batch not in ("", "N") else graph, DEVICES[device], rows)
 
 
 def _stage(specification: Specification, stage: str, phase: str, rows: int, form: str) -> str:

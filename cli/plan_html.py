@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..compiler.explain import Explanation, Group, Step
+from ..compiler.prediction import ASSUMPTIONS
 from ..spec.render import escape
 from ..spec.source import Source, Span
+from . import plan_device
 from .plan_facts import KINDS, heading, totals
 from .plan_text import key_of, repeats
 from .screen import quantity
 
 if TYPE_CHECKING:
+    from ..compiler.prediction import Prediction
     from ..specification import Specification
 
 HERE = Path(__file__).parent
@@ -23,7 +26,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 MAP_WIDTH, MAP_HEIGHT = 1000, 180
 
 
-def render(specification: Specification, phase: str, found: Explanation) -> str:
+def render(specification: Specification, phase: str, found: Explanation, prediction: Prediction | None = None) -> str:
     """The whole document."""
     page = _Page(specification, phase, found)
     title, subtitle = map(safe, heading(specification, phase, found))
@@ -37,9 +40,28 @@ def render(specification: Specification, phase: str, found: Explanation) -> str:
             f"<title>{title}</title><style>{style}</style></head><body>",
             f'<header><h1>{title}</h1><p class="sub">{subtitle}</p>{page.tiles()}{page.shares()}</header>',
             f'<main><aside aria-label="The spec">{page.sources()}</aside>',
-            f"<article>{page.columns()}{page.groups()}{page.rest()}{page.map()}</article></main>",
+            f"<article>{page.columns()}{page.groups()}{page.rest()}{page.map()}{_predicted(prediction)}</article></main>",
             f"<script>{script}</script></body></html>\n",
         )
+    )
+
+
+def _predicted(found: Prediction | None) -> str:
+    """The prediction for a device, where one was asked for."""
+    if found is None:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in plan_device.HEAD)
+    rows = (
+        f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in plan_device.cells(k))}</tr>"
+        for k in plan_device.longest(found, unfolded=True)
+    )
+    given = (*ASSUMPTIONS, f"published in: {found.device.source}")
+    return (
+        f'<section class="prediction"><h3>{safe(plan_device.title(found))}</h3>'
+        + "".join(f"<p>{safe(text)}</p>" for text in plan_device.sums(found))
+        + f"<p>assumed: {safe('; '.join(given))}</p>"
+        + f"<details><summary>kernels by their time</summary><table><tr>{head}</tr>{''.join(rows)}</table></details>"
+        + "</section>"
     )
 
 

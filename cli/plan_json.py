@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..compiler.explain import Explanation, Step
 from ..spec.source import Place
+from . import plan_device
 from .plan_facts import totals
 
 if TYPE_CHECKING:
+    from ..compiler.prediction import Prediction
     from ..specification import Specification
 
 
-def render(specification: Specification, phase: str, found: Explanation) -> str:
-    return json.dumps(as_data(specification, phase, found), indent=1, ensure_ascii=False)
+def render(specification: Specification, phase: str, found: Explanation, prediction: Prediction | None = None) -> str:
+    data = as_data(specification, phase, found)
+    if prediction is not None:
+        data["prediction"] = plan_device.as_data(prediction)
+    return json.dumps(data, indent=1, ensure_ascii=False)
 
 
 def as_data(specification: Specification, phase: str, found: Explanation) -> dict[str, Any]:

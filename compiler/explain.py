@@ -12,11 +12,11 @@ from ..runtime.plan import Plan, extent_at
 from ..runtime.plan import Step as Instruction
 from ..spec.source import Place
 from .ir import dims
-from .ir.dims import Size
 from .notation import formulas, number
 from .parameters import Range
 from .pipeline import Stages
-from .schedule.kernel import Buffer, Call, Item, Nest, Operand, Repeat, Schedule, Window
+from .schedule import cost
+from .schedule.kernel import Buffer, Call, Nest, Operand, Repeat, Schedule, Window
 
 Kind: TypeAlias = Literal["once", "forward", "backward", "update"]
 
@@ -104,7 +104,7 @@ class _Reading:
 
     def __init__(self, stages: Stages, ranges: Sequence[Range], rows: int, update: Place | None) -> None:
         self.schedule, self.plan = stages.schedule, stages.plan
-        self.calls = tuple(_with_loops(self.schedule.items, ()))
+        self.calls = tuple(cost.with_loops(self.schedule.items))
         self.ranges = {r.name: r for r in ranges}
         self.rows = rows
         self.update = update
@@ -143,12 +143,10 @@ class _Reading:
 
     def _step(self, i: int) -> Step:
         call, loops = self.calls[i]
-        turns = self._over_turns(1, loops, {})
+        values = {"N": self.rows}
         results = self._results(i, call, loops)
         windows = [r for r in call.reads if isinstance(r, Window)]
         reads = {self._source(i, r.buffer) + 1 for r in windows if r.buffer in self.writers}
-        moved = sum(_bytes(w) for w in (*call.writes, *windows))
-        flops = sum((n.op.flops(*(x.tensor for x in n.inputs)) for n in call.kernel.meaning.nodes if n.inputs), 0)
         return Step(
             i + 1,
             self._kind(i, call),
@@ -156,11 +154,11 @@ class _Reading:
             results,
             tuple(sorted(reads - {i + 1})),
             (),
-            self._over_turns(flops, loops, {}),
-            self._over_turns(moved, loops, {}),
+            cost.over_turns(cost.flops(call), loops, values),
+            cost.over_turns(cost.moved(call), loops, values),
             call.place,
             tuple(map(_loop, loops)),
-            turns,
+            cost.over_turns(1, loops, values),
             (repr(call.kernel.form), *(v.type for v in results)),
         )
 
@@ -179,11 +177,11 @@ class _Reading:
     def _results(self, i: int, call: Call, loops: tuple[Repeat, ...]) -> tuple[Value, ...]:
         """What the call writes, each where the plan has put it: where the last instruction writes as many elements."""
         written = [v for step in self.instructions.get(i, ()) for v in step.writes]
-        values = {"N": self.rows} | {r.length: min(r.chunk, self._number(r.extent, {})) for r in loops}
+        values = {"N": self.rows} | {r.length: min(r.chunk, cost.at(r.extent, {"N": self.rows})) for r in loops}
         found: list[Value] = []
         for window, name in zip(reversed(call.writes), reversed(self.names.of(i)), strict=True):
             type_ = window.type.substitute({n: s for n, s in values.items() if n != "N"})
-            size = self._number(type_.size, values)
+            size = cost.at(type_.size, values)
             fits = (v for v in reversed(written) if prod(_extent(n, values) for n in v.shape) == size)
             view = next(fits, None)
             home, offset = "arena", None
@@ -193,24 +191,8 @@ class _Reading:
                 home = buffer.name if buffer.home == "named" else "arena"
                 if buffer.home == "arena":
                     offset = buffer.offset + _extent(view.offset, values) * _width(buffer.dtype)
-            found.append(Value(name, str(type_), self._number(_bytes(window), values), home, offset))
+            found.append(Value(name, str(type_), cost.at(cost.covered(window), values), home, offset))
         return tuple(reversed(found))
-
-    def _over_turns(self, size: Size, loops: tuple[Repeat, ...], values: Mapping[str, int]) -> int:
-        """A size that each turn of the loops adds; the last turn may be shorter."""
-        if not loops:
-            return self._number(size, values)
-        loop, *inner = loops
-        full, rest = divmod(self._number(loop.extent, values), loop.chunk)
-        total = full and full * self._over_turns(size, tuple(inner), {**values, loop.length: loop.chunk})
-        return total + (rest and self._over_turns(size, tuple(inner), {**values, loop.length: rest}))
-
-    def _number(self, size: Size, values: Mapping[str, int]) -> int:
-        """A size for all rows; symbols of loops that have no value count as 0."""
-        known: dict[str, Size] = dict.fromkeys(dims.names(size), 0)
-        value = dims.substitute(size, {**known, "N": self.rows, **values})
-        assert isinstance(value, int), size
-        return value
 
 
 class _Names:
@@ -276,14 +258,6 @@ def _loop(repeat: Repeat) -> str:
     return f"{repeat.start} in " + (f"{repeat.extent}..0" if repeat.reverse else f"0..{repeat.extent}") + by
 
 
-def _with_loops(items: Sequence[Item], loops: tuple[Repeat, ...]) -> Iterator[tuple[Call, tuple[Repeat, ...]]]:
-    for item in items:
-        if isinstance(item, Repeat):
-            yield from _with_loops(item.body, (*loops, item))
-        else:
-            yield item, loops
-
-
 def _by_note(plan: Plan) -> dict[int, list[Instruction]]:
     """The instructions of each note."""
     found: dict[int, list[Instruction]] = {}
@@ -320,12 +294,6 @@ def _middle(group: Group) -> float:
     """When most of a group's forward steps run: a sum that starts with 0 may do so long before the others."""
     numbers = sorted(s.number for s in group.forward)
     return numbers[len(numbers) // 2] if numbers else float("inf")
-
-
-def _bytes(window: Window) -> Size:
-    """The memory that a window covers; a stretched axis counts once."""
-    kept = [n for n, s in zip(window.shape, window.strides, strict=True) if s != 0]
-    return dims.product(tuple(kept)) * window.dtype.bytes
 
 
 def _extent(extent: object, values: Mapping[str, int]) -> int:

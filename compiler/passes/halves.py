@@ -23,6 +23,15 @@ def compute_in_single(graph: Graph) -> Graph:
     return _bordered(_inside(graph))
 
 
+def compute_but_products_in_single(graph: Graph) -> Graph:
+    """The same for a processor that multiplies halves itself and adds up in f32."""
+    return rewrite(within(graph, compute_but_products_in_single), _wide_but_products)
+
+
+def _wide_but_products(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return None if node.op.precision == "half" else _wide(b, node, inputs)
+
+
 def _inside(graph: Graph) -> Graph:
     return rewrite(within(graph, _inside), _wide)
 

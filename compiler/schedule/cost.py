@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from ..ir import dims
 from ..ir.dims import Size
 from ..ops.convolution import Conv, ConvInput, ConvWeight
-from .kernel import Call, Library, Window
+from .kernel import Call, Item, Library, Repeat, Window
+
+
+def with_loops(items: Sequence[Item], loops: tuple[Repeat, ...] = ()) -> Iterator[tuple[Call, tuple[Repeat, ...]]]:
+    """Every call with the loops around it, outermost first."""
+    for item in items:
+        if isinstance(item, Repeat):
+            yield from with_loops(item.body, (*loops, item))
+        else:
+            yield item, loops
+
+
+def flops(call: Call) -> Size:
+    """Floating-point operations of one turn of a call."""
+    nodes = (n for n in call.kernel.meaning.nodes if n.inputs)
+    return sum((n.op.flops(*(x.tensor for x in n.inputs)) for n in nodes), 0)
+
+
+def moved(call: Call) -> Size:
+    """Bytes that one turn of a call reads and writes."""
+    return sum((covered(w) for w in (*call.writes, *call.reads) if isinstance(w, Window)), 0)
+
+
+def covered(window: Window) -> Size:
+    """The memory that a window covers; a stretched axis counts once."""
+    kept = [n for n, s in zip(window.shape, window.strides, strict=True) if s != 0]
+    return dims.product(tuple(kept)) * window.dtype.bytes
+
+
+def over_turns(size: Size, loops: tuple[Repeat, ...], values: Mapping[str, int]) -> int:
+    """A size that each turn of the loops adds; the last turn may be shorter. `values` has the count of samples."""
+    if not loops:
+        return at(size, values)
+    loop, *inner = loops
+    full, rest = divmod(at(loop.extent, values), loop.chunk)
+    total = full and full * over_turns(size, tuple(inner), {**values, loop.length: loop.chunk})
+    return total + (rest and over_turns(size, tuple(inner), {**values, loop.length: rest}))
+
+
+def at(size: Size, values: Mapping[str, int]) -> int:
+    """A size for these values; symbols of loops that have none count as 0."""
+    known: dict[str, Size] = dict.fromkeys(dims.names(size), 0)
+    value = dims.substitute(size, {**known, **values})
+    assert isinstance(value, int), size
+    return value
 
 
 def sample_bytes(call: Call, batch: Size) -> int:

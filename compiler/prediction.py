@@ -1,0 +1,184 @@
+"""A graph and a GPU to the time of its step: a roofline for each kernel of the schedule. A prediction, not a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from typing import Literal, TypeAlias
+
+from ..spec.source import Place
+from .devices import Device
+from .emit.library import RULES
+from .emit.numpy import emit
+from .garbage import without_collection
+from .ir.graph import Graph
+from .ir.rewrite import bind
+from .ir.types import F32, F64, WORDS
+from .memory import NotAffine, lay_out
+from .passes.halves import compute_but_products_in_single, compute_in_single
+from .passes.sequence import run
+from .pipeline import GRAPH_PASSES
+from .schedule import cost
+from .schedule.code import Code
+from .schedule.destination import place_values
+from .schedule.group import group
+from .schedule.kernel import Call, Library, Repeat, Window
+
+Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
+PASSES = tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
+
+# What is assumed of every device, and printed with every prediction.
+ARITHMETIC = 0.7  # share of the peak that is reached
+BANDWIDTH = 0.8  # share of the bandwidth
+START = 2e-6  # seconds from the end of a kernel to the work of the next one
+TILE = 128 * 128  # elements of a product that a block computes, adding up at most so many
+DEPTH = 1024
+BLOCK = 1024  # elements of anything else
+RESERVE = 500 * 10**6  # bytes that driver and libraries take
+MOST = 1 << 20  # samples beyond which nobody asks whether they fit
+STEPS = 2  # the phase of what runs at each step
+ASSUMPTIONS = (
+    "every kernel of the schedule is one launch; operands are read and results written once, in device memory",
+    f"arithmetic reaches {ARITHMETIC:.0%} of the peak for its type, memory {BANDWIDTH:.0%} of the bandwidth",
+    "products of f16 and bf16 run on tensor cores, those of f32 do not (no TF32)",
+    f"a block computes 128 x 128 elements of a product, {DEPTH} terms each, or {BLOCK} elements of anything else",
+    "fewer blocks than processors leave the others idle, and so does the last round of blocks of a product",
+    f"{START * 1e6:g} us from the end of one kernel to the beginning of the next",
+    "the clock is that of the published peak; input is there when a step begins",
+    f"driver and libraries take {RESERVE // 10**6} MB of the memory",
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One kernel, all its turns together: what it computes and moves, how long that takes, and what decides it.
+
+    `least` is the time at the published peaks, which nothing can undercut; `blocks` are those of one launch.
+    """
+
+    formula: str
+    place: Place
+    flops: int
+    bytes: int
+    turns: int
+    blocks: int
+    least: float
+    seconds: float
+    bound: Bound
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A step for `rows` samples on a device. `memory` is that of the plan with what the driver takes; `fits` samples
+    are the most that fit, 0 for none, or a large number of which nobody asked whether it `is_most`."""
+
+    device: Device
+    rows: int
+    kernels: tuple[Forecast, ...]
+    memory: int
+    fits: int
+    is_most: bool
+
+    @property
+    def seconds(self) -> float:
+        return sum(k.seconds for k in self.kernels)
+
+    @property
+    def least(self) -> float:
+        """What the step takes at the published peaks."""
+        return sum(k.least for k in self.kernels)
+
+
+@without_collection()
+def predict(graph: Graph, device: Device, rows: int) -> Prediction:
+    """The prediction for a graph whose sizes are numbers but for N."""
+    schedule = group(run(bind(graph, {"N": rows}), PASSES))
+    calls = cost.with_loops(schedule.items)
+    kernels = tuple(forecast(call, loops, device) for call, loops in calls if call.phase == STEPS)
+    memory = _memory(graph)
+    return Prediction(device, rows, kernels, memory(rows), *_largest(memory, device.memory, rows))
+
+
+def _memory(graph: Graph) -> Callable[[int], int]:
+    """What gives the bytes of a plan that takes so many samples at once, with what the driver takes."""
+
+    def of_code(code: Code, rows: int) -> int:
+        plan = lay_out(place_values(code, rows), rows)
+        return plan.arena + sum(b.size * WORDS[b.dtype].bytes for b in plan.buffers if b.home == "named") + RESERVE
+
+    def code_of(graph: Graph) -> Code:
+        return emit(group(run(graph, GRAPH_PASSES)), RULES)
+
+    code = code_of(graph)
+
+    @cache
+    def memory(rows: int) -> int:
+        try:
+            return of_code(code, rows)
+        except NotAffine:
+            return of_code(code_of(bind(graph, {"N": rows})), rows)
+
+    return memory
+
+
+def forecast(call: Call, loops: tuple[Repeat, ...], device: Device) -> Forecast:
+    """One kernel with all turns of the loops around it."""
+    turns, flops, moved = (cost.over_turns(size, loops, {}) for size in (1, cost.flops(call), cost.moved(call)))
+    form = call.kernel.form
+    is_product = isinstance(form, Library) and form.op.precision == "half"
+    peak = _peak(call, device, is_product=is_product)
+    blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
+    arithmetic = flops / turns / (peak * ARITHMETIC * busy)
+    bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy)
+    slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (START, "launch")]
+    seconds = turns * (START + max(arithmetic, bandwidth))
+    least = max(flops / peak, moved / device.bandwidth)
+    return Forecast(call.formula, call.place, flops, moved, turns, blocks, least, seconds, max(slowest)[1])
+
+
+def _peak(call: Call, device: Device, *, is_product: bool) -> float:
+    """FLOP/s for the widest type of a call: what goes by elements computes halves in f32."""
+    dtypes = {w.dtype for w in (*call.writes, *call.reads) if isinstance(w, Window) and w.dtype.is_float}
+    if is_product:
+        return device.products[max(dtypes, key=lambda d: d.bytes, default=F32)]
+    return device.scalar[F64 if F64 in dtypes else F32]
+
+
+def _blocks(call: Call, flops: float, device: Device, *, is_product: bool) -> tuple[int, float]:
+    """The blocks of one launch, and the share of the processors that they keep busy."""
+    if is_product:
+        tiles = ceil(cost.at(call.writes[0].type.size, {}) / TILE)
+        blocks = max(tiles, ceil(flops / (2 * TILE * DEPTH)), 1)
+        return blocks, blocks / (ceil(blocks / device.processors) * device.processors)
+    sizes = (cost.at(w.type.size, {}) for w in (*call.writes, *call.reads) if isinstance(w, Window))
+    blocks = max(ceil(max(sizes, default=1) / BLOCK), 1)
+    return blocks, min(1.0, blocks / device.processors)
+
+
+def _largest(memory: Callable[[int], int], limit: int, start: int) -> tuple[int, bool]:
+    """The largest number of samples whose bytes are within a limit, 0 if one sample is not; false beyond MOST.
+
+    Memory grows about evenly with samples, so each guess is where a line through what is known meets the limit.
+    """
+    low, high = 0, start
+    while memory(high) <= limit:
+        low = high
+        if low >= MOST:
+            return low, False
+        each = max((memory(low) - RESERVE) // low, 1)
+        high = max(2 * low, low + (limit - memory(low)) // each)
+    while high - low > 1:
+        before = memory(low) if low else RESERVE
+        guess = low + (limit - before) * (high - low) // max(memory(high) - before, 1)
+        guess = min(max(guess, low + 1), high - 1)
+        low, high = _within(memory, limit, low, high, guess)
+        if low == guess and guess + 1 < high:
+            low, high = _within(memory, limit, low, high, guess + 1)
+    return low, True
+
+
+def _within(memory: Callable[[int], int], limit: int, low: int, high: int, guess: int) -> tuple[int, int]:
+    """The closer bounds that a guess gives."""
+    return (guess, high) if memory(guess) <= limit else (low, guess)

@@ -1,0 +1,146 @@
+"""Predictions for devices: bounds worked out by hand, and what cannot be otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axonc.compiler import prediction
+from axonc.compiler.devices import DEVICES, Device
+from axonc.compiler.ir.graph import DATA, PARAMETER, STATE, Builder, Graph
+from axonc.compiler.ir.types import BF16, F16, F32, F64, DType, Tensor
+from axonc.compiler.ops.contract import Matmul
+from axonc.compiler.ops.elementwise import Cast
+from axonc.compiler.prediction import ARITHMETIC, BANDWIDTH, BLOCK, RESERVE, START, predict
+from axonc.compiler.training.adam import Adam
+from axonc.compiler.training.arithmetic import Formula
+from axonc.specification import check
+
+from .graphs import NOWHERE
+
+PEAK, TENSOR, SPEED = 1e12, 8e12, 1e11
+SCALAR = {F32: PEAK, F64: PEAK / 2}
+BOARD = Device("board", 64, {**SCALAR, F16: TENSOR, BF16: TENSOR}, SCALAR, SPEED, 10**10, 1 << 20, "nobody")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SPEC = """
+model small
+input x: f32[N, 64]
+input label: i64[N]
+logits = x |> dense(128) |> relu |> dense(10)
+loss cross_entropy(logits, label)
+train { optimizer adam(1e-3) }
+"""
+
+
+def product(n: int, dtype: DType = F32) -> Graph:
+    b = Builder(NOWHERE)
+    x, y = (b.input(name, DATA, Tensor(dtype, (n, n))) for name in "xy")
+    return b.graph({"z": b.add(Matmul(), x, y)})
+
+
+def test_a_large_product_takes_its_operations_at_the_share_of_the_peak() -> None:
+    n = 4096
+    (kernel,) = predict(product(n), BOARD, 1).kernels
+    assert (kernel.flops, kernel.bytes) == (2 * n**3, 3 * 4 * n**2)
+    assert kernel.least == pytest.approx(2 * n**3 / PEAK)  # 0.137 s, and 2 ms to move it
+    assert kernel.seconds == pytest.approx(START + 2 * n**3 / (PEAK * ARITHMETIC))
+    assert kernel.bound == "arithmetic"
+    assert kernel.blocks == 4096  # 32 · 32 tiles, each in four stretches of 1024 terms
+
+
+def test_a_product_of_few_blocks_leaves_processors_idle() -> None:
+    n = 256
+    (kernel,) = predict(product(n), BOARD, 1).kernels
+    assert kernel.blocks == 4
+    assert kernel.seconds == pytest.approx(START + 2 * n**3 / (PEAK * ARITHMETIC) * 64 / 4)
+
+
+@pytest.mark.parametrize("half", [F16, BF16], ids=str)
+def test_a_product_of_halves_goes_by_the_peak_of_tensor_cores(half: DType) -> None:
+    b = Builder(NOWHERE)
+    x, y = (b.add(Cast(half), b.input(name, DATA, Tensor(F32, (4096, 4096)))) for name in "xy")
+    found = predict(b.graph({"z": b.add(Cast(F32), b.add(Matmul(), x, y))}), BOARD, 1)
+    kernel = next(k for k in found.kernels if k.flops >= 2 * 4096**3)
+    assert kernel.bytes == 3 * 2 * 4096**2
+    assert kernel.least == pytest.approx(kernel.flops / TENSOR)
+
+
+def test_an_update_of_adam_moves_seven_numbers_for_each_weight() -> None:
+    n = 10_000_000
+    b = Builder(NOWHERE)
+    theta, g = b.input("theta", PARAMETER, Tensor(F32, (n,))), b.input("g", DATA, Tensor(F32, (n,)))
+    states = [b.input(name, STATE, Tensor(F32, (n,))) for name in ("first", "second")]
+    f = Formula(b)
+    one = f.value(b.literal(1.0, F32))
+    new, after = Adam().update(f, f.value(theta), f.value(g), f.values(*states), one * 1e-3, one)
+    names = ("theta", "first", "second")
+    graph = b.graph({}, dict(zip(names, map(f.node, (new, *after)), strict=True)))
+    kernel = max(predict(graph, BOARD, 1).kernels, key=lambda k: k.seconds)
+    assert kernel.bytes == 7 * 4 * n
+    assert kernel.bound == "bandwidth"
+    assert kernel.least == pytest.approx(28 * n / SPEED)  # 2.8 ms
+    assert kernel.seconds == pytest.approx(START + 28 * n / (SPEED * BANDWIDTH))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_nothing_is_faster_than_the_published_peaks(device: str) -> None:
+    chosen = DEVICES[device]
+    found = predict(check(EXAMPLES / "digits/cnn.axon").phases.train, chosen, 32)
+    for k in found.kernels:
+        assert k.seconds > k.least >= k.bytes / chosen.bandwidth
+        assert k.least >= k.flops / max(chosen.products.values())
+    assert found.seconds >= found.least > 0
+
+
+def test_a_stronger_device_is_never_slower() -> None:
+    graph = check(SPEC).phases.train
+    before = predict(graph, BOARD, 4096)
+    stronger = [
+        BOARD._replace(bandwidth=2 * SPEED),
+        BOARD._replace(products={d: 2 * p for d, p in BOARD.products.items()}),
+        BOARD._replace(scalar={d: 2 * p for d, p in BOARD.scalar.items()}),
+    ]
+    for device in stronger:
+        after = predict(graph, device, 4096)
+        assert after.seconds <= before.seconds
+        assert after.least <= before.least
+    assert predict(graph, stronger[0], 4096).seconds < before.seconds
+    assert predict(graph, stronger[1], 4096).seconds < before.seconds
+
+
+def test_devices_stand_in_the_order_of_their_peaks() -> None:
+    def least(dtype: DType, n: int) -> dict[str, float]:
+        return {name: predict(product(n, dtype), d, 1).least for name, d in DEVICES.items()}
+
+    large = least(F32, 4096)
+    assert sorted(large, key=large.__getitem__) == ["rtx4090", "h200", "h100", "l4", "a100", "t4"]
+    for device in DEVICES.values():
+        assert device.products[F16] >= device.products[F32] > device.products[F64]
+        assert device.source
+
+
+def test_a_scan_starts_its_kernels_at_every_step() -> None:
+    def launches(steps: int) -> int:
+        specification = check(EXAMPLES / "zoo/lstm_classifier.axon", sizes={"T": steps})
+        return sum(k.turns for k in predict(specification.phases.train, BOARD, 8).kernels)
+
+    assert launches(30) - launches(20) == launches(20) - launches(10) > 0
+
+
+def test_memory_is_that_of_the_plan_and_the_most_samples_are_the_most_that_fit() -> None:
+    graph = check(SPEC).phases.train
+    weights = 64 * 128 + 128 + 128 * 10 + 10
+    small = predict(graph, BOARD, 8)
+    assert RESERVE + 3 * 4 * weights < small.memory < RESERVE + 8 * 4 * weights
+    tight = BOARD._replace(memory=RESERVE + 2_000_000)
+    found = predict(graph, tight, 8)
+    assert found.is_most
+    assert predict(graph, tight, found.fits).memory <= tight.memory < predict(graph, tight, found.fits + 1).memory
+    assert predict(graph, BOARD._replace(memory=RESERVE), 8).fits == 0
+    assert not predict(graph, BOARD._replace(memory=10**15), 8).is_most
+
+
+def test_what_is_assumed_is_said() -> None:
+    text = " ".join(prediction.ASSUMPTIONS)
+    numbers = (f"{ARITHMETIC:.0%}", f"{BANDWIDTH:.0%}", f"{START * 1e6:g} us", str(BLOCK), f"{RESERVE // 10**6} MB")
+    assert all(number in text for number in numbers)
