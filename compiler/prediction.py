@@ -9,22 +9,19 @@ from math import ceil
 from typing import Literal, TypeAlias
 
 from ..spec.source import Place
+from .cuda.plan import laid_out
 from .devices import Device
-from .emit.library import RULES
-from .emit.numpy import emit
 from .garbage import without_collection
 from .ir.graph import Graph
 from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
-from .memory import NotAffine, lay_out
+from .memory import NotAffine
 from .passes.halves import compute_but_products_in_single, compute_in_single
 from .passes.sequence import run
 from .pipeline import GRAPH_PASSES
 from .schedule import cost
-from .schedule.code import Code
-from .schedule.destination import place_values
 from .schedule.group import group
-from .schedule.kernel import Call, Library, Repeat, Window
+from .schedule.kernel import Call, Library, Repeat, Schedule, Window
 
 Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
 PASSES = tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
@@ -42,7 +39,7 @@ STEPS = 2  # the phase of what runs at each step
 ASSUMPTIONS = (
     "every kernel of the schedule is one launch; operands are read and results written once, in device memory",
     f"arithmetic reaches {ARITHMETIC:.0%} of the peak for its type, memory {BANDWIDTH:.0%} of the bandwidth",
-    "products of f16 and bf16 run on tensor cores, those of f32 do not (no TF32)",
+    "products of f16 and bf16 run on tensor cores, which no backend here uses yet, those of f32 do not (no TF32)",
     f"a block computes 128 x 128 elements of a product, {DEPTH} terms each, or {BLOCK} elements of anything else",
     "fewer blocks than processors leave the others idle, and so does the last round of blocks of a product",
     f"{START * 1e6:g} us from the end of one kernel to the beginning of the next",
@@ -102,23 +99,26 @@ def predict(graph: Graph, device: Device, rows: int) -> Prediction:
 
 
 def _memory(graph: Graph) -> Callable[[int], int]:
-    """What gives the bytes of a plan that takes so many samples at once, with what the driver takes."""
+    """What gives the bytes of a plan that takes so many samples at once: its arena, what is named, the inputs once more
+    while the next ones come, and what the driver takes."""
 
-    def of_code(code: Code, rows: int) -> int:
-        plan = lay_out(place_values(code, rows), rows)
-        return plan.arena + sum(b.size * WORDS[b.dtype].bytes for b in plan.buffers if b.home == "named") + RESERVE
+    def of_plan(schedule: Schedule, rows: int) -> int:
+        _, plan, _ = laid_out(schedule, rows)
+        named = sum(b.size * WORDS[b.dtype].bytes for b in plan.buffers if b.home == "named")
+        given = [w for _, w in schedule.inputs if w.buffer.home == "input"]
+        return plan.arena + named + sum(cost.at(cost.covered(w), {"N": rows}) for w in given) + RESERVE
 
-    def code_of(graph: Graph) -> Code:
-        return emit(group(run(graph, GRAPH_PASSES)), RULES)
+    def schedule_of(graph: Graph) -> Schedule:
+        return group(run(graph, GRAPH_PASSES))
 
-    code = code_of(graph)
+    schedule = schedule_of(graph)
 
     @cache
     def memory(rows: int) -> int:
         try:
-            return of_code(code, rows)
+            return of_plan(schedule, rows)
         except NotAffine:
-            return of_code(code_of(bind(graph, {"N": rows})), rows)
+            return of_plan(schedule_of(bind(graph, {"N": rows})), rows)
 
     return memory
 

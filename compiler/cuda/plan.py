@@ -27,16 +27,21 @@ PRELUDE = Path(__file__).with_name("prelude.h")
 
 def plan_of(schedule: Schedule, rows: int) -> Plan:
     """The plan of a schedule for at most `rows` samples. Raises NotAffine."""
-    emitter = CudaEmitter(RULES, rows)
-    code = emitter.with_plain_results(place_values(emitter.emit(schedule), max(rows, 1)))
-    plan, numbers = numbered(code, rows, "cupy")
-    printer = Printer(Kernels(code, tuple(emitter.forms)), numbers, {"N": max(rows, 1)})
+    kernels, plan, numbers = laid_out(schedule, rows)
+    printer = Printer(kernels, numbers, {"N": max(rows, 1)})
     phases = (
         printer.lines(lines, steps)
-        for lines, steps in zip(code.phases, (plan.sizes, plan.prepare, plan.steps), strict=True)
+        for lines, steps in zip(kernels.code.phases, (plan.sizes, plan.prepare, plan.steps), strict=True)
     )
     sizes, prepare, steps = phases
     return replace(plan, sizes=sizes, prepare=prepare, steps=steps, units=tuple(printer.units()))
+
+
+def laid_out(schedule: Schedule, rows: int) -> tuple[Kernels, Plan, Mapping[Buffer, int]]:
+    """The kernels before they are printed, their plan without launches, and its buffers. Raises NotAffine."""
+    emitter = CudaEmitter(RULES, rows)
+    code = emitter.with_plain_results(place_values(emitter.emit(schedule), max(rows, 1)))
+    return Kernels(code, tuple(emitter.forms)), *numbered(code, rows, "cupy")
 
 
 @dataclass

@@ -10,20 +10,17 @@ from ..ir.types import F32, F64
 
 def simplest(root: Expr) -> Expr:
     """The same value in words that NumPy has, cheaper where that is known; shared parts stay shared."""
-    made: dict[Expr, Expr] = {}
-    stack = [root]
-    while stack:
-        top = stack[-1]
-        missing = [o for o in top.operands if o not in made]
-        if missing:
-            stack += missing
-        else:
-            made[stack.pop()] = _rewritten(top, tuple(made[o] for o in top.operands))
-    return made[root]
+    return _throughout(root, _rewritten)
 
 
 def in_single(root: Expr) -> Expr:
     """The same value with every f16 and bf16 inside widened to f32: rounded where it is stored, and by casts."""
+    return root if root.word == "load" else root.e.cast(_throughout(root, _widened), root.dtype)
+
+
+def _throughout(root: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
+    """An expression made again by a rule for each part and its new operands; a stack of our own, since chains are
+    deep."""
     made: dict[Expr, Expr] = {}
     stack = [root]
     while stack:
@@ -32,12 +29,13 @@ def in_single(root: Expr) -> Expr:
         if missing:
             stack += missing
         else:
-            made[stack.pop()] = _widened(top, tuple(made[o] for o in top.operands))
-    found = made[root]
-    return root if root.word == "load" else root.e.cast(found, root.dtype)
+            made[stack.pop()] = rule(top, tuple(made[o] for o in top.operands))
+    return made[root]
 
 
 def _widened(x: Expr, operands: tuple[Expr, ...]) -> Expr:
+    if operands == x.operands and not x.dtype.is_half:
+        return x
     e, dtype = x.e, F32 if x.dtype.is_half else x.dtype
     match x.word:
         case "load":

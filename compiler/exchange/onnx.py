@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ...spec.source import CompileError
 from ..ir.dims import Dim, Floor, Size
-from ..ir.graph import PARAMETER, STATE, Builder, Graph, Input, Item, Node, numpy_name
+from ..ir.graph import PARAMETER, STATE, Builder, Graph, Input, Item, Node
 from ..ir.op import Op
 from ..ir.rewrite import rewrite
 from ..ir.types import DType, Shape, Tensor
@@ -125,9 +125,13 @@ class Writer:
             root.weights.append(numpy_helper.from_array(array, root.constants[key]))
         return root.constants[key]
 
+    def typed(self, value: Any, dtype: DType) -> str:
+        """A known value of one of our dtypes; NumPy has no bf16 of its own, but ONNX brings one."""
+        return self.constant(value, helper.tensor_dtype_to_np_dtype(DTYPES[dtype]))
+
     def number(self, value: float, like: Tensor) -> str:
         """A scalar of the dtype of a tensor."""
-        return self.constant(value, numpy_name(like.dtype))
+        return self.typed(value, like.dtype)
 
     def whole(self, *values: int) -> str:
         """A vector of whole numbers."""
@@ -146,7 +150,7 @@ class Writer:
     def scalar(self, size: Size, dtype: DType) -> str:
         """A size as a scalar of a dtype."""
         if isinstance(size, int):
-            return self.constant(size, numpy_name(dtype))
+            return self.typed(size, dtype)
         return self.cast(self.add("Squeeze", self.size(size), self.whole(0)), dtype)
 
     def cast(self, x: str, dtype: DType) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..ir.graph import Literal, Node, numpy_name
+from ..ir.graph import Literal, Node
 from ..ir.types import BOOL, U8
 
 if TYPE_CHECKING:
@@ -109,4 +109,4 @@ def cast(w: Writer, node: Node, x: str) -> str:
 
 def literal(w: Writer, node: Node) -> str:
     assert isinstance(node.op, Literal)
-    return w.constant(node.op.value, numpy_name(node.dtype))
+    return w.typed(node.op.value, node.dtype)

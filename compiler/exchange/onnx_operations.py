@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.dims import Size
-from ..ir.graph import Literal, Node, numpy_name
+from ..ir.graph import Literal, Node
 from ..ir.op import Op
 from ..ir.types import BOOL, I32, I64
 from ..ops import (
@@ -135,7 +135,7 @@ def slice_(w: Writer, node: Node, x: str) -> str:
 def pad(w: Writer, node: Node, x: str) -> str:
     """Gaps between elements are rows of a new axis behind each, of which the last is cut off again."""
     assert isinstance(node.op, layout.Pad)
-    shape, value = list(node.inputs[0].shape), w.constant(node.op.value, numpy_name(node.dtype))
+    shape, value = list(node.inputs[0].shape), w.typed(node.op.value, node.dtype)
     for axis, gap in enumerate(node.op.between):
         if gap and shape[axis] != 1:
             x = _apart(w, x, shape, axis, gap, value)
@@ -179,7 +179,7 @@ def size(w: Writer, node: Node) -> str:
 def iota(w: Writer, node: Node) -> str:
     assert isinstance(node.op, index.Iota)
     if isinstance(node.op.size, int):
-        return w.constant(np.arange(node.op.size), numpy_name(node.dtype))
+        return w.typed(np.arange(node.op.size), node.dtype)
     zero, one = (w.constant(n, np.int64) for n in (0, 1))
     return w.cast(w.add("Range", zero, w.scalar(node.op.size, I64), one), node.dtype)
 

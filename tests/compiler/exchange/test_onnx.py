@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -17,12 +18,21 @@ from axonc.compiler.ir.rewrite import bind
 from axonc.program import Program
 from axonc.spec.source import CompileError
 from axonc.specification import check
+from onnx.reference import ReferenceEvaluator
 
 from ...examples.test_zoo import SMALL, made, small
 from ..ops.graphs import graph_of, named, symbolic, type_of
 from ..ops.samples import SAMPLES, WORDS, Sample
 
 RANDOM = ("uniform", "normal", "bernoulli")  # made of random bits
+BFLOAT = """
+model bfloat
+input x: bf16[N, 4]
+y = relu(x * 0.1 + 1.5)
+z = cast(y, f32)
+output y
+output z
+"""
 SAID = [word for word in WORDS if Op.words[word] not in REFUSED and word not in RANDOM]
 SIZED = ("conv_input",)  # with other sizes the one that it is given is not that of its data
 
@@ -136,3 +146,15 @@ def test_an_lstm_with_lengths_is_a_loop() -> None:
     program = Program(check(small("lstm_classifier"), overrides=SMALL["lstm_classifier"]))
     file = model(program.specification.phases.outputs, program.parameters, "lengths")
     assert "Scan" in [node.op_type for node in onnx.load_from_string(file).graph.node]
+
+
+def test_bf16_keeps_its_type_in_onnx() -> None:
+    """ONNX Runtime adds no bf16 on a processor, so ONNX's own evaluator judges."""
+    graph = check(BFLOAT).phases.outputs
+    file = onnx.load_from_string(model(graph, {}, "one"))
+    types = [value.type.tensor_type.elem_type for value in (*file.graph.input, *file.graph.output)]
+    assert types == [onnx.TensorProto.BFLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT]
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(ml_dtypes.bfloat16)
+    wanted = evaluate(graph, {"x": x.astype(np.float32)})
+    for found, name in zip(ReferenceEvaluator(file).run(None, {"x": x}), ("y", "z"), strict=True):
+        np.testing.assert_array_equal(found.astype(np.float32), wanted[name])
