@@ -14,6 +14,7 @@ from .backends import Backend, instead
 from .plans import Kept, Plans
 from .runtime.cupy.errors import LittleMemory
 from .runtime.errors import InputError
+from .runtime.lending import Lending
 from .runtime.machine import Machine, Memory, dtype_name
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
@@ -45,6 +46,7 @@ class Machines:
         self.backend = backend
         self.memory = memory
         self.plans = None if backend.name == "cupy" else plans  # files know no launches
+        self.lending = Lending()
         self.seen_sizes: dict[str, int] = {}
         self._ready: dict[tuple[Any, ...], Ready] = {}
         if backend.note:
@@ -55,11 +57,16 @@ class Machines:
         for ready in self._ready.values():
             ready.machine.forget()
 
+    def _follow(self) -> None:
+        """Makes again what was made of weights, if somebody may have written to them."""
+        if self.lending.touched():
+            self.forget()
+
     def known(self, phase: str, arrays: Arrays, rows: int) -> Ready | None:
         """The machine of a phase for arrays like these, if it is there, or its plan was kept by any process."""
         known = self._ready.get(_key(phase, arrays))
         if known is not None and known.rows >= rows and _takes(known.machine.plan, arrays):
-            known.machine.forget()  # weights may have been written since
+            self._follow()
             return known
         found = self.plans.read(phase, arrays, rows, self.backend.target) if self.plans else None
         if found is None or not _takes(found.plan, arrays):
@@ -85,7 +92,7 @@ class Machines:
         key = _key(phase, arrays)
         known = self._ready.get((*key, count)) or self.known(phase, arrays, rows)
         if known is not None:
-            known.machine.forget()  # weights may have been written since
+            self._follow()
             return known
         sizes: dict[str, int] = {}
         for name, n in wanted.items():

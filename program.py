@@ -115,13 +115,13 @@ class Program:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """Every weight by name. The arrays are the weights themselves: writing to them changes the model."""
-        return views(self._memory, self._outline.ranges)
+        return self._machines.lending.lent(views(self._memory, self._outline.ranges))
 
     @property
     def averages(self) -> dict[str, np.ndarray]:
         """The average of each weight over the steps so far, which evaluate and predict use; empty without `average`."""
         averaged = tuple(r for r in self._outline.ranges if r.average)
-        return views(self._memory, averaged, averages=True)
+        return self._machines.lending.lent(views(self._memory, averaged, averages=True))
 
     def _begin_averages(self) -> None:
         """Before the first step the average is the weights themselves, whoever wrote them."""
@@ -133,7 +133,7 @@ class Program:
     @property
     def states(self) -> dict[str, np.ndarray]:
         """What is kept between steps without being trained, such as running statistics, by name."""
-        return views(self._memory, self._outline.states)
+        return self._machines.lending.lent(views(self._memory, self._outline.states))
 
     def _begin(self) -> None:
         """First weights and states, by the initialisers of the spec."""
@@ -222,6 +222,7 @@ class Program:
         for place, read in route.controls:
             place[...] = read()
         route.machine.execute(route.binding)
+        self._machines.lending.written = True
         return {name: result.item() for name, result in route.results}
 
     def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:

@@ -61,6 +61,32 @@ def test_weights_written_from_outside_are_copied_again() -> None:
     np.testing.assert_array_equal(program.predict({"x": x})["y"], np.full((3, 70), 3.0, np.float32))
 
 
+def test_weights_that_somebody_holds_are_copied_each_time_and_others_once() -> None:
+    program = Program(check(DENSE), seed=1, backend=backend("native"))
+    x = np.ones((3, 64), np.float32)
+    held = program.parameters["dense_2.bias"][:]
+    first = program.predict({"x": x})["y"]
+    held[:] = 5.0
+    np.testing.assert_allclose(program.predict({"x": x})["y"], first + 5, rtol=1e-5)
+    del held
+    np.testing.assert_allclose(program.predict({"x": x})["y"], first + 5, rtol=1e-5)
+    (ready,) = program._machines._ready.values()
+    program.predict({"x": x})
+    assert ready.machine._prepared
+
+
+def test_weights_that_a_step_has_changed_are_copied_again() -> None:
+    text = DENSE + "input label: i64[N]\nloss cross_entropy(y, label)\ntrain { optimizer sgd(0.1) }\n"
+    x, label = np.ones((3, 64), np.float32), np.arange(3)
+    found = []
+    for chosen in (backend("native"), NUMPY):
+        program = Program(check(text), seed=1, backend=chosen)
+        program.predict({"x": x})
+        program.train_step({"x": x, "label": label})
+        found.append(program.predict({"x": x})["y"])
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
 def test_weights_in_a_loop_are_copied_before_it() -> None:
     target = backend("native").target
     if target.machinery.lanes != 8:
