@@ -22,7 +22,7 @@ ASKED = {
     "vit": ("ViT, d 128, 4 layers, 65 positions, batch 16", 1.1),
 }
 CLOCKS = {
-    "wall": "The machine did nothing else.",
+    "wall": "Other programs were stopped meanwhile.",
     "processor": "Others used the machine, so these are seconds of a processor, those of compilers included.",
 }
 SHARES = {"cnn": 0.85, "resnet20": 0.8, "gpt": 0.8}  # of the peak, one thread
