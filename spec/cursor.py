@@ -99,7 +99,8 @@ class Cursor:
         elif self.token.kind in ("line", "end", "{", "}"):
             raise Mistake(self.unclosed(opener, closing))
         else:
-            raise self.unexpected(f"`,` or `{closing}`")
+            advice = "in a call settings follow after a comma: `f(x, 64, rate = 0.1)`" if self.token.kind == ";" else ""
+            raise self.unexpected(f"`,` or `{closing}`", advice)
 
     def is_closed(self, closing: str) -> bool:
         """Whether nothing more can stand inside of a bracket: it closes, or never will."""

@@ -157,10 +157,11 @@ class TooLong(Diagnostic):
 
 class ReservedName(Diagnostic):
     name: str
+    instead: str = "choose another name"
 
     code = "reserved-name"
     title = "`{name}` is a word of the language and cannot name a value"
-    help = "choose another name"
+    help = "{instead}"
 
 
 class NotAName(Diagnostic):

@@ -13,6 +13,7 @@ from .sections import data_of
 from .source import Diagnostic, Source, Span
 from .statements import (
     S,
+    check_no_name,
     check_results,
     close_brace,
     named,
@@ -79,6 +80,7 @@ def parse(source: Source, *, library: bool = False) -> tuple[Model, list[Diagnos
 
 
 def _section(c: Cursor) -> Statement:
+    check_no_name(c)
     reader = _SECTIONS.get(c.token.text) if c.token.kind == "name" else None
     return reader(c) if reader else statement(c)
 

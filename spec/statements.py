@@ -15,6 +15,7 @@ from .errors import (
     MisplacedSection,
     NotAComparison,
     NotAName,
+    ReservedName,
     Unexpected,
     UnnamedScanSetting,
 )
@@ -48,6 +49,7 @@ SCAN_SETTINGS = ("length", "reverse", "truncate")
 
 S = TypeVar("S", bound=Statement)
 
+_OF_A_VALUE = frozenset("loss metric output assert".split())
 _WITH_STATEMENTS = frozenset("block repeat if scan".split())
 _NESTING = {"(": 1, "[": 1, ")": -1, "]": -1}
 _WITH_BODY = _WITH_STATEMENTS | frozenset("data train group generate".split())
@@ -128,6 +130,7 @@ def _skip_braces(c: Cursor, *, has_statements: bool) -> None:
 
 def statement(c: Cursor) -> Body:
     """One statement of a body; what can only stand at the top level is reported."""
+    check_no_name(c)
     token = c.token
     if token.kind == "name":
         if token.text in _STATEMENTS:
@@ -144,6 +147,14 @@ def statement(c: Cursor) -> Body:
     if token.kind == "{":
         raise c.unexpected("a statement", "`{` stands on the line of what it is the body of")
     return _assign_or_result(c)
+
+
+def check_no_name(c: Cursor) -> None:
+    """Refuse `=` after a word of the language that begins a statement."""
+    token = c.token
+    if token.kind == "name" and token.text in STRUCTURE and c.following().kind == "=":
+        more = (f"write `{token.text} value`, without `=`",) if token.text in _OF_A_VALUE else ()
+        raise Mistake(ReservedName(c.place(), token.text, *more))
 
 
 def _assign_or_result(c: Cursor) -> Assign | Result:

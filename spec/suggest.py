@@ -1,14 +1,99 @@
-"""What somebody may have meant: the known word nearest to one that is not known."""
+"""What somebody may have meant: the known word that other libraries call so, or the one nearest to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Each word or setting that other libraries call otherwise, with their names in small letters and without `_`.
+ELSEWHERE = {
+    "dense": "linear fc fullyconnected",
+    "conv2d_transpose": "convtranspose2d deconv2d deconvolution",
+    "max_pool1d": "maxpooling1d",
+    "max_pool2d": "maxpooling2d maxpool maxpooling",
+    "average_pool1d": "avgpool1d averagepooling1d",
+    "average_pool2d": "avgpool2d averagepooling2d avgpool averagepooling",
+    "global_average_pool": "globalaveragepooling2d globalaveragepooling1d gap",
+    "global_max_pool": "globalmaxpooling2d globalmaxpooling1d",
+    "batch_norm": "bn batchnormalization batchnorm1d batchnorm2d",
+    "layer_norm": "ln layernormalization",
+    "self_attention": "multiheadattention mha",
+    "transformer_encoder": "transformerencoderlayer transformerblock",
+    "cross_entropy": "crossentropyloss nllloss nll softmaxcrossentropy sparsecategoricalcrossentropy",
+    "binary_cross_entropy": "bce bceloss bcewithlogits bcewithlogitsloss sigmoidcrossentropy",
+    "cosine_distance": "cosine cosineloss",
+    "huber": "smoothl1 smoothl1loss",
+    "mae": "l1loss absoluteerror meanabsoluteerror",
+    "mse": "mseloss l2loss squarederror meansquarederror",
+    "silu": "swish",
+    "upsample": "upsampling2d interpolate",
+    "transpose": "permute swapaxes",
+    "reshape": "view",
+    "concat": "cat concatenate hstack vstack",
+    "unsqueeze": "expanddims newaxis",
+    "random_normal": "randn gaussiannoise normal",
+    "random_uniform": "rand uniform",
+    "random_bernoulli": "bernoulli",
+    "random_permutation": "randperm permutation shuffle",
+    "range": "arange",
+    "rate": "lr learningrate stepsize p prob droprate dropout",
+    "epsilon": "eps",
+    "kernel": "kernelsize filtersize",
+    "filters": "outchannels channels features",
+    "units": "hiddensize hiddenunits unit neurons outfeatures features channels",
+    "heads": "nheads numheads head",
+    "entries": "vocabsize numembeddings inputdim",
+    "width": "embeddim embeddingdim outputdim dim dmodel",
+    "axis": "dim axes dims",
+    "keep": "keepdim keepdims",
+    "size": "poolsize kernelsize kernel",
+    "stride": "strides",
+    "padding": "pad",
+    "dilation": "dilationrate",
+    "bias": "usebias",
+    "slope": "negativeslope",
+    "smoothing": "labelsmoothing",
+    "ignore": "ignoreindex",
+    "sequence": "returnsequences",
+    "state": "returnstate",
+    "weights": "classweights classweight weight",
+    "activation": "act nonlinearity",
+    "gamma": "decay factor",
+    "batch": "batchsize",
+    "epochs": "numepochs nepochs maxepochs",
+    "split": "validationsplit",
+    "schedule": "scheduler lrschedule",
+    "stop": "earlystopping earlystop",
+    "clip": "gradientclipping clipnorm gradclip",
+}
+_MEANINGS: dict[str, list[str]] = {}
+for _name, _theirs in ELSEWHERE.items():
+    for _other in _theirs.split():
+        _MEANINGS.setdefault(_other, []).append(_name)
+
+OPERATORS = {
+    **dict.fromkeys(("matmul", "mm", "bmm"), "a @ b"),
+    **dict.fromkeys(("pow", "power"), "a ** b"),
+    **dict.fromkeys(("sub", "subtract"), "a - b"),
+    **dict.fromkeys(("div", "divide"), "a / b"),
+    **dict.fromkeys(("mod", "remainder", "fmod"), "a % b"),
+    **dict.fromkeys(("neg", "negative"), "-a"),
+    **dict.fromkeys(("logical_not", "invert"), "not a"),
+    **dict.fromkeys(("logical_and",), "a and b"),
+    **dict.fromkeys(("logical_or",), "a or b"),
+    **dict.fromkeys(("eq", "equal"), "a == b"),
+    **dict.fromkeys(("greater", "gt"), "a > b"),
+    **dict.fromkeys(("less", "lt"), "a < b"),
+}
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that a slip of the fingers turns into `word`; empty where none is near."""
+    """The one of `known` that others call `word`, or that a slip of the fingers turns into it; empty where none is."""
+    names = sorted(known)
+    for meant in _MEANINGS.get(word.lower().replace("_", ""), ()):
+        if meant in names:
+            return meant
     best, best_distance = "", _reach(word) + 1
-    for candidate in sorted(known):
+    for candidate in names:
         distance = _distance(word.lower(), candidate.lower(), best_distance)
         if candidate != word and distance < best_distance:
             best, best_distance = candidate, distance

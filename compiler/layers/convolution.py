@@ -296,8 +296,11 @@ def pairs(u: Use, padding: Any, sizes: Any, kernels: Any, strides: Any, dilation
             )
         return tuple(p for p in found if p is not None)
     values = padding if isinstance(padding, tuple) else (padding,) * len(kernels)
+    if len(kernels) == 1 and len(values) == 2 and not any(isinstance(v, tuple) for v in values):
+        values = (values,)  # a pair is that of the one axis
     if len(values) != len(kernels):
-        expected = f"one number or pair for each of {len(kernels)} axes"
+        axes = "its axis" if len(kernels) == 1 else f"each of {len(kernels)} axes"
+        expected = f"one number or pair for {axes}"
         u.wrong(errors.WrongKind, "padding", subject="`padding`", expected=expected, found=describe(padding))
     return tuple(v if isinstance(v, tuple) else (v, v) for v in values)
 

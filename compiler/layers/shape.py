@@ -14,7 +14,7 @@ from ..ops.elementwise import Cast, Mul
 from ..ops.index import Gather, Iota, OneHot
 from ..ops.unary import Cos, Exp, Sin
 from ..trace import errors
-from ..trace.kinds import Count, Position, Sizes, Tensor, Whole
+from ..trace.kinds import Count, Operand, Position, Sizes, Tensor, Whole
 from ..trace.use import Use, one_type
 from ..trace.values import describe
 from ..trace.words import word
@@ -48,8 +48,10 @@ def _whole_shape(u: Use, x: Node, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
 
 @word
 def expand(u: Use, x: Tensor, *sizes: Sizes) -> Any:
-    """x stretched to a shape, aligned at the right."""
-    return u.add(layout.Expand(sizes), x)
+    """x stretched to a shape, aligned at the right; an axis of size -1 keeps its own."""
+    rank, own = len(sizes), x.shape
+    shape = [own[i - rank] if s == -1 and rank - i <= len(own) else s for i, s in enumerate(sizes)]
+    return u.add(layout.Expand(tuple(shape)), x)
 
 
 @word
@@ -83,7 +85,7 @@ def concat(u: Use, *xs: Tensor, axis: Position = -1) -> Any:
 
 
 @word
-def stack(u: Use, *xs: Tensor, axis: Position = -1) -> Any:
+def stack(u: Use, *xs: Operand, axis: Position = -1) -> Any:
     return u.well(layout.stack(u.b, one_type(u, *xs), axis))
 
 

@@ -9,6 +9,7 @@ from ...spec.source import Span
 from ...spec.suggest import nearest
 from ..ir.graph import Node
 from ..ir.types import F32
+from ..ops.layout import stack
 from . import errors
 from .kinds import KINDS, WrongValue
 from .numbers import as_tensor
@@ -65,11 +66,14 @@ def unknown_argument(t: Tracer, word: str, signature: Signature, argument: Argum
 
 
 def _place_for(signature: Signature, bound: dict[str, Argument], named: set[str], value: Any) -> Slot | None:
-    """The first free place that takes the value's kind; where none does, the first that is free, which will say so."""
+    """The first free place that takes the value's kind; where none does, the first that is free, which will say so.
+
+    A number is a setting, or an input of a word without settings.
+    """
     free = [
         s for s in (*signature.inputs, *signature.settings) if s.many or (s.name not in bound and s.name not in named)
     ]
-    tensor = is_tensor_like(value)
+    tensor = is_tensor_like(value) or (is_number(value) and not signature.settings)
     inputs = [s for s in free if s in signature.inputs and (tensor or takes_numbers(s) or _may_be_none(s, value))]
     settings = [s for s in free if s in signature.settings]
     fitting = [*inputs, *(s for s in settings if _fits(s, value))]
@@ -117,15 +121,17 @@ def _is_empty(slot: Slot, bound: dict[str, Argument]) -> bool:
 
 
 def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[str, Argument] | None:
-    """Every value as its slot's kind takes it; a number given to an input by name is a constant tensor."""
+    """Every value as its slot's kind takes it; numbers given to an input are a constant tensor."""
     result = {}
     for name, argument in bound.items():
         slot = slot_named(callee.signature, name)
         value = argument.value
         if slot is not None and not (value is None and slot.default is None):
             kind = KINDS[slot.kind]
-            if slot.kind in ("tensor", "block_input") and argument.name and is_number(value):
+            if slot.kind in ("tensor", "block_input") and is_number(value):
                 value = as_tensor(t, value, F32)
+            elif slot.kind == "tensor" and not slot.many and _is_vector(value):
+                value = stack(t.b, [as_tensor(t, v, F32) for v in value], 0)
             try:
                 value = tuple(map(kind.accept, value)) if slot.many else kind.accept(value)
             except WrongValue:
@@ -135,10 +141,20 @@ def _converted(t: Tracer, callee: Callee, bound: dict[str, Argument]) -> dict[st
                     subject=f"`{name}` of `{callee.name}`",
                     expected=kind.expected,
                     found=describe(value),
+                    advice=f"write `{value}` without quotes" if _is_quoted(slot, value) else "",
                 )
                 return None
         result[name] = argument if value is argument.value else replace(argument, value=value)
     return result
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(is_number, value))
+
+
+def _is_quoted(slot: Slot, value: Any) -> bool:
+    """Whether a text stands where the bare word would do."""
+    return isinstance(value, str) and (slot.kind in ("layer", "activation") or value in KINDS[slot.kind].words)
 
 
 def slot_named(signature: Signature, name: str) -> Slot | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import Span
-from ...spec.suggest import nearest
+from ...spec.suggest import OPERATORS, nearest
 from . import errors
 from .arguments import bind, slot_named, takes_numbers, unknown_argument
 from .kinds import KINDS
@@ -38,7 +38,7 @@ def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = (
         if isinstance(callee, Word | BlockWord):
             return _call_word(t, scope, e, callee, before)
         if callee is None and name.text not in scope.names and name.text not in t.constants:
-            suggestion = nearest(name.text, known_names(t, scope))
+            suggestion = OPERATORS.get(name.text) or nearest(name.text, known_names(t, scope))
             for argument in e.arguments:
                 evaluate_if_plain(t, scope, argument.value)
             return t.wrong(errors.UnknownLayer, name.span, name=name.text, suggestion=suggestion)
@@ -152,10 +152,13 @@ def _arguments(t: Tracer, scope: Scope, e: tree.Call, signature: Signature, pipe
     taken = {a.name.text for a in e.arguments if a.name}
     free = [s for s in signature.settings if s.name not in taken]
     found = []
+    is_lost = False
     for a in e.arguments:
-        slot = slot_named(signature, a.name.text) if a.name else _next_with_word(free, a.value)
+        slot = slot_named(signature, a.name.text) if a.name else _with_word(free if is_lost else free[:1], a.value)
         value = _slot_value(t, scope, a.value, slot)
-        if not a.name and not is_tensor_like(value) and free:
+        if is_unknown(value):
+            is_lost = True  # whether it was an input or a setting
+        elif not a.name and not is_tensor_like(value) and free:
             free.pop(0)
         found.append(_argument(a, value))
     return tuple(found)
@@ -165,8 +168,9 @@ def _argument(a: tree.Argument, value: Any) -> Argument:
     return Argument(a.name.text, value, a.value.span, a.name.span) if a.name else Argument(None, value, a.value.span)
 
 
-def _next_with_word(free: list[Slot], e: tree.Expression) -> Slot | None:
-    return free[0] if free and isinstance(e, tree.Name) and e.text in KINDS[free[0].kind].words else None
+def _with_word(slots: list[Slot], e: tree.Expression) -> Slot | None:
+    """The first of the slots that offers the bare name as a word."""
+    return next((s for s in slots if isinstance(e, tree.Name) and e.text in KINDS[s.kind].words), None)
 
 
 def _slot_value(t: Tracer, scope: Scope, e: tree.Expression, slot: Slot | None) -> Any:

@@ -13,6 +13,7 @@ from .expression import evaluate
 from .naming import parts
 from .scope import Scope
 from .tracer import Claim, Lost, Tracer, is_unknown
+from .values import is_tensor
 
 BUDGETS = ("parameters", "memory", "flops")
 
@@ -50,16 +51,31 @@ def check_relation(t: Tracer, scope: Scope, relation: tree.Binary) -> None:
     if relation.operator == "==" and _is_open(left, right):
         t.root.guard(left, right, t.place(relation.span))
     elif evaluate(t, scope, relation) is False:
+        text, names = relation.span.text, _names(scope, t.constants, relation)
+        if t.library_use:
+            t.wrong(errors.BrokenDemand, relation.span, word=t.library_use.span.text, relation=text, values=names)
+            raise Lost
         t.wrong(
             errors.BrokenBudget,
             relation.span,
-            relation=relation.span.text,
+            relation=text,
             left=_shown(left),
             operator=relation.operator,
             right=_shown(right),
+            values="" if _is_plain(relation) else names,
         )
-        if t.library_use:
-            raise Lost
+
+
+def _names(scope: Scope, constants: Mapping[str, Any], relation: tree.Binary) -> str:
+    """What the names in a relation stand for: `x is f32[N, 30], heads = 4`."""
+    known = dict(constants) | scope.names
+    used = dict.fromkeys(p.text for p in parts(relation) if isinstance(p, tree.Name) and p.text in known)
+    return ", ".join(f"{n} is {v.type}" if is_tensor(v := known[n]) else f"{n} = {_shown(v)}" for n in used)
+
+
+def _is_plain(relation: tree.Binary) -> bool:
+    """Whether the two sides say what their names stand for."""
+    return all(isinstance(side, tree.Name | tree.Number) for side in (relation.left, relation.right))
 
 
 def _is_open(left: Any, right: Any) -> bool:

@@ -179,10 +179,23 @@ class BrokenBudget(Diagnostic):
     code = "assertion-failed"
     title = "this does not hold: {relation}"
     label = "{left} {operator} {right} is false"
+    notes = ("{values}",)
     relation: str
     left: str
     operator: str
     right: str
+    values: str = ""
+
+
+class BrokenDemand(Diagnostic):
+    """What a block of the standard library asks of its arguments."""
+
+    code = "assertion-failed"
+    title = "`{word}` needs {relation}"
+    label = "{values}"
+    word: str
+    relation: str
+    values: str
 
 
 class CarriedType(Diagnostic):

@@ -85,10 +85,11 @@ def test_lines_and_columns_count_from_one() -> None:
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("filtres", "filters"), ("optimiser", "optimizer"), ("form", "from"), ("epoch", "epochs"), ("Batch", "batch"),
-     ("x", ""), ("zzzzzz", ""), ("teh", "the"), ("weigth_decay", "weight_decay"), ("filters", "")],
+     ("x", ""), ("zzzzzz", ""), ("teh", "the"), ("weigth_decay", "weight_decay"), ("filters", ""),
+     ("lr", "rate"), ("batch_size", "batch"), ("out_channels", "filters"), ("kernel_size", "")],
 )  # fmt: skip
 def test_the_word_that_was_meant_is_found(word: str, meant: str) -> None:
-    known = ["filters", "optimizer", "from", "epochs", "batch", "the", "weight_decay"]
+    known = ["filters", "optimizer", "from", "epochs", "batch", "the", "weight_decay", "rate"]
     assert nearest(word, known) == meant
 
 

@@ -49,6 +49,32 @@ def test_same_padding_gives_ceil_of_size_by_stride_with_the_odd_one_after(size: 
     np.testing.assert_array_equal(y, [padded[i * stride : i * stride + 3].sum() for i in range(count)])
 
 
+@pytest.mark.parametrize("padding", ["[2, 0]", "[[2, 0]]"])
+def test_two_numbers_are_the_padding_before_and_after_the_one_axis(padding: str) -> None:
+    body = f"y = x |> conv1d(1, 3, padding = {padding}, bias = false)\nz = x |> max_pool1d(3, 1, padding = {padding})"
+    program = ready(f"{body}\noutput y\noutput z", "input x: f32[N, 4, 1]", conv1d__weight=1)
+    found = program.predict({"x": np.arange(1, 5, dtype="f4").reshape(1, 4, 1)})
+    np.testing.assert_array_equal(found["y"].ravel(), [1, 3, 6, 9])  # a window ends at its own position
+    np.testing.assert_array_equal(found["z"].ravel(), [1, 2, 3, 4])
+
+
+def test_numbers_become_tensors_where_a_word_takes_nothing_else() -> None:
+    x = np.array([[-1, 2], [3, -4]], "f4")
+    lines = "a = x * stack(2.0, 3.0)\nb = maximum(x, 0)\nc = average(x, 1)\nd = dot(x, stack([1.0, 1.0]))"
+    program = ready(f"{lines}\noutput a\noutput b\noutput c\noutput d", "input x: f32[N, 2]")
+    found = program.predict({"x": x})
+    np.testing.assert_array_equal(found["a"], x * [2, 3])
+    np.testing.assert_array_equal(found["b"], np.maximum(x, 0))
+    np.testing.assert_array_equal(found["c"], (x + 1) / 2)
+    np.testing.assert_array_equal(found["d"], x.sum(1))
+
+
+def test_expand_keeps_the_sizes_that_are_not_said() -> None:
+    program = ready("y = expand(unsqueeze(x, 1), -1, 2, -1)", "input x: f32[N, 3]")
+    x = draw(4, 3)
+    np.testing.assert_array_equal(program.predict({"x": x})["y"], np.stack([x, x], 1))
+
+
 def test_a_convolution_in_groups_is_one_for_each() -> None:
     weight = draw(1, 2, 4)
     program = ready("y = x |> conv1d(4, 1, groups = 2, bias = false)", "input x: f32[N, 5, 4]", conv1d__weight=weight)
@@ -156,6 +182,10 @@ def test_losses_of_known_value() -> None:
         (np.log(2) + np.log(4 / 3)) / 2
     )
     a, b = np.array([[1, 2]], "f4"), np.array([[3, 2.5]], "f4")
+    both = np.array([0, 1])
+    weighted = (1 * np.log(4) + 2.5 * np.log(4 / 3)) / 2
+    assert loss_of("cross_entropy(x, c, weights = [1, 2.5])", x=x.repeat(2, 0), c=both) == pytest.approx(weighted)
+    assert loss_of("mse(x, 3)", x=a) == pytest.approx((4 + 1) / 2)
     assert loss_of("mse(x, t)", x=a, t=b) == pytest.approx((4 + 0.25) / 2)
     assert loss_of("mae(x, t)", x=a, t=b) == pytest.approx((2 + 0.5) / 2)
     assert loss_of("huber(x, t)", x=a, t=b) == pytest.approx((1.5 + 0.125) / 2)
