@@ -38,6 +38,7 @@ class Origin(NamedTuple):
     spec: str | Path
     overrides: Mapping[str, Any]
     sizes: Mapping[str, int]
+    allowed: tuple[str, ...] = ()
 
     def name(self) -> str | None:
         """Under which its outline is kept; None where the spec cannot be read."""
@@ -46,7 +47,7 @@ class Origin(NamedTuple):
             text = self.spec if is_text else Path(self.spec).read_bytes()
         except (OSError, ValueError):
             return None
-        settings = sorted((n, repr(v)) for n, v in self.overrides.items()), sorted(self.sizes.items())
+        settings = sorted((n, repr(v)) for n, v in self.overrides.items()), sorted(self.sizes.items()), self.allowed
         return _digest("outline", "" if is_text else str(self.spec), text, settings)
 
 

@@ -48,6 +48,7 @@ class OutsideFolder(Diagnostic):
     code = "file-outside"
     title = "`{file}` is outside the folder of the spec"
     label = "only files in that folder are read"
+    help = "put the file there, or allow its folder with `--allow FOLDER`"
     file: str
 
 
@@ -59,10 +60,11 @@ def pretrained(specification: Specification) -> dict[str, np.ndarray]:
     files: dict[str, dict[str, np.ndarray]] = {}
     found: dict[str, np.ndarray] = {}
     mistakes: list[Diagnostic] = []
+    folders = [folder.resolve() for folder in (specification.folder, *specification.allowed)]
     variables = {**specification.parameters, **specification.states}
     for weight, origin in specification.origins.items():
         path = specification.folder / origin.file
-        if not path.resolve().is_relative_to(specification.folder.resolve()):
+        if not any(map(path.resolve().is_relative_to, folders)):
             raise CompileError((OutsideFolder(origin.place, origin.file),))
         if origin.file not in files:
             files[origin.file] = archive.read(path)[0]

@@ -41,17 +41,19 @@ def compile(  # noqa: A001 - the public name is the verb of the field
     threads: int | None = None,
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
+    allowed: Sequence[str | Path] = (),
 ) -> Program:
     """The program of a spec: a path, or the text itself.
 
     `backend` is 'numpy', 'native' for generated C on so many `threads`, or 'cupy' for an NVIDIA GPU. Where no C
     compiler works, NumPy runs, and `Program.backend.note` says why. `overrides` replace constants of the spec; `sizes`
-    give numbers to dimensions that no data binds.
-    What was compiled once is kept, and found again while neither the spec nor this package changes.
+    give numbers to dimensions that no data binds. Files are read from the folder of the spec and from those that are
+    `allowed`. What was compiled once is kept, and found again while neither the spec nor this package changes.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
     chosen = backends.backend(backend, threads=threads)
-    return Program(start(Origin(spec, overrides or {}, sizes or {})), backend=chosen)
+    origin = Origin(spec, overrides or {}, sizes or {}, tuple(map(str, allowed)))
+    return Program(start(origin), backend=chosen)
 
 
 @dataclass(frozen=True)

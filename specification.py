@@ -45,6 +45,7 @@ class Specification:
 
     `sizes` are the dimensions that data or the caller bound; `problem` is why the data could not be looked at, if so.
     `sources` are all texts that it was read from, its own first; none where that is not known.
+    Files are read from `folder` and from those in `allowed`.
     """
 
     model: tree.Model
@@ -61,6 +62,7 @@ class Specification:
     overrides: Mapping[str, tree.Expression] = field(default_factory=dict)
     generation: Generation | None = None
     sources: tuple[Source, ...] = ()
+    allowed: tuple[Path, ...] = ()
 
     @property
     def training(self) -> Training:
@@ -115,26 +117,30 @@ def check(
     overrides: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     folder: Path | None = None,
+    allowed: Sequence[str | Path] = (),
     limit: int = LIMIT,
 ) -> Specification:
     """The specification in a file, or in a text. Raises CompileError with every mistake that was found.
 
     `overrides` replace constants, `sizes` give numbers to dimensions that no data binds, `folder` is where the data
-    lie if not beside the spec, and `limit` is the number of expressions after which an expanded spec is too large.
+    lie if not beside the spec, `allowed` are folders whose files may be read besides, and `limit` is the number of
+    expressions after which an expanded spec is too large.
     """
     source, home = _source(spec)
-    given = _parsed(overrides or {})
+    more_folders = tuple(map(Path, allowed))
+    given: dict[str, Any] = {"overrides": _parsed(overrides or {}), "sizes": sizes}
+    given |= {"allowed": more_folders, "limit": limit}
     sources = [source] if isinstance(source, Source) else []
     try:
-        model = read(source) if isinstance(source, Source) else load(source, sources=sources)
+        model = read(source) if isinstance(source, Source) else load(source, allowed=more_folders, sources=sources)
     except CompileError as failure:
         if not isinstance(failure.rest, tree.Model):
             raise
-        more = _mistakes(failure.rest, folder or home, overrides=given, sizes=sizes, limit=limit)
+        more = _mistakes(failure.rest, folder or home, **given)
         told = {d.place.span for d in failure.diagnostics}
         others = (d for d in more if d.place.span not in told)
         raise CompileError(merge_reports(failure.diagnostics, others)) from None
-    return check_model(model, folder or home, overrides=given, sizes=sizes, limit=limit, sources=sources)
+    return check_model(model, folder or home, sources=sources, **given)
 
 
 def _mistakes(model: tree.Model, folder: Path, **given: Any) -> tuple[Diagnostic, ...]:
@@ -153,6 +159,7 @@ def check_model(
     *,
     overrides: Mapping[str, tree.Expression] | None = None,
     sizes: Mapping[str, int] | None = None,
+    allowed: tuple[Path, ...] = (),
     limit: int = LIMIT,
     sources: Sequence[Source] = (),
 ) -> Specification:
@@ -161,7 +168,7 @@ def check_model(
     t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
     check_bindings(model, t)
-    found, problem = _data_sizes(raw, t.b.inputs, folder)
+    found, problem = _data_sizes(raw, t.b.inputs, folder, allowed)
     known = found | dict(sizes or {})
     traced = _trace(model, given, known, limit)
     settings = training(model, t, scope)
@@ -188,6 +195,7 @@ def check_model(
         given,
         writing,
         tuple(sources),
+        allowed,
     )
     check_claims(specification.phases, known, specification.batch)
     check_training(model, traced["train"], t)
@@ -251,7 +259,7 @@ def _source(spec: str | Path) -> tuple[Source | Path, Path]:
 
 
 def _data_sizes(
-    raw: Recipe | None, inputs: list[Any], folder: Path
+    raw: Recipe | None, inputs: list[Any], folder: Path, allowed: Sequence[Path]
 ) -> tuple[dict[str, int], DataError | FileError | None]:
     """The dimensions that the data bind, or why they could not be read."""
     if raw is None:
@@ -259,7 +267,7 @@ def _data_sizes(
     from .runtime.data.dataset import schema  # loads NumPy, which a spec without data can be checked without
 
     try:
-        fields = schema(raw, folder)
+        fields = schema(raw, folder, allowed=allowed)
     except (DataError, FileError) as problem:
         return {}, problem
     found: dict[str, int] = {}

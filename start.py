@@ -83,7 +83,7 @@ def _begins(name: str, initial: Initial) -> tuple[str, tuple[float, ...], int]:
 def _checked(origin: Origin) -> Specification:
     from .specification import check
 
-    return check(origin.spec, overrides=origin.overrides, sizes=origin.sizes)
+    return check(origin.spec, overrides=origin.overrides, sizes=origin.sizes, allowed=origin.allowed)
 
 
 def _same(origin: Origin, identity: str) -> Specification:

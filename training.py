@@ -24,7 +24,7 @@ def dataset(program: Program) -> Dataset:
     if recipe is None:
         advice = "add a `data` section, or call train_step with batches of your own"
         raise InputError("no-data", "the spec has no data to train on", advice)
-    return load(recipe, program.specification.folder)
+    return load(recipe, program.specification.folder, allowed=program.specification.allowed)
 
 
 def fit(
@@ -72,7 +72,15 @@ def _describe(program: Program, run: RunFolder) -> None:
     data = specification.folder / specification.recipe.source
     name, threads = program.backend.name, program.backend.target.threads
     text = write(specification.rendered)
-    run.describe(text, version=__version__, seed=program.seed, data=data, backend=name, threads=threads)
+    run.describe(
+        text,
+        version=__version__,
+        seed=program.seed,
+        data=data,
+        allowed=specification.allowed,
+        backend=name,
+        threads=threads,
+    )
 
 
 def folder_again(path: Path) -> MakeFolder:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import examples, machine_option, set_option, size_option
+from .options import allow_option, examples, machine_option, set_option, size_option
 
 if TYPE_CHECKING:
     from ..compiler.finite_differences import Agreement
@@ -24,9 +24,18 @@ FREE = 3  # the number of a dimension that neither data nor the command line giv
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, data and directions.")
 @set_option
+@allow_option
 @size_option
 @machine_option
-def command(spec: str, samples: int, seed: int, overrides: dict[str, str], sizes: dict[str, int], machine: bool) -> int:
+def command(
+    spec: str,
+    samples: int,
+    seed: int,
+    overrides: dict[str, str],
+    allowed: tuple[str, ...],
+    sizes: dict[str, int],
+    machine: bool,
+) -> int:
     """Compare gradients with finite differences of the loss.
 
     For each weight that is trained, the derivative of the loss along a random direction is taken twice: from the
@@ -39,10 +48,11 @@ def command(spec: str, samples: int, seed: int, overrides: dict[str, str], sizes
     from ..specification import check
     from .failure import SPEC, WELL
 
-    specification = check(spec, overrides=overrides, sizes=sizes)
+    specification = check(spec, overrides=overrides, sizes=sizes, allowed=allowed)
     free = _free_sizes(specification.phases.gradients)
     if free:
-        specification = check(spec, overrides=overrides, sizes={**sizes, **dict.fromkeys(free, FREE)})
+        bound = {**sizes, **dict.fromkeys(free, FREE)}
+        specification = check(spec, overrides=overrides, sizes=bound, allowed=allowed)
     program = Program(specification, seed=seed)
     data, origin = _data(program, samples, seed)
     inputs = {**_memory(program), **data}

@@ -65,6 +65,18 @@ def set_option(function: F) -> F:
     )(function)
 
 
+def allow_option(function: F) -> F:
+    """`--allow FOLDER`: files outside the folder of the spec."""
+    return click.option(
+        "--allow",
+        "allowed",
+        multiple=True,
+        metavar="FOLDER",
+        type=click.Path(exists=True, file_okay=False),
+        help="Read files from this folder too, not from that of the spec alone; may be given several times.",
+    )(function)
+
+
 def size_option(function: F) -> F:
     """`--size T=128`: a number for a dimension that no data binds."""
     return click.option(

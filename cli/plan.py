@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..compiler.devices import DEVICES
-from .options import examples, set_option, size_option
+from .options import allow_option, examples, set_option, size_option
 
 if TYPE_CHECKING:
     from ..compiler.ir.graph import Graph
@@ -42,6 +42,7 @@ PHASES = ("train", "evaluate", "predict", "step")
 @click.option("--all", "unfolded", is_flag=True, help="Show every turn of what repeats.")
 @click.option("--output", type=click.Path(), help="Write there instead of to standard output.")
 @set_option
+@allow_option
 @size_option
 def command(
     spec: str,
@@ -53,6 +54,7 @@ def command(
     unfolded: bool,
     output: str | None,
     overrides: dict[str, str],
+    allowed: tuple[str, ...],
     sizes: dict[str, int],
 ) -> None:
     """Show what a spec computes, before anything runs.
@@ -75,7 +77,7 @@ def command(
         raise click.UsageError("a stage is shown as text or JSON; HTML shows the whole plan")
     from ..specification import check
 
-    specification = check(spec, overrides=overrides, sizes=sizes)
+    specification = check(spec, overrides=overrides, sizes=sizes, allowed=allowed)
     chosen = phase or ("train" if specification.phases.traced["train"].losses else "predict")
     count = rows or (specification.recipe.batch if specification.recipe else 32)
     text = (

@@ -11,11 +11,12 @@ from ..compiler.ir.graph import DATA, TARGET
 from ..runtime import archive
 from ..runtime.data.recipe import Recipe, from_json
 from ..runtime.errors import FileError
-from ..runtime.run import FACTS, SPEC
+from ..runtime.run import FACTS, SPEC, digest
 
 if TYPE_CHECKING:
     from ..backends import Backend
     from ..program import Program
+    from ..specification import Specification
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 
@@ -56,7 +57,7 @@ def preparation(weights: Path) -> Preparation:
 def program_of(run: Path, data: Path | None = None, backend: Backend | None = None) -> Program:
     """What was trained into a run's folder, with first weights, on the backend of the training if none is given.
 
-    `data` is where the data file lies now, if it was moved.
+    `data` is where the data file lies now, if it was moved. Raises FileError where it is another file.
     """
     from .. import backends
     from ..program import Program
@@ -64,9 +65,10 @@ def program_of(run: Path, data: Path | None = None, backend: Backend | None = No
 
     _check_run(run)
     facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
-    specification = check(run / SPEC, folder=data or _home(run, facts))
+    specification = check(run / SPEC, folder=data or _home(run, facts), allowed=facts.get("allowed", ()))
     if specification.problem is not None:
         raise specification.problem
+    _check_data(specification, facts["data"]["sha256"])
     backend = backend or backends.backend(facts.get("backend", "numpy"), threads=facts.get("threads"))
     return Program(specification, seed=facts["seed"], backend=backend)
 
@@ -100,7 +102,17 @@ def _check_run(run: Path) -> None:
         raise FileError("no-run", "is no folder of a run", "`axonc train` makes such folders", path=run)
 
 
+def _check_data(specification: Specification, sha256: str) -> None:
+    """Refuses other rows than those of the training: they would be divided anew, some of the trained into the test."""
+    assert specification.recipe is not None
+    file = specification.folder / specification.recipe.source
+    if digest(file) != sha256:
+        problem = "is not the file that was trained on, so its rows would be divided into other parts"
+        advice = "train again, or look at new rows with `axonc predict`"
+        raise FileError("data-changed", problem, advice, path=file)
+
+
 def _home(run: Path, facts: dict[str, Any]) -> Path:
     """The folder of the spec that was trained: where its data file lies, less the path that the spec gives it."""
-    source = preparation(weights_file(run)).recipe.source
-    return Path(facts["data"]["file"]).parents[len(Path(source).parts) - 1]
+    source, file = Path(preparation(weights_file(run)).recipe.source), Path(facts["data"]["file"])
+    return file.parent if source.is_absolute() else file.parents[len(source.parts) - 1]

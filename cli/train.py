@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import backend_options, chosen_backend, examples, machine_option, set_option
+from .options import allow_option, backend_options, chosen_backend, examples, machine_option, set_option
 
 if TYPE_CHECKING:
     from ..backends import Backend
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.argument("spec")
 @set_option
+@allow_option
 @click.option("--seed", type=click.IntRange(0), help="Of first weights, dropout and the order of samples.")
 @click.option("--out", type=click.Path(), help="A new folder for the run; default: the next free one in runs/.")
 @backend_options
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 def command(
     spec: str,
     overrides: dict[str, str],
+    allowed: tuple[str, ...],
     seed: int | None,
     out: str | None,
     backend: str | None,
@@ -55,11 +57,11 @@ def command(
     from .. import backends
     from ..training import fit
 
-    if resume and (overrides or seed is not None or out or backend or threads):
-        others = "--set, --seed, --out, --backend and --threads"
+    if resume and (overrides or allowed or seed is not None or out or backend or threads):
+        others = "--set, --allow, --seed, --out, --backend and --threads"
         raise click.UsageError(f"a run goes on as it began: --resume goes without {others}")
     chosen = chosen_backend(backend, threads) or backends.NUMPY
-    program, folder = _again(Path(spec)) if resume else _new(spec, overrides, seed, out, chosen)
+    program, folder = _again(Path(spec)) if resume else _new(spec, overrides, allowed, seed, out, chosen)
     progress = _observer(program, shown=not quiet and not machine)
     if not quiet and not machine:
         _announce(program.specification, program)
@@ -75,14 +77,19 @@ def command(
 
 
 def _new(
-    spec: str, overrides: dict[str, str], seed: int | None, out: str | None, backend: Backend
+    spec: str,
+    overrides: dict[str, str],
+    allowed: tuple[str, ...],
+    seed: int | None,
+    out: str | None,
+    backend: Backend,
 ) -> tuple[Program, _Folder]:
     """The program of a spec, and a new folder."""
     from ..program import Program
     from ..specification import check
     from ..training import folder_at
 
-    specification = check(spec, overrides=overrides)
+    specification = check(spec, overrides=overrides, allowed=allowed)
     if specification.problem is not None:
         raise specification.problem
     program = Program(specification, seed=seed, backend=backend)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -68,7 +68,15 @@ class RunFolder:
         return cls(path, _take(path), metadata or {})
 
     def describe(
-        self, spec: str, *, version: str, seed: int, data: Path | None = None, backend: str = "numpy", threads: int = 1
+        self,
+        spec: str,
+        *,
+        version: str,
+        seed: int,
+        data: Path | None = None,
+        allowed: Sequence[Path] = (),
+        backend: str = "numpy",
+        threads: int = 1,
     ) -> None:
         """Write down what runs: the text of the spec, and with its hash what the results depend on."""
         facts = {
@@ -77,7 +85,8 @@ class RunFolder:
             "backend": backend,
             "threads": threads,
             "spec": {"sha256": hashlib.sha256(spec.encode()).hexdigest()},
-            "data": None if data is None else {"file": str(data), "sha256": _hash(data)},
+            "data": None if data is None else {"file": str(data), "sha256": digest(data)},
+            "allowed": [str(folder.resolve()) for folder in allowed],
             **identity(),
         }
         files.replace(self.path / SPEC, [spec.encode()])
@@ -175,7 +184,8 @@ def _cannot_make(path: Path, error: OSError) -> FileError:
     return FileError("cannot-write", f"cannot be made: {error.strerror or error}", path=path)
 
 
-def _hash(path: Path) -> str:
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, by which it is known again."""
     with files.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from .cursor import Cursor
@@ -27,16 +28,20 @@ _YAML_LINE = re.compile(r"(?:\w+|\"[^\"\n]*\"|'[^'\n]*'):(?:\s|\Z)|[{%]|---")
 
 
 def load(
-    path: str | Path, *, allow_outside: bool = False, library: bool = False, sources: list[Source] | None = None
+    path: str | Path,
+    *,
+    allowed: Sequence[str | Path] = (),
+    library: bool = False,
+    sources: list[Source] | None = None,
 ) -> Model:
     """The model that a file describes, with the blocks and constants of its includes before its own.
 
-    The files that were read are added to `sources`, its own first. Raises `CompileError` with every mistake of all
-    the files.
+    What is included lies in the folder of the file or in one of `allowed`. The files that were read are added to
+    `sources`, its own first. Raises `CompileError` with every mistake of all the files.
     """
     file = Path(path)
     root = Place(Span(Source(str(path), ""), 0, 0))
-    loading = _Loading(file.parent, allow_outside=allow_outside, library=library)
+    loading = _Loading((file.parent, *allowed), library=library)
     loading.sources = [] if sources is None else sources
     model = loading.load(file, str(path), root, ())
     loading.check_names()
@@ -51,7 +56,7 @@ def open_source(path: str | Path) -> Source:
     """The text of one file, what it includes left alone. Raises `CompileError` where it cannot be read."""
     file = Path(path)
     root = Place(Span(Source(str(path), ""), 0, 0))
-    loading = _Loading(file.parent, allow_outside=False, library=False)
+    loading = _Loading((file.parent,), library=False)
     source = loading.read(file, str(path), root, ())
     if source is None:
         raise CompileError(tuple(loading.mistakes))
@@ -113,9 +118,8 @@ def _override(c: Cursor) -> tuple[Name, Expression]:
 class _Loading:
     """One run of `load`: the files on the way to the present one, and what was found so far."""
 
-    def __init__(self, folder: Path, *, allow_outside: bool, library: bool) -> None:
-        self.folder = folder.resolve()
-        self.allow_outside = allow_outside
+    def __init__(self, folders: Sequence[str | Path], *, library: bool) -> None:
+        self.folders = [Path(folder).resolve() for folder in folders]
         self.library = library
         self.mistakes: list[Diagnostic] = []
         self.constants: list[Constant] = []
@@ -157,10 +161,11 @@ class _Loading:
     def _refusal(self, text: str, file: Path, place: Place) -> Diagnostic | None:
         """Why a file must not be included."""
         is_anchored = PurePosixPath(text).is_absolute() or bool(PureWindowsPath(text).anchor)
-        if not text.strip() or (is_anchored and not self.allow_outside):
+        homes = self.folders[1:] if is_anchored else self.folders
+        if not text.strip() or (is_anchored and not homes):
             return IncludeOutside(place, text, "no path relative to the spec")
         resolved = file.resolve()
-        if not self.allow_outside and not resolved.is_relative_to(self.folder):
+        if not any(map(resolved.is_relative_to, homes)):
             return IncludeOutside(place, text, "outside the folder of the spec")
         if resolved in self.open:
             return IncludeCycle(place, text)

@@ -24,11 +24,10 @@ class NotUtf8(Diagnostic):
 class IncludeOutside(Diagnostic):
     path: str
     reason: str
-    help_text: str = "put the file beside the spec, or allow files outside on the command line"
 
     code = "include-outside"
     title = "`{path}` is {reason}"
-    help = "{help_text}"
+    help = "put the file beside the spec, or allow its folder with `--allow FOLDER`"
 
 
 class IncludeCycle(Diagnostic):

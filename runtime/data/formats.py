@@ -35,7 +35,9 @@ def locate(name: str, folder: Path, allowed: Sequence[Path] = ()) -> Path:
     real = Path(os.path.realpath(path))
     if not any(real.is_relative_to(os.path.realpath(home)) for home in (folder, *allowed)):
         problem = "lies outside the folder of the spec"
-        raise FileError("outside-folder", problem, "move it there, or allow its folder", path=path)
+        raise FileError(
+            "outside-folder", problem, "move it there, or allow its folder with `--allow FOLDER`", path=path
+        )
     if not real.exists():
         neighbours = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in FORMATS)
         raise FileError("no-such-file", "does not exist", suggestion(path.name, neighbours), path=path)

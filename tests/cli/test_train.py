@@ -61,6 +61,31 @@ def test_evaluate_finds_data_that_were_moved(axonc, trained, folder):
     assert axonc("evaluate", "run", "--data", "moved").code == 0
 
 
+def test_rows_that_were_not_trained_on_are_not_taken_for_the_same(axonc, trained, folder):
+    with open(folder / "flowers.csv", "a") as file:
+        file.write("4.1,1.1,small\n")
+    for arguments in (["evaluate", "run"], ["train", "run", "--resume"]):
+        ended = axonc(*arguments)
+        assert ended.code == 3
+        assert "error[data-changed]" in ended.err
+
+
+def test_files_elsewhere_are_read_where_their_folder_is_allowed(axonc, folder):
+    inner = folder / "inner"
+    inner.mkdir()
+    (folder / "blocks.axon").write_text("block twice(x) { x + x }\n")
+    text = (folder / "flowers.axon").read_text().replace('"flowers.csv"', '"../flowers.csv"')
+    text = text.replace("axonc 1", 'axonc 1\ninclude "../blocks.axon"').replace("= size |>", "= size |> twice |>")
+    (inner / "flowers.axon").write_text(text)
+    refused = axonc("check", "inner/flowers.axon")
+    assert refused.code == 1
+    assert "`--allow FOLDER`" in refused.err
+    assert axonc("check", "inner/flowers.axon", "--allow", ".").code == 0
+    assert axonc("train", "inner/flowers.axon", "--allow", ".", "--out", "run", "--quiet").code == 0
+    assert axonc("evaluate", "run").code == 0
+    assert axonc("train", "inner/flowers.axon", "--allow", "nowhere").code == 2
+
+
 def test_predictions_are_names_of_classes(axonc, trained, folder):
     (folder / "new.csv").write_text("width,length\n1.1,4.2\n2.1,6.3\n")
     ended = axonc("predict", "run", "--input", "new.csv", "--output", "out.csv")

@@ -141,9 +141,13 @@ def test_a_link_that_stays_inside_is_followed(prison: Path) -> None:
 
 def test_the_command_line_may_allow_files_outside(prison: Path) -> None:
     main = write(prison / "main.axon", 'include "../secret.axon"\n')
-    assert len(load(main, allow_outside=True).blocks) == 1
+    assert len(load(main, allowed=[prison.parent]).blocks) == 1
     write(prison / "main.axon", 'include "null.axon"\n')
-    assert codes(main, allow_outside=True) == ["unreadable-file"]
+    assert codes(main, allowed=[prison.parent]) == ["include-outside"]
+    assert codes(main, allowed=["/"]) == ["unreadable-file"]
+    write(prison / "main.axon", f'include "{prison.parent / "secret.axon"}"\n')
+    assert len(load(main, allowed=[prison.parent]).blocks) == 1
+    assert codes(main, allowed=[prison / "inside"]) == ["include-outside"]
 
 
 def test_a_null_byte_in_a_path_is_a_mistake(tmp_path: Path) -> None:
