@@ -99,7 +99,7 @@ def _stepper(program: Program, growth: Growth, sizes: Mapping[str, int], rows: i
         graph, bound = growth.steps(CHUNK).step, {**sizes, **_length(growth, limit)}
         return backend.machine(compile_graph(graph, rows=rows, sizes=bound, target=backend.target), memory)
 
-    several = (CHUNK, read) if facts["limit"] >= CHUNK else None
+    several = (CHUNK, read) if facts["limit"] > CHUNK else None
     return Stepper(begin, step, memory, several=several, seed=program.seed, **facts)
 
 
@@ -112,7 +112,7 @@ def step_plans(
         size = dims.substitute(growth.graph.input(grown).shape[1], sizes)
         if not isinstance(size, int):
             raise InputError("unbound-size", f"the length of `{grown}` has no number", "give it in `sizes`")
-        limit = min(limit, size)
+        limit = min(limit, size + 1)
     sizes = {**sizes, **_length(growth, limit)}
     steps = growth.steps()
     states = steps.step.named_inputs(STATE)
@@ -126,8 +126,8 @@ def step_plans(
 
 
 def _length(growth: Growth, limit: int) -> dict[str, int]:
-    """The length of what grows, where it is free."""
-    return {} if growth.length is None else {growth.length: limit}
+    """The length of what grows, where it is free: the last token of a text is never read."""
+    return {} if growth.length is None else {growth.length: max(limit - 1, 1)}
 
 
 def _sizes(growth: Growth, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:

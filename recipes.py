@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .compiler.ir.dims import Size
 from .compiler.ir.graph import Input, Node
@@ -21,6 +21,9 @@ from .runtime.data.recipe import PARTS, AllExcept, Binding, Column, Pattern, Rec
 from .spec import tree
 from .spec.source import Diagnostic, Span
 from .spec.suggest import nearest
+
+if TYPE_CHECKING:
+    from .runtime.data.values import Field
 
 
 class WrongFunction(Diagnostic):
@@ -96,6 +99,25 @@ def wanted(recipe: Recipe, traced: Mapping[str, Traced]) -> Recipe:
         for b in recipe.bindings
     )
     return replace(recipe, bindings=bindings)
+
+
+def check_shapes(recipe: Recipe, fields: Mapping[str, Field], model: tree.Model, t: Tracer) -> None:
+    """The numbers in the type of an input are those of its data; rows of texts are as long as wanted."""
+    from .runtime.data.conformity import fits  # loads NumPy, for specs whose data were read
+    from .runtime.data.functions import chain
+
+    types = {i.name.text: i.type for i in model.inputs}
+    for b in recipe.bindings:
+        steps = chain(b.steps)
+        if b.name not in fields or b.shape is None or (steps.functions and steps.functions[-1].gives == "tokens"):
+            continue
+        row = fields[b.name].shape
+        if not fits(b.shape, row, in_windows=bool(steps.length)):
+            t.wrong(errors.OtherShape, types[b.name].span, name=b.name, found=str(list(row)), wanted=_shown(b.shape))
+
+
+def _shown(shape: Sequence[int | str | None]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
 
 
 def _sizes(node: Node) -> tuple[int | str | None, ...]:

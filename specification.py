@@ -24,7 +24,7 @@ from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
 from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
 from .compiler.training.settings import Training, check_training, training
-from .recipes import check_bindings, recipe, wanted
+from .recipes import check_bindings, check_shapes, recipe, wanted
 from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError
 from .spec import tree
@@ -34,6 +34,7 @@ from .spec.source import CompileError, Diagnostic, Source
 
 if TYPE_CHECKING:
     from .compiler.generation.growth import Growth
+    from .runtime.data.values import Field
 
 PHASES = ("train", "evaluate", "predict")
 BATCH = 32  # samples of a step where no data says otherwise
@@ -168,8 +169,8 @@ def check_model(
     t, scope, _ = declare(model, given)
     raw = recipe(model, t, scope, seed=0)
     check_bindings(model, t)
-    found, problem = _data_sizes(raw, t.b.inputs, folder, allowed)
-    known = found | dict(sizes or {})
+    fields, problem = _data_fields(raw, folder, allowed)
+    known = _data_sizes(fields, t.b.inputs) | dict(sizes or {})
     traced = _trace(model, given, known, limit)
     settings = training(model, t, scope)
     asked = changes(model.groups, t, scope)
@@ -197,6 +198,8 @@ def check_model(
         tuple(sources),
         allowed,
     )
+    if specification.recipe is not None:
+        check_shapes(specification.recipe, fields, model, t)
     check_claims(specification.phases, known, specification.batch)
     check_training(model, traced["train"], t)
     _refuse(t, traced)
@@ -258,25 +261,29 @@ def _source(spec: str | Path) -> tuple[Source | Path, Path]:
     return Path(spec), Path(spec).resolve().parent
 
 
-def _data_sizes(
-    raw: Recipe | None, inputs: list[Any], folder: Path, allowed: Sequence[Path]
-) -> tuple[dict[str, int], DataError | FileError | None]:
-    """The dimensions that the data bind, or why they could not be read."""
+def _data_fields(
+    raw: Recipe | None, folder: Path, allowed: Sequence[Path]
+) -> tuple[Mapping[str, Field], DataError | FileError | None]:
+    """What the data give each binding, or why they could not be read."""
     if raw is None:
         return {}, None
     from .runtime.data.dataset import schema  # loads NumPy, which a spec without data can be checked without
 
     try:
-        fields = schema(raw, folder, allowed=allowed)
+        return schema(raw, folder, allowed=allowed), None
     except (DataError, FileError) as problem:
         return {}, problem
+
+
+def _data_sizes(fields: Mapping[str, Field], inputs: list[Any]) -> dict[str, int]:
+    """The dimensions that the data bind."""
     found: dict[str, int] = {}
     for node in inputs:
         assert isinstance(node.op, Input)
         field_ = fields.get(node.op.name)
         if field_ is not None and len(field_.shape) == node.tensor.rank - 1:
             found |= read_shape(node.shape[1:], field_.shape)
-    return found, None
+    return found
 
 
 def _trace(

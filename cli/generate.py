@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from .options import examples, machine_option
+from .options import backend_options, chosen_backend, examples, machine_option
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..backends import Backend
     from ..runtime.generation.writing import Written
     from ..spec.source import Diagnostic
     from .saved import Preparation
@@ -42,11 +43,14 @@ RULE = "-" * 40  # between texts of several lines
 @click.option(
     "--count", type=click.IntRange(1), default=1, help="So many texts for each prompt or row; the best of a beam."
 )
+@backend_options
 @machine_option
 def command(
     run: str,
     prompts: tuple[str, ...],
     sources: tuple[str, ...],
+    backend: str | None,
+    threads: int | None,
     machine: bool,
     count: int,
     **asked: Any,
@@ -58,8 +62,11 @@ def command(
     tokens.
     """
     from .failure import show
+    from .saved import needs_folder
 
-    writer = _file(Path(run)) if Path(run).is_file() else _folder(Path(run))
+    chosen = chosen_backend(backend, threads)
+    needs_folder(Path(run), chosen)
+    writer = _file(Path(run)) if Path(run).is_file() else _folder(Path(run), chosen)
     begun = [prompt if writer.reads_text else _numbers(prompt) for prompt in prompts]
     found = writer.write(begun, _inputs(writer, sources) if sources else {}, count=count, **asked)
     if machine:
@@ -89,12 +96,12 @@ def _file(path: Path) -> Writer:
     return Writer(model.facts["name"], path, model.grown, model.vocabulary is not None, model.generate)
 
 
-def _folder(path: Path) -> Writer:
+def _folder(path: Path, backend: Backend | None) -> Writer:
     from ..generation import generate, growth_of
     from ..runtime.generation.vocabulary import vocabulary
     from .saved import preparation, trained, weights_file
 
-    program, weights = trained(path), weights_file(path)
+    program, weights = trained(path, backend), weights_file(path)
     growth, prepared = growth_of(program.specification), preparation(weights)
     words = vocabulary(prepared.recipe, prepared.learned, growth.section.input)
     name, grown = program.specification.name, growth.section.input

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import examples
+from .options import backend_options, chosen_backend, examples
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..backends import Backend
     from .saved import Preparation
 
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.option("--input", "source", required=True, metavar="FILE", help="New data: csv, tsv, npz or txt.")
 @click.option("--output", "target", required=True, metavar="FILE", help="Where predictions go: csv, tsv or npz.")
-def command(run: str, source: str, target: str) -> None:
+@backend_options
+def command(run: str, source: str, target: str, backend: str | None, threads: int | None) -> None:
     """Predict with a trained model.
 
     RUN is the folder of a training, or a model file. The new data have the columns that the model was trained on, in
@@ -33,21 +35,32 @@ def command(run: str, source: str, target: str) -> None:
     like its column, is written as it stands in data: names of classes, numbers in their own units.
     """
     from ..runtime.data.inputs import read_inputs, write_outputs
-    from ..runtime.model import load
     from ..spec.render import escape
     from .saved import preparation, weights_file
 
     if Path(target).exists() and Path(target).samefile(source):
         raise click.BadParameter("it is the input, which would be lost", param_hint="--output")
     weights = weights_file(Path(run))
-    model, prepared = load(weights), preparation(weights)
+    prepared = preparation(weights)
     inputs = read_inputs(prepared.recipe, prepared.learned, Path(source))
-    outputs = model({name: inputs[name] for name in model.inputs})
+    outputs = _outputs(Path(run), weights, inputs, chosen_backend(backend, threads))
     readable = {name: _readable(prepared, name, array) for name, array in outputs.items()}
     write_outputs(Path(target), readable)
     count = len(next(iter(readable.values())))
     noun = "prediction" if count == 1 else "predictions"
     click.echo(escape(f"{count:,} {noun} of {', '.join(readable)} in {target}"))
+
+
+def _outputs(run: Path, weights: Path, inputs: dict[str, np.ndarray], backend: Backend | None) -> dict[str, np.ndarray]:
+    """What the model makes of inputs: the saved one, which needs no compiler, or one compiled for native code."""
+    from ..runtime.model import load
+    from .saved import needs_folder, trained
+
+    needs_folder(run, backend)
+    if backend is not None and backend.name == "native":
+        return trained(run, backend).predict(inputs)
+    model = load(weights)
+    return model({name: inputs[name] for name in model.inputs})
 
 
 def _readable(prepared: Preparation, name: str, array: np.ndarray) -> np.ndarray:

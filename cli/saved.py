@@ -73,10 +73,12 @@ def program_of(run: Path, data: Path | None = None, backend: Backend | None = No
     return Program(specification, seed=facts["seed"], backend=backend)
 
 
-def trained(run: Path) -> Program:
-    """What was trained into a run's folder, with its best weights; its data need not be there any more."""
+def trained(run: Path, backend: Backend | None = None) -> Program:
+    """What was trained into a run's folder, with its best weights, on a backend, NumPy if none is given; its data need
+    not be there any more."""
     from dataclasses import replace
 
+    from .. import backends
     from ..compiler.ir.evaluate import read_shape
     from ..compiler.trace.model import declare
     from ..program import Program
@@ -92,9 +94,16 @@ def trained(run: Path) -> Program:
             sizes |= read_shape(node.shape[1:], tuple(learned[name]["shape"]))
     specification = check_model(model, run, sizes=sizes)
     facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
-    program = Program(replace(specification, origins={}), seed=facts["seed"])
+    program = Program(replace(specification, origins={}), seed=facts["seed"], backend=backend or backends.NUMPY)
     program.restore(archive.read(weights)[0])
     return program
+
+
+def needs_folder(path: Path, backend: Backend | None) -> None:
+    """Refuses native code for a model file, which holds a plan for NumPy alone."""
+    if backend is not None and backend.name == "native" and path.is_file():
+        problem = "is a model file, which runs on NumPy"
+        raise FileError("no-run", problem, "give the folder of the training for native code", path=path)
 
 
 def _check_run(run: Path) -> None:

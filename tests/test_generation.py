@@ -47,6 +47,9 @@ generate tokens from logits { stop "."; limit 40 }
 """
 
 
+GENERATE = "generate tokens from logits {{ limit {} }}\n"
+
+
 def made(text: str, deviation: float = 0.7) -> Program:
     program = axonc.compile(text)
     random = np.random.default_rng(3)
@@ -261,6 +264,29 @@ def test_a_program_that_was_trained_on_text_writes_text(tmp_path: Path) -> None:
     first, second = program.generate(["the c", " a c"])
     assert (first.text, second.text) == ("the cat ate", " a cat sat")
     assert first.stopped
+
+
+def test_padding_ends_a_row_and_unknown_letters_are_not_drawn(tmp_path: Path) -> None:
+    rows = ["ab", "abab", "ababab"] * 8
+    (tmp_path / "a.csv").write_text("\n".join(["said,next", *(f"{r},{r[1:]}a" for r in rows)]) + "\n")
+    text = LETTERS.replace("text |> characters |> window(12)", "said |> characters(9)")
+    text = text.replace("tokens |> shift(1)", "next |> characters(9)").replace('stop "."; ', "")
+    (tmp_path / "rows.axon").write_text(text.replace("a.txt", "a.csv").replace("epochs 10", "epochs 1"))
+    program = axonc.compile(tmp_path / "rows.axon")
+    program.fit()
+    program.parameters["dense.bias"][...] = [8] * 2 + [0] * 28  # padding and the unknown are likeliest
+    found = program.generate(["a"], temperature=1, count=60, seed=1)
+    assert {w.stopped for w in found} == {True}
+    assert {token for w in found for token in w.tokens} <= {2, 3}
+    program.parameters["dense.bias"][0] = -20
+    assert {token for w in program.generate(["a"], temperature=1, count=60, seed=1) for token in w.tokens} == {2, 3}
+
+
+def test_the_last_token_is_written_but_never_read() -> None:
+    program = made(WRITER.replace("|> transformer", "|> learned_positions(5) |> transformer") + GENERATE.format(6))
+    (written,) = program.generate([[1, 2]])
+    assert len(written.tokens) == 4
+    assert list(written.tokens[:3]) == greedy(program, [1, 2], 5)
 
 
 def test_a_saved_model_writes_what_its_program_writes(tmp_path: Path) -> None:

@@ -261,6 +261,16 @@ class NoData(Diagnostic):
     name: str
 
 
+class OtherShape(Diagnostic):
+    code = "wrong-shape"
+    title = "the data give `{name}` samples of shape {found}, its type wants {wanted}"
+    label = "wants {wanted}"
+    help = "choose other columns, or change the type"
+    name: str
+    found: str
+    wanted: str
+
+
 class NoBatch(Diagnostic):
     code = "batch-dimension"
     title = "the first dimension of an input is the batch, the same free name for all"

@@ -33,6 +33,13 @@ def conform(binding: Binding, value: Value, width: int, window: int, origin: Ori
     return np.asarray(array, order="C")
 
 
+def fits(wanted: Shape, row: Shape, *, in_windows: bool) -> bool:
+    """Whether samples of the shape `row` can be what is wanted, as `conform` judges them; windows are their axis 0."""
+    if in_windows:
+        return bool(wanted) and _agree(wanted[:1], row[:1]) and fits(wanted[1:], row[1:], in_windows=False)
+    return _agree(wanted, row) or _fills(wanted, row)
+
+
 def width_of(binding: Binding, values: Sequence[Value], window: int) -> int:
     """How wide rows of tokens are padded: as wanted, to the limit, or to the longest."""
     wanted = (binding.shape or ())[1 if window else 0 :]
@@ -59,14 +66,27 @@ def _padded(tokens: Tokens, width: int, origin: Origin) -> np.ndarray:
 
 def _shaped(binding: Binding, array: np.ndarray, wanted: Shape, origin: Origin) -> np.ndarray:
     row = array.shape[1:]
-    if len(row) == len(wanted) and all(w == r or not isinstance(w, int) for w, r in zip(wanted, row, strict=True)):
+    if _agree(wanted, row):
         return array
-    sizes = [size if isinstance(size, int) else 1 for size in wanted]
-    whole = all(isinstance(size, int) for size in wanted)
-    if math.prod(sizes) == math.prod(row) and (whole or not row):
-        return array.reshape(len(array), *sizes)
+    if _fills(wanted, row):
+        return array.reshape(len(array), *_sizes(wanted))
     problem = f"gives rows of shape {_shown(row)}, `{binding.name}` wants {_shown(wanted)}"
     raise origin.fault("wrong-shape", problem, "choose other columns, or change the declared type")
+
+
+def _agree(wanted: Shape, row: Shape) -> bool:
+    """Whether a row has the wanted axes, each of the wanted size."""
+    return len(row) == len(wanted) and all(w == r or not isinstance(w, int) for w, r in zip(wanted, row, strict=True))
+
+
+def _fills(wanted: Shape, row: Shape) -> bool:
+    """Whether the elements of a row, in another shape, are what is wanted."""
+    whole = all(isinstance(size, int) for size in wanted)
+    return math.prod(_sizes(wanted)) == math.prod(_sizes(row)) and (whole or not row)
+
+
+def _sizes(shape: Shape) -> list[int]:
+    return [size if isinstance(size, int) else 1 for size in shape]
 
 
 def _shown(shape: Shape) -> str:

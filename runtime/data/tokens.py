@@ -15,7 +15,7 @@ from .function import Function, Learned
 from .values import Field, Origin, Texts, Tokens, Value, Whole
 
 PADDING, UNKNOWN = 0, 1
-_RESERVED = 2
+RESERVED = 2  # so many tokens stand for nothing that the data have
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -34,7 +34,7 @@ class _Pieces(Function):
     learns: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_count("entries", self.entries, _RESERVED + 1)
+        _check_count("entries", self.entries, RESERVED + 1)
         _check_count("limit", self.limit, 1)
 
     def split(self, text: str) -> Sequence[str]:
@@ -43,12 +43,12 @@ class _Pieces(Function):
     def learn(self, value: Value, origin: Origin) -> Learned:
         counted = Counter(chain.from_iterable(self.split(text) for text in _texts(value)))
         pieces = sorted(counted, key=lambda piece: (-counted[piece], piece))
-        return pieces if self.entries is None else pieces[: self.entries - _RESERVED]
+        return pieces if self.entries is None else pieces[: self.entries - RESERVED]
 
     def apply(self, value: Value, learned: Learned, origin: Origin) -> Value:
         self._check(value, origin)
         rows = [self.split(text)[: self.limit] for text in _texts(value)]
-        table = {piece: index for index, piece in enumerate(learned, _RESERVED)}
+        table = {piece: index for index, piece in enumerate(learned, RESERVED)}
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         pieces = chain.from_iterable(rows)
         flat = np.fromiter((table.get(piece, UNKNOWN) for piece in pieces), np.int32, int(lengths.sum()))
@@ -62,7 +62,7 @@ class _Pieces(Function):
         return None if self.limit is None else Field("i32", (self.limit,), self.entries)
 
     def count(self, learned: Learned) -> int:
-        return self.entries or len(learned) + _RESERVED
+        return self.entries or len(learned) + RESERVED
 
     def _check(self, value: Value, origin: Origin) -> None:
         if isinstance(value, Texts) and len(value.columns) > 1:

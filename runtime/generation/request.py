@@ -124,8 +124,11 @@ def manner_of(settings: Settings, words: Vocabulary | None, request: Request) ->
         expected = f"1 to {chosen['beam']}, the texts of the beam" if chosen.get("beam") else "a whole number from 1"
         raise InputError("wrong-setting", f"`count` is {request.count}, expected {expected}")
     tokens = {key: _token(key, getattr(settings, key), words) for key in ("start", "stop")}
+    if words is not None and tokens["stop"] is None:
+        tokens["stop"] = words.end
     best = request.count if chosen.get("beam") else 1
-    return Manner(**{"limit": LIMIT, "seed": request.seed, "best": best} | chosen | tokens)
+    own = {"limit": LIMIT, "words": words.tokens if words else None, "seed": request.seed, "best": best}
+    return Manner(**own | chosen | tokens)
 
 
 def _token(key: str, value: int | str | None, words: Vocabulary | None) -> int | None:

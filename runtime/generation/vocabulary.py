@@ -11,7 +11,7 @@ import numpy as np
 from ..data.functions import chain
 from ..data.inputs import encode, invert
 from ..data.recipe import Binding, Recipe
-from ..data.tokens import UNKNOWN
+from ..data.tokens import PADDING, RESERVED, UNKNOWN
 from ..errors import InputError, quoted
 
 
@@ -22,6 +22,16 @@ class Vocabulary:
     recipe: Recipe
     learned: Mapping[str, Any]
     name: str
+
+    @property
+    def tokens(self) -> range:
+        """The tokens that stand for something: neither padding, nor what is unknown."""
+        return range(RESERVED, RESERVED + len(self.learned[self.name]["steps"][-1]))
+
+    @property
+    def end(self) -> int | None:
+        """What stands behind a text in the data: padding where texts are rows, nothing where they are windows."""
+        return None if chain(self.recipe.binding(self.name).steps).length else PADDING
 
     def encode(self, text: str) -> np.ndarray:
         """The tokens of a text, i32[tokens]."""

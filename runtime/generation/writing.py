@@ -42,10 +42,11 @@ class Manner:
     """How tokens are chosen, until `stop` or until a text has `limit` tokens, those of its prompt among them.
 
     With a `beam` the `best` likeliest texts are searched for; otherwise tokens are drawn, the likeliest at
-    temperature 0.
+    temperature 0. Only `words` and `stop` are written, if those are said.
     """
 
     limit: int
+    words: range | None = None
     start: int | None = None
     stop: int | None = None
     temperature: float = 0.0
@@ -90,7 +91,7 @@ def write(
         scores = stepper.advance(tokens[:, position], position)
         _check(scores)
         forced = np.where(position + 1 < lengths, tokens[:, position + 1], -1)
-        tokens = choice.next(tokens, scores, forced, position + 1)
+        tokens = choice.next(tokens, _writable(log_shares(scores), manner), forced, position + 1)
         if choice.finished:
             break
     found = (row + place for row in range(0, rows, width) for place in range(manner.best))
@@ -132,8 +133,16 @@ def _check(scores: Array) -> None:
         raise InputError("not-finite", "the scores of the next token are no finite numbers", "look at the weights")
 
 
+def _writable(shares: Array, manner: Manner) -> Array:
+    """The logarithms of shares, with nothing left of tokens that are not to be written."""
+    if manner.words is None:
+        return shares
+    kept = np.isin(np.arange(shares.shape[1]), [*manner.words, *([] if manner.stop is None else [manner.stop])])
+    return np.where(kept, shares, -np.inf)
+
+
 class _Draw:
-    """Each row by itself."""
+    """Each row by itself. A choice is given the logarithms of shares, f64[rows, entries]."""
 
     def __init__(self, rows: int, manner: Manner, first: int) -> None:
         self.manner = manner
@@ -142,16 +151,16 @@ class _Draw:
         self._first = first
         self._uniforms = Uniforms(first + rows, manner.seed)
 
-    def next(self, tokens: Array, scores: Array, forced: Array, position: int) -> Array:
+    def next(self, tokens: Array, logarithms: Array, forced: Array, position: int) -> Array:
         """The tokens with those of `position` in them."""
         manner = self.manner
         if manner.temperature:
-            found = shares(scores, manner.temperature, manner.top_k, manner.top_p)
+            found = shares(logarithms, manner.temperature, manner.top_k, manner.top_p)
             chosen = draw(found, self._uniforms.at(position)[self._first :])
         else:
-            chosen = scores.argmax(axis=1)
+            chosen = logarithms.argmax(axis=1)
         free = (forced < 0) & (self.ends == 0)
-        self.totals += np.where(free, np.take_along_axis(log_shares(scores), chosen[:, None], axis=1)[:, 0], 0)
+        self.totals += np.where(free, np.take_along_axis(logarithms, chosen[:, None], axis=1)[:, 0], 0)
         tokens[:, position] = np.where(forced < 0, chosen, forced)
         if manner.stop is not None:
             self.ends[free & (chosen == manner.stop)] = position
@@ -175,9 +184,9 @@ class _Beam:
         self.beams = Beams(rows // manner.beam, manner.beam, manner.stop)
         self.ends = np.zeros(rows, np.int64)
 
-    def next(self, tokens: Array, scores: Array, forced: Array, position: int) -> Array:
+    def next(self, tokens: Array, logarithms: Array, forced: Array, position: int) -> Array:
         """The tokens of the kept rows with those of `position` in them."""
-        rows, chosen = self.beams.advance(log_shares(scores), forced[:: self.beams.width])
+        rows, chosen = self.beams.advance(logarithms, forced[:: self.beams.width])
         if (rows != np.arange(len(rows))).any():
             self.stepper.follow(rows)
             tokens = tokens[rows]

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from ..compiler.native.compiled import needs_compiler
+
 LETTERS = """axonc 1
 model letters
 
@@ -87,6 +89,15 @@ def test_json_holds_tokens_and_scores(axonc, trained):
     assert (ended.code, found["ok"], found["name"], text["text"]) == (0, True, "letters", "the cat ate")
     assert (len(text["prompt"]), len(text["tokens"]), text["stopped"]) == (5, 6, True)
     assert text["score"] < 0
+
+
+@needs_compiler
+def test_native_code_writes_what_numpy_writes(axonc, trained):
+    native = ("--backend", "native")
+    assert axonc("generate", str(trained), "--prompt", "the c", *native) == (0, "the cat ate\n", "")
+    ended = axonc("generate", str(trained / "best.safetensors"), "--prompt", "the c", *native)
+    assert ended.code == 3
+    assert "give the folder of the training" in ended.err
 
 
 def test_equal_seeds_draw_equal_texts(axonc, trained):

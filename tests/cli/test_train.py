@@ -6,6 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from ..compiler.native.compiled import needs_compiler
+
+NATIVE = ("--backend", "native", "--threads", "1")
+
 
 @pytest.fixture
 def trained(axonc, folder):
@@ -94,6 +98,18 @@ def test_predictions_are_names_of_classes(axonc, trained, folder):
         assert list(csv.reader(file)) == [["species"], ["small"], ["large"]]
     assert axonc("predict", "run", "--input", "new.csv", "--output", "out.npz").code == 0
     assert list(np.load(folder / "out.npz")["species"]) == ["small", "large"]
+
+
+@needs_compiler
+def test_native_code_measures_and_predicts_what_numpy_does(axonc, trained, folder):
+    plain, native = (json.loads(axonc("evaluate", "run", "--json", *more).out) for more in ((), NATIVE))
+    assert native["metrics"] == pytest.approx(plain["metrics"], rel=1e-5)
+    for more, name in (((), "plain.csv"), (NATIVE, "native.csv")):
+        assert axonc("predict", "run", "--input", "flowers.csv", "--output", name, *more).code == 0
+    assert (folder / "plain.csv").read_text() == (folder / "native.csv").read_text()
+    ended = axonc("predict", "run/best.safetensors", "--input", "flowers.csv", "--output", "out.csv", *NATIVE)
+    assert ended.code == 3
+    assert "give the folder of the training" in ended.err
 
 
 def test_predictions_never_replace_their_input(axonc, trained, folder):

@@ -108,6 +108,25 @@ def test_the_same_seed_writes_the_same_and_another_something_else() -> None:
     assert len({*texts(1)}) == 3
 
 
+@pytest.mark.parametrize("stop", [None, 0, 3])
+@pytest.mark.parametrize("width", [None, 400])
+def test_only_words_and_the_stop_are_written(stop: int | None, width: int | None) -> None:
+    words = range(1, 3)
+    manner = Manner(5, words, stop=stop, beam=width, temperature=0.0 if width else 1.0, seed=2)
+    found = write(Chain(ENTRIES), {}, [np.array([3])] * 40, manner)
+    assert all(token in words for w in found for token in w.tokens)
+    if stop is None:
+        assert not any(w.stopped for w in found)
+    else:
+        assert any(w.stopped for w in found) or width
+    if width:
+        texts = every_text([3], ENTRIES, 5, stop)
+        kept = {text: p for text, p in texts.items() if all(t in words or t == stop for t in text[1:])}
+        best = max(kept, key=lambda text: kept[text])
+        assert (3, *found[0].tokens) == tuple(t for t in best if t != stop or t == 3)[: 1 + len(found[0].tokens)]
+        assert found[0].score == pytest.approx(kept[best])
+
+
 def test_start_stands_before_the_prompt_and_is_not_shown() -> None:
     (found,) = write(Chain(ENTRIES), {}, [np.array([2])], Manner(4, start=1))
     (same,) = write(Chain(ENTRIES), {}, [np.array([1, 2])], Manner(4))
