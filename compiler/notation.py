@@ -12,15 +12,16 @@ _INFIX = {
     **{word: (3, sign) for word, sign in zip("eq ne lt le gt ge".split(), "= ≠ < ≤ > ≥".split(), strict=True)},
     "add": (4, "+"),
     "sub": (4, "-"),
-    "mul": (5, "·"),
-    "div": (5, "/"),
     "floor_div": (5, "//"),
     "mod": (5, "%"),
+    "mul": (6, "·"),
+    "div": (6, "/"),
 }
-_SIGN, _POWER, _ATOM = 6, 7, 8
+_SIGN, _POWER, _ATOM = 7, 8, 9
 _PREFIX = {"neg": "-", "sqrt": "√", "logical_not": "not "}
 _SUFFIX = {"square": "²", "reciprocal": "⁻¹"}
-_RIGID = ("sub", "div", "floor_div", "mod")  # whose right operand of the same strength needs parentheses
+# By how much tighter the right operand must bind to stand without parentheses.
+_TIGHTER = {"sub": 1, "div": 1, "floor_div": 2, "mod": 2, **dict.fromkeys("eq ne lt le gt ge".split(), 1)}
 
 
 def formulas(stores: Sequence[Expr], names: Sequence[str], operands: Sequence[str]) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ def _written(e: Expr, parts: list[tuple[int, str]], operands: Sequence[str]) -> 
     if e.word in _INFIX:
         strength, sign = _INFIX[e.word]
         left, right = parts
-        return strength, f"{_in(left, strength)} {sign} {_in(right, strength + (e.word in _RIGID or strength == 3))}"
+        return strength, f"{_in(left, strength)} {sign} {_in(right, strength + _TIGHTER.get(e.word, 0))}"
     if e.word in _PREFIX:
         return _SIGN, _PREFIX[e.word] + _in(parts[0], _POWER)
     if e.word in _SUFFIX:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
-import inspect
 import os
 import pkgutil
 import re
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import figures
+import operation_table
 from axonc.cli.main import COMMANDS, help_of
 from axonc.compiler.ir.op import Op
 from axonc.compiler.trace import initial, library, words
@@ -33,6 +33,7 @@ from axonc.runtime.data.functions import FUNCTIONS
 from axonc.spec.render import render
 from axonc.spec.source import CompileError, Diagnostic
 from axonc.specification import check
+from operation_table import cell, first
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -110,7 +111,7 @@ def operations() -> str:
     lines += ["", "## Schedules", "", *_table("schedule", "the factor of the rate", _classes(SCHEDULES))]
     lines += ["", "## Initialisers", "", *_initialisers()]
     lines += ["", "## Functions of `data`", "", *_table("function", "what it does", _classes(FUNCTIONS))]
-    lines += ["", "## Operations of the graph", "", *_operations()]
+    lines += ["", "## Operations of the graph", "", *operation_table.lines()]
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +121,7 @@ def _families() -> dict[str, list[tuple[str, str]]]:
         word = words.find(name)
         assert word is not None
         _family(found, word.build.__module__.rsplit(".", 1)[-1]).append(
-            (f"{name}{_signature(word.signature)}", _first(word.build) or _of_operation(name))
+            (f"{name}{_signature(word.signature)}", first(word.build) or _of_operation(name))
         )
     for path in sorted(library.FOLDER.glob("*.axon")):
         comments = {name: comment for name, comment, _ in _blocks(path)}
@@ -142,7 +143,7 @@ def _family(found: dict[str, list[tuple[str, str]]], module: str) -> list[tuple[
 def _of_operation(name: str) -> str:
     """What the operation that a word is called after does."""
     kind = Op.words.get(name) or Op.words.get(f"reduce_{name}") or Op.words.get(name.removesuffix("2d"))
-    return _first(kind) if kind else ""
+    return first(kind) if kind else ""
 
 
 def _blocks(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -181,7 +182,7 @@ def _value(value: Any) -> str:
 
 def _classes(table: Any) -> list[tuple[str, str]]:
     """Words that stand for classes: their fields are the arguments."""
-    return [(f"{name}({', '.join(map(_field, _fields(kind)))})", _first(kind)) for name, kind in sorted(table.items())]
+    return [(f"{name}({', '.join(map(_field, _fields(kind)))})", first(kind)) for name, kind in sorted(table.items())]
 
 
 def _fields(kind: Any) -> list[Any]:
@@ -198,34 +199,11 @@ def _initialisers() -> Iterator[str]:
         yield f"- `{name}({inside})`" if inside else f"- `{name}`"
 
 
-def _operations() -> Iterator[str]:
-    yield "What a plan is made of. `axonc plan --stage graph` shows them; the last column is how each is computed:"
-    yield "one element at a time (scalar), in simpler operations (expand), as another order of its input (view),"
-    yield "or by a routine of the backend (kernel)."
-    yield ""
-    yield "| operation | settings | what it is | computed |"
-    yield "|---|---|---|---|"
-    for name, kind in sorted(Op.words.items()):
-        fields = ", ".join(kind.fields)
-        yield f"| `{name}` | {fields} | {_cell(_first(kind))} | {kind.rule()} |"
-
-
 def _table(left: str, right: str, rows: list[tuple[str, str]]) -> Iterator[str]:
     yield f"| {left} | {right} |"
     yield "|---|---|"
     for name, text in rows:
-        yield f"| `{name}` | {_cell(text)} |"
-
-
-def _first(thing: Any) -> str:
-    """The first paragraph of the docstring of its own, on one line."""
-    own = thing.__doc__ if not isinstance(thing, type) else vars(thing).get("__doc__")
-    text = inspect.cleandoc(own or "").split("\n\n")[0]
-    return "" if dataclasses.is_dataclass(thing) and text.startswith(f"{thing.__name__}(") else " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+        yield f"| `{name}` | {cell(text)} |"
 
 
 # Errors

@@ -14,6 +14,7 @@ from ..trace.words import word
 
 @word
 def identity(u: Use, x: Tensor) -> Any:
+    """x itself."""
     return x
 
 

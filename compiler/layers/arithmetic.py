@@ -92,6 +92,7 @@ def where(u: Use, condition: Operand, yes: Operand, no: Operand) -> Any:
 
 @word
 def clip(u: Use, x: Tensor, *, low: Number, high: Number) -> Any:
+    """x where it lies between `low` and `high`, else the nearer of them."""
     return u.add(Min(), u.add(Max(), x, u.literal(low, x.dtype)), u.literal(high, x.dtype))
 
 
@@ -115,11 +116,13 @@ def xor(u: Use, a: Tensor, b: Tensor) -> Any:
 
 @word
 def add(u: Use, *xs: Tensor) -> Any:
+    """The sum of several tensors, element by element."""
     return fold(u, "add", xs)
 
 
 @word
 def multiply(u: Use, *xs: Tensor) -> Any:
+    """The product of several tensors, element by element."""
     return fold(u, "mul", xs)
 
 

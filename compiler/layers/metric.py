@@ -43,28 +43,45 @@ def _unfit(u: Use, logits: Node, target: Node) -> NoReturn:
     )
 
 
-def _whole(name: str) -> None:
+WHOLE = {
+    "roc_auc": "The area under the curve of true over false positives, of scores; of several classes the mean of each "
+    "against the others.",
+    "pr_auc": "Average precision: the area under the curve of precision over recall, of scores; of several classes the "
+    "mean.",
+    "r2": "1 minus the squared error by that of the mean of the targets; of several columns the mean.",
+    "iou": "What is in both of prediction and target by what is in either, of each class; the mean of those there are.",
+    "dice_score": "Twice what is in both of prediction and target by the sum of the two, of each class; the mean.",
+    "confusion": "A table of counts: a row for each class, a column for what it was called.",
+    "calibration_error": "How far the share of the chosen class is from how often it is right, in 15 equal ranges of "
+    "that share (Guo et al. 2017).",
+}
+OF_CLASSES = {
+    "f1": "The harmonic mean of precision and recall; of several classes the mean, with `micro` that of all decisions.",
+    "precision": "The share of what is called a class that is one; of several classes the mean, or `micro`.",
+    "recall": "The share of a class that is called so; of several classes the mean, or `micro`.",
+}
+
+
+def _whole(name: str, text: str) -> None:
     def build(u: Use, prediction: Tensor, target: Tensor) -> Any:
         return Collected(name, (prediction, target))
 
-    build.__name__ = name
+    build.__name__, build.__doc__ = name, text
     word(build)
 
 
-for _name in ("roc_auc", "pr_auc", "r2", "iou", "dice_score", "confusion", "calibration_error"):
-    _whole(_name)
-
-
-def _of_classes(name: str) -> None:
+def _of_classes(name: str, text: str) -> None:
     def build(u: Use, prediction: Tensor, target: Tensor, *, micro: Flag = False) -> Any:
         return Collected(f"{name}_micro" if micro else name, (prediction, target))
 
-    build.__name__ = name
+    build.__name__, build.__doc__ = name, text
     word(build)
 
 
-for _name in ("f1", "precision", "recall"):
-    _of_classes(_name)
+for _name, _text in WHOLE.items():
+    _whole(_name, _text)
+for _name, _text in OF_CLASSES.items():
+    _of_classes(_name, _text)
 
 
 @word

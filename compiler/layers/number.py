@@ -23,21 +23,25 @@ def round_to(u: Use, *, value: Number, multiple: Whole) -> Any:
 
 @word
 def len_(u: Use, *, items: Any_) -> Any:
+    """How many items a list has."""
     return len(items) if isinstance(items, tuple) else _no_list(u, items)
 
 
 @word
 def reversed_(u: Use, *, items: Any_) -> Any:
+    """A list from its end."""
     return items[::-1] if isinstance(items, tuple) else _no_list(u, items)
 
 
 @word
 def enumerate_(u: Use, *, items: Any_) -> Any:
+    """Pairs of 0, 1, 2 … and the items of a list."""
     return tuple(enumerate(items)) if isinstance(items, tuple) else _no_list(u, items)
 
 
 @word
 def zip_(u: Use, *, first: Any_, second: Any_) -> Any:
+    """Pairs of the items of two lists of one length."""
     for name, items in (("first", first), ("second", second)):
         if not isinstance(items, tuple):
             _no_list(u, items, name)
@@ -52,16 +56,19 @@ def _no_list(u: Use, value: Any, argument: str = "items") -> NoReturn:
 
 @word
 def shape(u: Use, x: Tensor) -> Any:
+    """The sizes of x, as a list."""
     return x.shape
 
 
 @word
 def last(u: Use, x: Tensor) -> Any:
+    """The size of the last axis of x."""
     return size_of(u, x, -1)
 
 
 @word
 def size(u: Use, x: Tensor, *, axis: Position) -> Any:
+    """The size of one axis of x."""
     return size_of(u, x, axis)
 
 

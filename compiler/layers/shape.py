@@ -71,11 +71,13 @@ def transpose(u: Use, x: Tensor, *axes: Position) -> Any:
 
 @word
 def squeeze(u: Use, x: Tensor, *, axis: Position) -> Any:
+    """x without an axis of size 1."""
     return u.well(layout.squeeze(u.b, x, axis))
 
 
 @word
 def unsqueeze(u: Use, x: Tensor, *, axis: Position) -> Any:
+    """x with a new axis of size 1 there."""
     return u.well(layout.unsqueeze(u.b, x, axis))
 
 
@@ -86,6 +88,7 @@ def concat(u: Use, *xs: Tensor, axis: Position = -1) -> Any:
 
 @word
 def stack(u: Use, *xs: Operand, axis: Position = -1) -> Any:
+    """Tensors of one shape, or numbers, side by side along a new axis."""
     return u.well(layout.stack(u.b, one_type(u, *xs), axis))
 
 
@@ -119,11 +122,13 @@ def range_(u: Use, *, n: Whole) -> Any:
 
 @word
 def zeros(u: Use, *sizes: Sizes) -> Any:
+    """Zeros, f32."""
     return filled(u, 0.0, sizes, F32)
 
 
 @word
 def ones(u: Use, *sizes: Sizes) -> Any:
+    """Ones, f32."""
     return filled(u, 1.0, sizes, F32)
 
 

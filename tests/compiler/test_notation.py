@@ -15,6 +15,8 @@ DEFINED = {
     "sub": operator.sub,
     "mul": operator.mul,
     "div": lambda a, b: a / b if b else 0.0,
+    "floor_div": operator.floordiv,
+    "mod": operator.mod,
     "max": max,
     "min": min,
     "neg": operator.neg,
@@ -40,9 +42,11 @@ def expressions(draw):
     e = Expressions()
     made = [e.load(0, F32), e.load(1, F32), e.constant(2.0, F32), e.constant(-3.0, F32)]
     for _ in range(draw(st.integers(1, 12))):
-        word = draw(st.sampled_from(["add", "sub", "mul", "max", "min", "neg", "square", "abs", "where"]))
+        word = draw(st.sampled_from(["add", "sub", "mul", "floor_div", "mod", *"max min neg square abs where".split()]))
         count = {"neg": 1, "square": 1, "abs": 1, "where": 3}.get(word, 2)
         picked = [draw(st.sampled_from(made)) for _ in range(count)]
+        if word in ("floor_div", "mod"):  # never by zero
+            picked[1] = e.apply("add", e.apply("square", picked[1]), 1.0)
         if word == "where":
             picked[0] = e.apply("lt", picked[0], picked[1])
         made.append(e.apply(word, *picked))
