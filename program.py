@@ -18,6 +18,7 @@ from .runtime.errors import OutOfMemory
 from .runtime.machine import Binding, Machine, Memory, put
 from .runtime.native.errors import NotNative
 from .runtime.outline import views
+from .runtime.philox import key_of
 from .start import Start, start, start_of, whole
 
 if TYPE_CHECKING:
@@ -159,13 +160,16 @@ class Program:
     # Phases
 
     def predict(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """The outputs of the spec for inputs of any number of samples, by name."""
+        """The outputs of the spec for inputs of any number of samples, by name; each call draws the same numbers."""
         arrays = {n: np.asarray(a) for n, a in inputs.items()}
         graph = self.specification.phases.predict
         count = self._samples(graph, arrays)
         rows = self.batch if self._independent else max(count, self.batch)
         ready = self._machine("predict", graph, arrays, rows)
-        parts = [self._run(ready, arrays, start, min(rows, count - start)) for start in range(0, count, rows)]
+        parts = [
+            self._run(ready, arrays, start, min(rows, count - start), step=piece)
+            for piece, start in enumerate(range(0, count, rows))
+        ]
         return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
 
     def generate(
@@ -290,22 +294,22 @@ class Program:
         )
         return route
 
-    def _run(self, ready: Ready, arrays: Arrays, start: int, count: int) -> dict[str, np.ndarray]:
-        return {n: a.copy() for n, a in self._feed(ready, arrays, start, count).items()}
+    def _run(self, ready: Ready, arrays: Arrays, start: int, count: int, **controls: int) -> dict[str, np.ndarray]:
+        return {n: a.copy() for n, a in self._feed(ready, arrays, start, count, **controls).items()}
 
-    def _feed(self, ready: Ready, arrays: Arrays, start: int, count: int) -> Mapping[str, np.ndarray]:
+    def _feed(self, ready: Ready, arrays: Arrays, start: int, count: int, **controls: int) -> Mapping[str, np.ndarray]:
         """Runs the machine on samples from `start`; the results lie in its memory until the next run."""
         binding = ready.machine.binding(count)
         for name in ready.data:
             put(name, binding.inputs[name], arrays[name][start : start + count])
         for name in ready.controls:
-            binding.inputs[name][...] = self._controls[name]()
+            binding.inputs[name][...] = controls[name] if name in controls else self._controls[name]()
         return ready.machine.step(count).results
 
     @cached_property
     def _controls(self) -> Mapping[str, Callable[[], Any]]:
         """Where the values of control inputs come from."""
-        key = (self.seed & 0xFFFFFFFF, self.seed >> 32 & 0xFFFFFFFF)
+        key = key_of(self.seed)
         return {
             "key": lambda: key,
             "step": lambda: self._steps,

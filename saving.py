@@ -80,6 +80,7 @@ def _facts(program: Program, graph: Graph, sizes: dict[str, int]) -> dict[str, A
         "ranges": ranges,
         "states": list(specification.states),
         "independent": independent(graph),
+        "seed": program.seed,
     }
 
 

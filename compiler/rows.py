@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from .ir.graph import Graph, Input, Item, Literal, Node
+from .ir.dims import Size
+from .ir.graph import DATA, TARGET, Graph, Input, Item, Literal, Node
+from .ops.random import Draw
 
 
 def independent(graph: Graph) -> bool:
-    """Whether sample i of every result depends on sample i of the inputs only, axis 0 of both."""
+    """Whether sample i of every result depends on sample i of the inputs only, axis 0 of both.
+
+    A draw with a row for each sample is one of its inputs; one that several samples share joins them.
+    """
+    counts = {n.shape[0] for n in graph.named_inputs(DATA, TARGET).values()}
     batch: dict[tuple[Node, int], int | None] = {}
     for node in graph.nodes:
-        places = _places(node, batch)
+        places = _drawn(node.op, counts) if isinstance(node.op, Draw) else _places(node, batch)
         if places is None:
             return False
         batch |= {(node, i): place for i, place in enumerate(places)}
     return all(batch[node, 0] == 0 for _, node in graph.results)
+
+
+def _drawn(op: Draw, counts: Collection[Size]) -> tuple[int | None, ...] | None:
+    """The axis of the samples in a draw, None where it has none."""
+    return (0,) if op.shape and op.shape[0] in counts else None
 
 
 def _places(node: Node, batch: Mapping[tuple[Node, int], int | None]) -> tuple[int | None, ...] | None:

@@ -15,6 +15,7 @@ from . import archive
 from .codec import from_json
 from .errors import FileError, InputError
 from .machine import Machine, dtype_name
+from .philox import key_of
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -111,10 +112,18 @@ class Model:
             raise InputError(
                 "too-many-rows", f"this model mixes samples and takes at most {rows} at once, found {count}"
             )
-        starts = range(0, count, rows)
         with self._lock:
-            parts = [self._machine.run(_rows(arrays, s, s + rows), min(rows, count - s)) for s in starts]
+            parts = [
+                self._machine.run(_rows(arrays, start, start + rows) | self._controls(piece), min(rows, count - start))
+                for piece, start in enumerate(range(0, count, rows))
+            ]
         return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
+
+    def _controls(self, piece: int) -> dict[str, Any]:
+        """What a piece of the samples draws by: as in a Program of the same seed and batch."""
+        values = {"key": np.array(key_of(self.facts.get("seed", 0)), np.uint32), "step": np.int64(piece)}
+        asked = {place.name for place in self._plan.inputs}
+        return {name: value for name, value in values.items() if name in asked}
 
     def predict(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The same as calling it, under the name that a Program has for it."""

@@ -24,6 +24,11 @@ Array = Any
 Call = Callable[[], object]
 
 
+def key_of(seed: int) -> tuple[int, int]:
+    """The two words of the key of a seed."""
+    return seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
+
+
 class Segment(NamedTuple):
     """Blocks of one stream that are computed together with others: `blocks` of them from `first` on."""
 

@@ -105,6 +105,36 @@ def test_more_rows_than_a_plan_holds_are_predicted_in_pieces() -> None:
     )
 
 
+def test_rows_in_pieces_draw_numbers_of_their_own_and_a_saved_model_the_same(tmp_path: Path) -> None:
+    text = """axonc 1
+input x: f32[N, 3]
+noise = random_normal(N, 3)
+y = x |> dense(3) + noise
+output y
+output noise
+output pure = random_uniform(shape(noise))
+"""
+    program = axonc.compile(text)
+    data = {"x": np.random.default_rng(0).normal(size=(150, 3)).astype(np.float32)}
+    found = program.predict(data)
+    assert len(np.unique(found["noise"])) == 450
+    assert len(np.unique(found["pure"])) > 448  # of 2^24 numbers
+    weight, bias = (program.parameters[f"dense.{n}"] for n in ("weight", "bias"))
+    np.testing.assert_allclose(found["y"], data["x"] @ weight + bias + found["noise"], rtol=1e-5, atol=1e-5)
+    program.save(tmp_path / "model.safetensors")
+    for again in (program, axonc.load(tmp_path / "model.safetensors")):
+        for name, array in again.predict(data).items():
+            np.testing.assert_array_equal(array, found[name])
+    other = axonc.Program(program.specification, seed=5).predict(data)
+    assert not np.isin(other["noise"], found["noise"]).any()
+
+
+def test_a_draw_that_samples_share_is_predicted_all_at_once() -> None:
+    program = axonc.compile("axonc 1\ninput x: f32[N, 3]\ny = x + random_normal(3)\n")
+    found = program.predict({"x": np.zeros((150, 3), np.float32)})["y"]
+    assert len(np.unique(found)) == 3
+
+
 def test_overrides_replace_constants() -> None:
     assert axonc.compile(SPEC, overrides={"hidden": 5}).parameters["dense.weight"].shape == (16, 5)
 

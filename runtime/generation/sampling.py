@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..philox import SCRATCH, WORDS, Philox
+from ..philox import SCRATCH, WORDS, Philox, key_of
 
 Array = Any
 
@@ -58,7 +58,7 @@ class Uniforms:
     def __init__(self, rows: int, seed: int) -> None:
         self._words = np.empty(rows, np.uint32)
         self._step = np.zeros((), np.int64)
-        key = np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], np.uint32)
+        key = np.array(key_of(seed), np.uint32)
         stream = int.from_bytes(blake2s(b"generate", digest_size=4).digest(), "little")
         scratch = np.empty(SCRATCH * -(-rows // WORDS), np.int64)
         self._philox = Philox([self._words], [stream], scratch, key, self._step)

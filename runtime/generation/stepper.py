@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..machine import Binding, Machine, Memory, put
+from ..philox import key_of
 
 Array = Any
 POSITION, SCORES = "position", "scores"
@@ -40,7 +41,7 @@ class Stepper:
         self._several = several
         self._memory, self._moving, self._grown = memory, moving, grown
         self._begin, self._step = begin, step
-        self._key = (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF)
+        self._key = key_of(seed)
         self._bound: Binding | None = None
         self._count = 0
 
