@@ -45,8 +45,8 @@ class Specification:
     """A model without mistakes: its phases, its weights, its data and how it is trained.
 
     `sizes` are the dimensions that data or the caller bound; `problem` is why the data could not be looked at, if so.
-    `sources` are all texts that it was read from, its own first; none where that is not known.
-    Files are read from `folder` and from those in `allowed`.
+    `sources` are all texts that it was read from, its own first; none where that is not known. Files are read from
+    `folder` and from those in `allowed`; `warnings` say what could not be checked.
     """
 
     model: tree.Model
@@ -64,6 +64,7 @@ class Specification:
     generation: Generation | None = None
     sources: tuple[Source, ...] = ()
     allowed: tuple[Path, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def training(self) -> Training:
@@ -181,26 +182,28 @@ def check_model(
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
     _check_weights(t, parameters)
     _refuse(t, traced)
+    phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
+    prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
+    if prepared is not None:
+        check_shapes(prepared, fields, model, t)
     specification = Specification(
         model,
         model.span.source,
         folder,
-        Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings),
+        phases,
         parameters,
         states,
         {n: p.initial for n, p in parameters.items()} | dict(given_by_groups.initials),
         given_by_groups.origins,
-        wanted(replace(raw, seed=settings.seed), traced) if raw else None,
+        prepared,
         known,
         problem,
         given,
         writing,
         tuple(sources),
         allowed,
+        check_claims(phases, known, prepared.batch if prepared else BATCH),
     )
-    if specification.recipe is not None:
-        check_shapes(specification.recipe, fields, model, t)
-    check_claims(specification.phases, known, specification.batch)
     check_training(model, traced["train"], t)
     _refuse(t, traced)
     if traced["train"].losses:

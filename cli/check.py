@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import allow_option, examples, machine_option, set_option
+from .options import allow_option, examples, machine_option, set_option, size_option
 
 if TYPE_CHECKING:
     from ..spec.source import Diagnostic
@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @set_option
 @allow_option
+@size_option
 @machine_option
-def command(specs: tuple[str, ...], overrides: dict[str, str], allowed: tuple[str, ...], machine: bool) -> int:
+def command(
+    specs: tuple[str, ...],
+    overrides: dict[str, str],
+    allowed: tuple[str, ...],
+    sizes: dict[str, int],
+    machine: bool,
+) -> int:
     """Report every mistake in specs, or what each of them is.
 
     A spec without mistakes is one line: its name, how many numbers it trains, its inputs and its outputs. Data that
@@ -32,7 +39,7 @@ def command(specs: tuple[str, ...], overrides: dict[str, str], allowed: tuple[st
     """
     from .failure import DATA, SPEC, WELL, print_json
 
-    findings = [Finding(path, overrides, allowed) for path in specs]
+    findings = [Finding(path, overrides=overrides, allowed=allowed, sizes=sizes) for path in specs]
     if machine:
         wrong = any(f.errors for f in findings)
         print_json({"ok": not wrong, "specs": [f.as_json() for f in findings]})
@@ -47,7 +54,7 @@ def command(specs: tuple[str, ...], overrides: dict[str, str], allowed: tuple[st
 class Finding:
     """What checking one spec found: a specification, or mistakes, or a specification whose data are at fault."""
 
-    def __init__(self, path: str, overrides: dict[str, str], allowed: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: str, **given: Any) -> None:
         from ..spec.source import CompileError
         from ..specification import check
 
@@ -55,7 +62,7 @@ class Finding:
         self.specification: Specification | None = None
         self.diagnostics: tuple[Diagnostic, ...] = ()
         try:
-            specification = check(path, overrides=overrides, allowed=allowed)
+            specification = check(path, **given)
             if not is_library(specification):
                 _ = specification.phases.predict
             if specification.phases.traced["train"].losses:
@@ -64,7 +71,7 @@ class Finding:
             self.diagnostics = error.diagnostics
         else:
             self.specification = specification
-            self.diagnostics = (*_about_data(specification), *_about_writing(specification))
+            self.diagnostics = (*_about_data(specification), *_about_writing(specification), *specification.warnings)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

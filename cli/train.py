@@ -130,7 +130,9 @@ def _observer(program: Program, *, shown: bool) -> Any:
 def _announce(specification: Specification, program: Program) -> None:
     from ..spec.render import escape
     from .check import summary
+    from .failure import show
 
+    show(specification.warnings)
     click.echo(escape(summary(specification)))
     click.echo(f"optimizer {_optimizer(specification)}, seed {program.seed}")
     click.echo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..spec.source import Diagnostic, Place
 from .ir import dims
 from .ir.dims import Size
 from .ir.rewrite import bind
@@ -14,10 +15,24 @@ from .trace.claims import budgets_of, check_budget
 BYTES = {"bool": 1, "u8": 1, "i8": 1, "f16": 2, "bf16": 2, "i32": 4, "u32": 4, "f32": 4, "i64": 8, "f64": 8}
 
 
-def check_claims(phases: Phases, sizes: Mapping[str, int], rows: int) -> None:
-    """Reports every claim about a budget that does not hold, to the tracer of its phase.
+class OpenBudget(Diagnostic):
+    """A claim that was not checked, because sizes that it depends on have no numbers."""
 
-    `rows` is the batch of a step of training. Claims about what depends on a free size wait for its number.
+    code = "open-budget"
+    severity = "warning"
+    title = "`{relation}` was not checked: it depends on the size {free}"
+    label = "not known"
+    help = "give it a number, in the type of the input or with `--size {example}=128`"
+    relation: str
+    free: str
+    example: str
+
+
+def check_claims(phases: Phases, sizes: Mapping[str, int], rows: int) -> tuple[Diagnostic, ...]:
+    """Reports every claim about a budget that does not hold, to the tracer of its phase; warnings about those that
+    wait for the number of a free size.
+
+    `rows` is the batch of a step of training.
     """
     measures: dict[str, Callable[[], Size | None]] = {
         "parameters": lambda: parameter_count(phases.ranges),
@@ -25,12 +40,23 @@ def check_claims(phases: Phases, sizes: Mapping[str, int], rows: int) -> None:
         "memory": lambda: training_memory(phases, sizes, rows),
     }
     known: dict[str, Size | None] = {}
+    open_claims: dict[Place, Diagnostic] = {}
     for traced in phases.traced.values():
         for claim in traced.tracer.claims:
             asked = budgets_of(claim.scope, claim.relation)
             known |= {name: measures[name]() for name in asked if name not in known}
             if all(isinstance(known[name], int) for name in asked):
                 check_budget(traced.tracer, claim, {name: known[name] for name in asked})
+            else:
+                place, free = Place(claim.relation.span, claim.chain), _free_sizes(phases, sizes)
+                open_claims[place] = OpenBudget(place, place.span.text, ", ".join(free), free[0])
+    return tuple(open_claims.values())
+
+
+def _free_sizes(phases: Phases, sizes: Mapping[str, int]) -> list[str]:
+    """The names of sizes of inputs that have no numbers, but for the batch."""
+    named = {d for t in phases.traced.values() for n in t.b.inputs for s in n.shape for d in dims.names(s)}
+    return sorted(named - set(sizes) - {COUNT})
 
 
 def parameter_count(ranges: tuple[Range, ...]) -> Size:

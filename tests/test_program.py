@@ -109,7 +109,7 @@ def test_rows_in_pieces_draw_numbers_of_their_own_and_a_saved_model_the_same(tmp
     text = """axonc 1
 input x: f32[N, 3]
 noise = random_normal(N, 3)
-y = x |> dense(3) + noise
+y = (x |> dense(3)) + noise
 output y
 output noise
 output pure = random_uniform(shape(noise))

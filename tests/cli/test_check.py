@@ -100,3 +100,16 @@ def test_a_spec_without_data_is_checked_without_numpy(folder):
     code = "import sys; from axonc.cli.main import run; run(['check', 'digits.axon']); print('numpy' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout.splitlines()[-1] == "False"
+
+
+def test_a_budget_of_a_free_size_is_said_to_be_open_until_it_has_a_number(axonc, folder):
+    lines = "axonc 1\ninput x: f32[N, T, 6]\ny = x |> dense(3)\nassert flops <= 200, parameters == 21\n"
+    (folder / "free.axon").write_text(lines)
+    ended = axonc("check", "free.axon")
+    assert ended.code == 0
+    assert "warning[open-budget]: `flops <= 200` was not checked: it depends on the size T" in ended.err
+    assert ended.err.count("warning") == 1
+    assert axonc("check", "free.axon", "--size", "T=5").err == ""  # 5 · 3 · (2 · 6 + 1) = 195
+    ended = axonc("check", "free.axon", "--size", "T=6")
+    assert ended.code == 1
+    assert "234 <= 200 is false" in ended.err
