@@ -157,11 +157,10 @@ class TooLong(Diagnostic):
 
 class ReservedName(Diagnostic):
     name: str
-    instead: str = "choose another name"
 
     code = "reserved-name"
     title = "`{name}` is a word of the language and cannot name a value"
-    help = "{instead}"
+    help = "choose another name"
 
 
 class NotAName(Diagnostic):

@@ -80,9 +80,11 @@ def parse(source: Source, *, library: bool = False) -> tuple[Model, list[Diagnos
 
 
 def _section(c: Cursor) -> Statement:
-    check_no_name(c)
     reader = _SECTIONS.get(c.token.text) if c.token.kind == "name" else None
-    return reader(c) if reader else statement(c)
+    if reader is None:
+        return statement(c)
+    check_no_name(c)
+    return reader(c)
 
 
 def _version(c: Cursor) -> Version:

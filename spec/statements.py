@@ -15,7 +15,6 @@ from .errors import (
     MisplacedSection,
     NotAComparison,
     NotAName,
-    ReservedName,
     Unexpected,
     UnnamedScanSetting,
 )
@@ -130,10 +129,10 @@ def _skip_braces(c: Cursor, *, has_statements: bool) -> None:
 
 def statement(c: Cursor) -> Body:
     """One statement of a body; what can only stand at the top level is reported."""
-    check_no_name(c)
     token = c.token
     if token.kind == "name":
         if token.text in _STATEMENTS:
+            check_no_name(c)
             return _STATEMENTS[token.text](c)
         following = c.following().kind
         if token.text in SECTIONS and following in AFTER_SECTION:
@@ -150,11 +149,13 @@ def statement(c: Cursor) -> Body:
 
 
 def check_no_name(c: Cursor) -> None:
-    """Refuse `=` after a word of the language that begins a statement."""
+    """Refuse `=` after a word that begins a statement or a section."""
     token = c.token
-    if token.kind == "name" and token.text in STRUCTURE and c.following().kind == "=":
-        more = (f"write `{token.text} value`, without `=`",) if token.text in _OF_A_VALUE else ()
-        raise Mistake(ReservedName(c.place(), token.text, *more))
+    if c.following().kind == "=":
+        c.advance()
+        if token.text in _OF_A_VALUE:
+            raise c.unexpected("a value", f"write `{token.text} value`, without `=`")
+        raise c.unexpected(f"what `{token.text}` begins", "it is a word of the language: choose another name")
 
 
 def _assign_or_result(c: Cursor) -> Assign | Result:
