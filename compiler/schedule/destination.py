@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from .code import WHOLE, Block, Code, Instruction, Line
 from .kernel import Buffer, Window
-from .life import ALWAYS, Lives, alive
+from .life import ALWAYS, Lives, alive, follows
 from .members import Member, Members, whole
 from .shift import STILL, Lying, Move, Shift, composed, move_of, region_of, shifted
 
@@ -36,9 +36,16 @@ class Destination:
         }
 
     def _parts(self, buffer: Buffer) -> list[Member]:
-        """The parts of a buffer that copies write one after the other, each needed from its own copy on."""
-        writes = [a for a in self.lives.accesses[buffer] if a.write]
-        if len(writes) < 2 or buffer.home != "arena" or any(a.blocks for a in self.lives.accesses[buffer]):
+        """The parts of a buffer that copies write one after the other, each needed from its own copy on; in a loop
+        those of each turn anew."""
+        accesses = self.lives.accesses[buffer]
+        writes = [a for a in accesses if a.write]
+        if len(writes) < 2 or buffer.home != "arena" or not accesses[0].write:
+            return []
+        around = accesses[0].blocks
+        if any(b.independent for b in around) or any(
+            list(map(id, a.blocks)) != list(map(id, around)) for a in accesses
+        ):
             return []
         parts = []
         for access in writes:
@@ -104,7 +111,7 @@ class Destination:
         source = self.resolved(source)
         move = move_of(source, target)
         if move is not None:
-            self._merge(source.buffer, move)
+            self._merge(source.buffer, move, free=self._is_of_a_turn(line))
             return
         back = move_of(target, source)
         if back is not None:
@@ -125,15 +132,32 @@ class Destination:
                 if move is not None and self._merge(one.buffer, move):
                     return
 
-    def _merge(self, buffer: Buffer, move: Move) -> bool:
-        """Moves all that lies in `buffer` if nothing is needed by two; says whether."""
+    def _is_of_a_turn(self, line: Instruction) -> bool:
+        """Whether a copy puts what one turn of a loop makes where nothing else does, and where nothing looks before the
+        loop has ended: it may lie there from the beginning."""
+        source, target = line.reads[0], line.writes[0]
+        assert isinstance(source, Window)
+        (first, *others) = sorted(self.lives.accesses[target.buffer], key=lambda a: a.position)
+        if not first.write or not first.blocks or target.buffer.home != "arena":
+            return False
+        block = first.blocks[-1]
+        if block.independent or not follows(target, block) or any(a.write or block in a.blocks for a in others):
+            return False
+        here = self._whereabouts(source.buffer)
+        members = self.places[here.target if here else source.buffer]
+        accesses = [self.lives.accesses[member.buffer] for member, _ in members]
+        return all(found[0].write and all(block in a.blocks for a in found) for found in accesses)
+
+    def _merge(self, buffer: Buffer, move: Move, *, free: bool = False) -> bool:
+        """Moves all that lies in `buffer` if nothing is needed by two, which where it is `free` nothing can be; says
+        whether."""
         if buffer is move.target or buffer.home != "arena" or buffer.dtype is not move.target.dtype:
             return False
         mine, theirs = self._shifted(self.places[buffer], move.shift), self.places[move.target]
         if mine is None:
             return False
         few, many = (mine, theirs) if len(mine) < len(theirs) else (theirs, mine)
-        if any(self._conflict(a, b) for a, box in few for b in many.meeting(box)):
+        if not free and any(self._conflict(a, b) for a, box in few for b in many.meeting(box)):
             return False
         for member, box in few:
             many.add(member, box)

@@ -142,7 +142,7 @@ class Lives:
         for block in {id(block): block for access in found for block in access.blocks}.values():
             low, high = self._spans[id(block)]
             inside = found[bisect_left(found, low, key=_position) : bisect_right(found, high, key=_position)]
-            follow = [_follows(a.window, block) for a in inside]
+            follow = [follows(a.window, block) for a in inside]
             own = low <= begins and ends <= high and inside[0].write and not any(follow)
             if own and not (block.independent and _is_of_a_thread(inside[0].window)):
                 continue
@@ -158,6 +158,6 @@ def _is_of_a_thread(window: Window) -> bool:
     return THREAD in getattr(window.offset, "names", ())
 
 
-def _follows(window: Window, block: Block) -> bool:
+def follows(window: Window, block: Block) -> bool:
     """Whether a window moves on with the turns of a block."""
     return block.start in getattr(window.offset, "names", ())
