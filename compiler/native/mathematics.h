@@ -62,7 +62,8 @@ AX_INLINE float ax_exp_f32(float x) {
   float r = ax_reduced_exp(ax_limited(x, -104.0f, 89.0f), &n);
   /* 2^n may be no f32 where the result is one, so 64 of the exponent come in a factor of their own. */
   float scaled = (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(x < 0.0f ? n + 64u : n - 64u);
-  return scaled * (x < 0.0f ? 0x1p-64f : 0x1p64f);
+  float factor = x < 0.0f ? 0x1p-64f : 0x1p64f;
+  return scaled * (x < -104.0f ? 0.0f : factor); /* where it is 0, without the detour of processors for what underflows */
 }
 
 /* exp(x) for x <= 0. */
