@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from .compiler.schedule.target import Machinery, Target
+from .compiler.schedule.target import Machinery, Target, native
 from .runtime.machine import Machine, Memory
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
@@ -76,5 +76,4 @@ def _native(threads: int) -> Backend:
     except NotNative as reason:
         return instead(reason)
     machinery = Machinery(found.lanes, found.registers, found.first_cache, found.second_cache)
-    target = Target("native", sweep=machinery.second_cache, machinery=machinery, threads=threads)
-    return Backend("native", target, NativeMachine)
+    return Backend("native", native(machinery, threads), NativeMachine)

@@ -177,10 +177,9 @@ def _stage_text(specification: Specification, stage: str, phase: str, rows: int)
 def _c_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel of the native backend, and the driver; no compiler is needed to see them."""
     from ..compiler.native.driver import KERNELS
-    from ..compiler.schedule.target import Target
+    from ..compiler.schedule.target import native
 
-    target = Target("native", sweep=1 << 20)
-    code = compiled(specification, _graph(specification, phase), rows, target).plan.code
+    code = compiled(specification, _graph(specification, phase), rows, native()).plan.code
     assert code is not None
     kernels = (unit[unit.index(KERNELS) + len(KERNELS) :] for unit in code.units)
     return "".join((*kernels, code.driver))

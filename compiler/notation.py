@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .ir.scalar import Expr
+from .ir.scalar import FOLDS, OF_ROW, PICKED, PLACE, POSITION, Expr, parts
 
 _INFIX = {
     "or": (1, "or"),
@@ -20,14 +20,20 @@ _INFIX = {
 _SIGN, _POWER, _ATOM = 7, 8, 9
 _PREFIX = {"neg": "-", "sqrt": "√", "logical_not": "not "}
 _SUFFIX = {"square": "²", "reciprocal": "⁻¹"}
+_FOLDS = {name: {"sum": "Σ", "prod": "Π"}.get(law, law) for law, name in FOLDS.items()}
 # By how much tighter the right operand must bind to stand without parentheses.
 _TIGHTER = {"sub": 1, "div": 1, "floor_div": 2, "mod": 2, **dict.fromkeys("eq ne lt le gt ge".split(), 1)}
 
 
 def formulas(stores: Sequence[Expr], names: Sequence[str], operands: Sequence[str]) -> tuple[str, ...]:
-    """One equation for each store: `name = expression`. What one of them computes stands in the others by its name."""
-    known = {e: n for e, n in zip(stores, names, strict=True) if e.word not in ("load", "const")}
-    found = []
+    """One equation for each store: `name = expression`. What one of them computes stands in the others by its name, and
+    so does what combines the elements of a row, whose equation stands before."""
+    known = {e: n for e, n in zip(stores, names, strict=True) if e.word not in ("load", "const", OF_ROW)}
+    found: list[str] = []
+    for fold in (e for e in parts(stores) if e.word in _FOLDS and e not in known):
+        name = f"{_FOLDS[fold.word]}{len(found) + 1}"
+        found.append(f"{name} = {_written(fold, [(0, text(fold.operands[0], operands, known))], operands)[1]}")
+        known[fold] = name
     for e, name in zip(stores, names, strict=True):
         others = {o: n for o, n in known.items() if o is not e}
         found.append(f"{name} = {text(e, operands, others)}")
@@ -50,25 +56,33 @@ def text(root: Expr, operands: Sequence[str], known: Mapping[Expr, str]) -> str:
     return done[root][1]
 
 
-def _written(e: Expr, parts: list[tuple[int, str]], operands: Sequence[str]) -> tuple[int, str]:
+def _written(e: Expr, given: list[tuple[int, str]], operands: Sequence[str]) -> tuple[int, str]:
     """How tightly the expression binds, and its text."""
-    if e.word == "load":
+    if e.word in _FOLDS:
+        return _ATOM, f"{_FOLDS[e.word]}({given[0][1]})"
+    if e.word == POSITION:
+        return given[0]
+    if e.word == PICKED:
+        return _ATOM, f"{_in(given[0], _ATOM)}[{given[1][1]}]"
+    if e.word == PLACE:
+        return _ATOM, "j"
+    if e.word in ("load", OF_ROW):
         name = operands[int(e.value)]
         return (_ATOM if " " not in name else 0), name
     if e.word == "const":
         return _ATOM if e.value >= 0 else _SIGN, number(e.value)
     if e.word in _INFIX:
         strength, sign = _INFIX[e.word]
-        left, right = parts
+        left, right = given
         return strength, f"{_in(left, strength)} {sign} {_in(right, strength + _TIGHTER.get(e.word, 0))}"
     if e.word in _PREFIX:
-        return _SIGN, _PREFIX[e.word] + _in(parts[0], _POWER)
+        return _SIGN, _PREFIX[e.word] + _in(given[0], _POWER)
     if e.word in _SUFFIX:
-        return _POWER, _in(parts[0], _ATOM) + _SUFFIX[e.word]
+        return _POWER, _in(given[0], _ATOM) + _SUFFIX[e.word]
     if e.word == "pow":
-        return _POWER, f"{_in(parts[0], _ATOM)}^{_in(parts[1], _ATOM)}"
+        return _POWER, f"{_in(given[0], _ATOM)}^{_in(given[1], _ATOM)}"
     word = e.dtype.value if e.word == "cast" else e.word
-    return _ATOM, f"{word}({', '.join(part for _, part in parts)})"
+    return _ATOM, f"{word}({', '.join(part for _, part in given)})"
 
 
 def _in(part: tuple[int, str], strength: int) -> str:

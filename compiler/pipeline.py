@@ -14,12 +14,14 @@ from .ir.rewrite import bind
 from .memory import lay_out
 from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
+from .passes.factors import factor_sums
 from .passes.fold import fold
 from .passes.halves import compute_in_single
 from .passes.joins import join_at_once
 from .passes.products import absorb_into_products
 from .passes.sequence import run
 from .passes.simplify import simplify
+from .passes.slices import slice_operands
 from .passes.split_scan import split_scan
 from .passes.stops import drop_stops
 from .passes.unused import drop_unused
@@ -27,6 +29,7 @@ from .schedule.blocks import Blocks
 from .schedule.destination import place_values
 from .schedule.group import group
 from .schedule.kernel import Schedule
+from .schedule.sums import AbsorbSums
 from .schedule.sweep import Sweep
 from .schedule.target import Target as Target
 
@@ -41,6 +44,7 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
     fold,
     absorb_into_products,
+    factor_sums,
     join_at_once,
     split_scan,
     simplify,
@@ -50,10 +54,15 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
+def graph_passes(target: Target) -> tuple[Callable[[Graph], Graph], ...]:
+    """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls."""
+    return (*GRAPH_PASSES, slice_operands, merge_duplicates) if target.name == "native" else GRAPH_PASSES
+
+
 def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:
     """The passes over a schedule for a target and at most `rows` samples."""
     if target.name == "native":
-        return (Sweep(target.sweep, rows, 1, target.threads),)
+        return Sweep(target.sweep, rows, 1, target.threads), AbsorbSums(target.row, target.threads)
     if target.name == "cupy":
         return ()
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
@@ -95,8 +104,8 @@ def compile_stages(
     """As `compile_graph`, with what lies between. The plan has one note for each call of the schedule, in order."""
     if sizes:
         graph = bind(graph, sizes)
-    bare = run(graph, GRAPH_PASSES, watch)
-    schedule = run(group(bare), schedule_passes(target, rows), watch)
+    bare = run(graph, graph_passes(target), watch)
+    schedule = run(group(bare, target.row), schedule_passes(target, rows), watch)
     return Stages(bare, schedule, PLANS[target.name](schedule, target, rows))
 
 

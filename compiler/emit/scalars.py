@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...runtime.plan import SCALAR_WORDS, Attribute
-from ..ir.scalar import Expr
+from ..ir.scalar import Expr, parts
 from ..schedule.kernel import Nest
 
 
 def program(nest: Nest, reads: int) -> dict[str, Attribute] | None:
     """The attributes of the instruction `scalars` for a nest with that many operands; None where it does not fit."""
-    order = _ordered(nest)
+    order = parts(nest.stores)
     if nest.shape != () or not all(map(_fits, order)):
         return None
     constants = [x for x in order if x.word == "const"]
@@ -37,17 +37,3 @@ def _fits(x: Expr) -> bool:
         return x.dtype.is_float
     floats = all(o.dtype.is_float for o in x.operands[-2:])
     return (x.word == "const" or x.word in SCALAR_WORDS) and floats and (x.dtype.is_float or x.dtype.value == "bool")
-
-
-def _ordered(nest: Nest) -> list[Expr]:
-    """Every expression once, after its operands."""
-    found: dict[Expr, None] = {}
-    stack = list(nest.stores)
-    while stack:
-        top = stack[-1]
-        missing = [o for o in top.operands if o not in found]
-        if missing:
-            stack += missing
-        else:
-            found[stack.pop()] = None
-    return list(found)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from .op import Elementwise, Op
-from .types import BOOL, DType
+from .types import BOOL, I32, DType
 
 if TYPE_CHECKING:
     from .graph import Builder, Node
@@ -22,6 +22,11 @@ _COMPARISONS = "eq ne lt le gt ge"
 _BINARY = f"add sub mul div floor_div mod pow max min atan2 and or xor {_COMPARISONS}"
 ARITY = dict.fromkeys(_UNARY.split(), 1) | dict.fromkeys(_BINARY.split(), 2) | {"where": 3}
 COMPARISONS = frozenset(_COMPARISONS.split())
+
+# Values of a row: what combines all its elements, an operand that has one element for each row, a position in the row
+# that is refused if it lies outside, and the element there; and the position of each element.
+FOLDS = {"sum": "row_sum", "prod": "row_prod", "max": "row_max", "min": "row_min", "any": "row_any", "all": "row_all"}
+OF_ROW, POSITION, PICKED, PLACE = "row_load", "row_position", "row_pick", "row_place"
 
 
 class Value:
@@ -133,7 +138,8 @@ class Scalars:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Expr(Value):
-    """A scalar expression. `word` is a scalar operation, `load` (operand number `value`), `const` or `cast`.
+    """A scalar expression. `word` is a scalar operation, `load` (operand number `value`), `const` or `cast`; in a nest
+    that goes by rows also one of the words for values of rows. A position's `value` is the length of the row.
 
     Expressions of one `Expressions` are shared: equal ones are the same object.
     """
@@ -145,8 +151,10 @@ class Expr(Value):
     value: Number = 0
 
     def __repr__(self) -> str:
-        if self.word in ("load", "const"):
-            return f"x{self.value}" if self.word == "load" else repr(self.value)
+        if self.word == "const":
+            return repr(self.value)
+        if self.word in ("load", OF_ROW):
+            return f"x{self.value}"
         return f"{self.word}({', '.join(map(repr, self.operands))})"
 
 
@@ -161,6 +169,29 @@ class Expressions(Scalars):
 
     def constant(self, value: Number, dtype: DType) -> Expr:
         return self._make("const", (), dtype, value)
+
+    def of_row(self, index: int, dtype: DType) -> Expr:
+        """The element for the row of an operand that has the axes before those of a row."""
+        return self._make(OF_ROW, (), dtype, index)
+
+    def position(self, x: Value, length: int) -> Expr:
+        """A position in a row of this length."""
+        assert isinstance(x, Expr)
+        return self._make(POSITION, (x,), I32, length)
+
+    def picked(self, x: Value, position: Expr) -> Expr:
+        """The element of a row at a position."""
+        assert isinstance(x, Expr)
+        return self._make(PICKED, (x, position), x.dtype)
+
+    def place(self) -> Expr:
+        """The position of the element at hand."""
+        return self._make(PLACE, (), I32)
+
+    def fold(self, law: str, x: Value) -> Expr:
+        """All elements of the row, combined."""
+        assert isinstance(x, Expr)
+        return self._make(FOLDS[law], (x,), x.dtype)
 
     def cast(self, x: Value, dtype: DType) -> Expr:
         assert isinstance(x, Expr)
@@ -177,6 +208,20 @@ class Expressions(Scalars):
         if key not in self._made:
             self._made[key] = Expr(self, word, operands, dtype, value)
         return self._made[key]
+
+
+def parts(roots: Iterable[Expr]) -> list[Expr]:
+    """Every different part of some expressions once, each after its operands; by a stack, since chains are deep."""
+    found: dict[Expr, None] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        top = stack[-1]
+        missing = [o for o in top.operands if o not in found]
+        if missing:
+            stack += reversed(missing)
+        else:
+            found.setdefault(stack.pop())
+    return list(found)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

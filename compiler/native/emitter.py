@@ -14,6 +14,7 @@ from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
 from .nest import Copy, Fill, Map
+from .rows import Rows, replaced
 
 
 class Form(Protocol):
@@ -56,6 +57,9 @@ class NativeEmitter(Emitter):
     def nest(self, nest: Nest, call: Call) -> None:
         reads = tuple(r for r in call.reads if isinstance(r, Window))
         assert len(reads) == len(call.reads)
+        if nest.row:
+            self.add(Rows(nest), call.writes, reads, replaces=replaced(nest, reads), each=True)
+            return
         same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
         self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same, each=True)
 

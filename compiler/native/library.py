@@ -36,19 +36,15 @@ from .reduce import Reduce
 Windows: TypeAlias = tuple[Window, ...]
 
 
-def reduce(law: str) -> Rule:
-    """The rule of a reduction; over no axes it is a copy."""
-
-    def rule(e: NativeEmitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
-        (out,), (x,) = writes, reads
-        along = op.along(len(x.shape))
-        bare = layout.squeeze(out, along) if op.keep else out
-        if along:
-            e.add(Reduce(law, along), (bare,), (x,))
-        else:
-            e.copy(out, x, replaces=(0,))
-
-    return rule
+def reduce(e: NativeEmitter, op: reductions.Reduction, writes: Windows, reads: Windows) -> None:
+    """A reduction; over no axes it is a copy."""
+    (out,), (x,) = writes, reads
+    along = op.along(len(x.shape))
+    bare = layout.squeeze(out, along) if op.keep else out
+    if along:
+        e.add(Reduce(op.law, along), (bare,), (x,))
+    else:
+        e.copy(out, x, replaces=(0,))
 
 
 def simple(form: Callable[[Any], Form], *, replaces: tuple[int, ...] = ()) -> Rule:
@@ -142,12 +138,9 @@ RULES: dict[type[Op], Rule] = {
     reductions.Argmax: position(greatest=True),
     reductions.Argmin: position(greatest=False),
     reductions.Cumsum: cumsum,
-    reductions.Sum: reduce("sum"),
-    reductions.ReduceMax: reduce("max"),
-    reductions.ReduceMin: reduce("min"),
-    reductions.Prod: reduce("prod"),
-    reductions.Any: reduce("any"),
-    reductions.All: reduce("all"),
+    **dict.fromkeys(
+        (kind for kind in Op.words.values() if issubclass(kind, reductions.Reduction) and kind.law), reduce
+    ),
 }
 
 ADDING: frozenset[type[Op]] = frozenset((ops.ConvWeight, Matmul))

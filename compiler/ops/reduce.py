@@ -19,9 +19,11 @@ from .unary import Exp, Log, Square
 class Reduction(Op, abstract=True):
     """Combines the axes `over`, which leave the shape, or stay with size 1 if `keep`.
 
-    Axes may be counted from the right. `added` says that partial results combine by addition.
+    Axes may be counted from the right. `added` says that partial results combine by addition, `law` how elements
+    combine where the operation is no composite: sum, prod, max, min, any or all.
     """
 
+    law: ClassVar[str] = ""
     added: ClassVar[bool] = False
     empty: ClassVar[bool] = True  # whether nothing to combine has a value
     over: tuple[int, ...]
@@ -78,6 +80,7 @@ class Reduction(Op, abstract=True):
 class Sum(Reduction):
     """The sum over the axes."""
 
+    law: ClassVar[str] = "sum"
     added: ClassVar[bool] = True
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
@@ -109,12 +112,16 @@ class Extreme(Reduction, abstract=True):
 class ReduceMax(Extreme):
     """The greatest element over the axes, NaN if one is NaN; equal ones share the gradient equally."""
 
+    law: ClassVar[str] = "max"
+
     def eval(self, xp: Array, *arrays: Array) -> Array:
         return xp.max(arrays[0], axis=self.over, keepdims=self.keep)
 
 
 class ReduceMin(Extreme):
     """The least element over the axes, NaN if one is NaN; equal ones share the gradient equally."""
+
+    law: ClassVar[str] = "min"
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
         return xp.min(arrays[0], axis=self.over, keepdims=self.keep)
@@ -126,6 +133,8 @@ class Prod(Reduction):
     The gradient is the product of the others, also where elements are zero; a second derivative is right only
     where none of the combined elements is.
     """
+
+    law: ClassVar[str] = "prod"
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
         return xp.prod(arrays[0], axis=self.over, keepdims=self.keep, dtype=arrays[0].dtype)
@@ -248,12 +257,16 @@ class Truth(Reduction, abstract=True):
 class Any(Truth):
     """True where one element over the axes is."""
 
+    law: ClassVar[str] = "any"
+
     def eval(self, xp: Array, *arrays: Array) -> Array:
         return xp.any(arrays[0], axis=self.over, keepdims=self.keep)
 
 
 class All(Truth):
     """True where every element over the axes is."""
+
+    law: ClassVar[str] = "all"
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
         return xp.all(arrays[0], axis=self.over, keepdims=self.keep)

@@ -13,7 +13,7 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Node
 from ..ir.rewrite import again
-from ..ir.scalar import Expr
+from ..ir.scalar import parts
 from .kernel import Call, Item, Kernel, Nest, Number, Operand, Repeat, Schedule, Window
 
 WORTH = 4  # operations; with fewer there is little to find in the cache again
@@ -48,14 +48,7 @@ class Blocks:
 
 def operations(nest: Nest) -> int:
     """How many different operations the stores of a nest have."""
-    seen: set[Expr] = set()
-    stack = list(nest.stores)
-    while stack:
-        x = stack.pop()
-        if x not in seen:
-            seen.add(x)
-            stack += x.operands
-    return sum(bool(x.operands) for x in seen)
+    return sum(bool(x.operands) for x in parts(nest.stores))
 
 
 def blocked(call: Call, nest: Nest, chunk: int, start: str) -> Repeat:

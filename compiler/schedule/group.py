@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 
 from ...spec.source import Place
@@ -12,20 +11,24 @@ from ..ir.graph import DATA, Builder, Graph, Input, Item, Literal, Node
 from ..ir.op import Elementwise
 from ..ir.scalar import Expr, Expressions, Value
 from ..ir.types import Tensor
-from ..ops.layout import Reshape
+from ..ops.index import AddAt, Pick
+from ..ops.layout import Expand, Reshape
+from ..ops.reduce import Reduction
 from ..ops.scan import Scan, time_axis
 from ..ops.state import Barrier, Part
 from ..passes.stages import Stage, stages
 from . import layout
+from .cluster import Cluster, Clusters, Space, units
 from .kernel import Buffer, Call, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, contiguous, fresh
 from .kernel import Item as ScheduleItem
 
 PHASES = {Stage.CONSTANT: 0, Stage.COUNT: 0, Stage.PREPARED: 1, Stage.STEP: 2}
 
 
-def group(graph: Graph) -> Schedule:
-    """The schedule of a graph without composite operations."""
-    lowering = Lowering(graph)
+def group(graph: Graph, row: int = 0) -> Schedule:
+    """The schedule of a graph without composite operations; reductions along rows of up to `row` bytes are computed
+    with the arithmetic around them."""
+    lowering = Lowering(graph, row)
     inputs = []
     for node in graph.inputs:
         assert isinstance(node.op, Input)
@@ -37,55 +40,12 @@ def group(graph: Graph) -> Schedule:
     return Schedule(tuple(inputs), results, updates, tuple(lowering.items))
 
 
-@dataclass(eq=False)
-class Cluster:
-    """Elementwise nodes of one shape and phase that run as one nest, when the last of them comes up."""
-
-    members: list[Node] = field(default_factory=list)
-    open: bool = True
-
-
-def clusters(graph: Graph, phase: dict[Node, int]) -> dict[Node, Cluster]:
-    """The cluster of each elementwise node.
-
-    A cluster takes in what reads it while nothing else has: then it can wait for its last member, and no order is
-    broken.
-    """
-    found: dict[Node, Cluster] = {}
-    for node in graph.nodes:
-        sources = [found[n] for n in node.inputs if n in found]
-        if not isinstance(node.op, Elementwise):
-            _close(sources)
-            continue
-        fits = [c for c in sources if c.open and _same_nest(c.members[0], node, phase)]
-        _close(c for c in sources if c not in fits)
-        home = max(fits, key=lambda c: len(c.members), default=None) or Cluster()
-        for other in fits:
-            if other is not home:
-                home.members += other.members
-                found.update(dict.fromkeys(other.members, home))
-        home.members.append(node)
-        found[node] = home
-    order = {node: i for i, node in enumerate(graph.nodes)}
-    for cluster in set(found.values()):
-        cluster.members = sorted(set(cluster.members), key=order.__getitem__)
-    return found
-
-
-def _close(found: Iterable[Cluster]) -> None:
-    for cluster in found:
-        cluster.open = False
-
-
-def _same_nest(a: Node, b: Node, phase: dict[Node, int]) -> bool:
-    return a.shape == b.shape and phase[a] == phase[b]
-
-
 class Lowering:
     """Makes the calls of one graph, in its order. A value is a window, or a number that all its elements are."""
 
-    def __init__(self, graph: Graph, early: list[ScheduleItem] | None = None, depth: int = 0) -> None:
+    def __init__(self, graph: Graph, row: int, early: list[ScheduleItem] | None = None, depth: int = 0) -> None:
         self.graph = graph
+        self.row = row
         self.depth = depth
         self.items: list[ScheduleItem] = []
         self.early = self.items if early is None else early
@@ -93,7 +53,7 @@ class Lowering:
         self.several: dict[Node, tuple[Window, ...]] = {}
         self.numbers: dict[Node, Number] = {}
         self.phase = {node: PHASES[stage] for node, stage in stages(graph).items()}
-        self.clusters = clusters(graph, self.phase)
+        self.clusters = Clusters(graph, self.phase, row).of
         self.ends = set(graph.ends)
         self.readers: dict[Node, list[Node]] = {}
         for node in graph.nodes:
@@ -110,8 +70,11 @@ class Lowering:
         return window
 
     def run(self) -> None:
-        for node in self.graph.nodes:
-            if node not in self.values:
+        for members in units(self.graph, self.clusters):
+            node = members[0]
+            if node in self.clusters:
+                self._nest(self.clusters[node])
+            elif node not in self.values:
                 self._lower(node)
 
     def _lower(self, node: Node) -> None:
@@ -120,9 +83,6 @@ class Lowering:
                 self.numbers[node] = value
             case Item(index):
                 self.values[node] = self.several[node.inputs[0]][index]
-            case Elementwise():
-                if self.clusters[node].members[-1] is node:
-                    self._nest(self.clusters[node].members)
             case Scan():
                 self._scan(node)
             case op if op.view:
@@ -174,7 +134,7 @@ class Lowering:
             carried.append(fresh("carry", start.type))
             self._copy(carried[-1], start, node.place, self.phase[node])
         stacks = [fresh("stack", t) for t in node.types[op.carries :]]
-        body = Lowering(op.body, self.early, self.depth + 1)
+        body = Lowering(op.body, self.row, self.early, self.depth + 1)
         slices = [at_time(x, time) for x in given[op.carries : first]]
         body.values.update(zip(op.body.inputs, (*carried, *slices, *given[first:]), strict=True))
         body.run()
@@ -209,33 +169,24 @@ class Lowering:
         formula = node.op.formula(*(_label(n) for n in node.inputs))
         self.items.append(Call(kernel, writes, reads, node.place, formula, self.phase[node]))
 
-    def _nest(self, members: Sequence[Node]) -> None:
-        inside = set(members)
-        e = Expressions()
-        reads: list[Operand] = []
-        loads: dict[Node, Value] = {}
+    def _nest(self, cluster: Cluster) -> None:
+        members, inside = cluster.members, frozenset(cluster.members)
+        body = Arithmetic(self, cluster.space)
         for node in members:
-            for source in node.inputs:
-                if source not in inside and source not in loads:
-                    loads[source] = self._load(e, source, reads)
-            operands = [_widened(e, loads[n], node, n) for n in node.inputs]
-            loads[node] = node.op.scalar(e, *operands)  # type: ignore[attr-defined]
+            body.compute(node, inside)
         stored = [n for n in members if n in self.ends or any(r not in inside for r in self.readers.get(n, ()))]
-        writes = []
-        for node in stored:
+        bases = list(dict.fromkeys(_base(n, inside) for n in stored))
+        for node in bases:
             self.values[node] = fresh(node.name or node.op.word, node.tensor)
-            writes.append(self.values[node])
-        stores = tuple(loads[n] for n in stored)
-        kernel = Kernel(partial(_meaning_of, members, stored), Nest(members[0].shape, stores))  # type: ignore[arg-type]
+        writes = tuple(self.values[n] for n in bases)
+        for node in stored:
+            if node not in self.values:
+                self._view(node)
+        form = Nest(cluster.space.shape, tuple(body.known[n] for n in bases), cluster.space.row)
+        kernel = Kernel(partial(_meaning_of, members, bases), form)
         last = members[-1]
-        formula = "; ".join(n.op.formula(*map(_label, n.inputs)) for n in members)
-        self.items.append(Call(kernel, tuple(writes), tuple(reads), last.place, formula, self.phase[last]))
-
-    def _load(self, e: Expressions, source: Node, reads: list[Operand]) -> Expr:
-        if source in self.numbers:
-            return e.constant(self.numbers[source], source.dtype)
-        reads.append(self.values[source])
-        return e.load(len(reads) - 1, source.dtype)
+        formula = "; ".join(n.op.formula(*map(_label, n.inputs)) for n in members if not n.op.view)
+        self.items.append(Call(kernel, writes, tuple(body.reads), last.place, formula, self.phase[last]))
 
     def window(self, node: Node) -> Window:
         """The memory of a value; a number gets a scalar's, stretched."""
@@ -247,6 +198,68 @@ class Lowering:
             self.early.append(Call(kernel, (scalar,), (), node.place, f"{number}", 0))
             self.values[node] = layout.expand(scalar, node.shape)
         return self.values[node]
+
+
+class Arithmetic:
+    """The expressions of a cluster's members, and the operands that they load."""
+
+    def __init__(self, lowering: Lowering, space: Space) -> None:
+        self.lowering, self.space = lowering, space
+        self.e = Expressions()
+        self.reads: list[Operand] = []
+        self.known: dict[Node, Expr] = {}
+        self._places: dict[Node, int] = {}
+
+    def compute(self, node: Node, inside: frozenset[Node]) -> None:
+        """Adds the expression of a node after those of its operands."""
+        operands = [
+            self.known[n] if n in inside else self._load(n, of_row=self._is_of_row(n, node, i))
+            for i, n in enumerate(node.inputs)
+        ]
+        value = self._value(node, operands)
+        assert isinstance(value, Expr)
+        self.known[node] = value
+
+    def _value(self, node: Node, x: list[Expr]) -> Value:
+        e = self.e
+        match node.op:
+            case Reduction(law=law):
+                return e.fold(law, x[0])
+            case Pick():
+                return e.picked(x[0], self._position(x[1]))
+            case AddAt():
+                return e.where(e.eq(e.place(), self._position(x[1])), x[0] + x[2], x[0])
+            case Elementwise():
+                operands = (_widened(e, v, node, n) for v, n in zip(x, node.inputs, strict=True))
+                return node.op.scalar(e, *operands)
+        return x[0]
+
+    def _position(self, x: Expr) -> Expr:
+        length = self.space.shape[-1]
+        assert isinstance(length, int)
+        return self.e.position(x, length)
+
+    def _is_of_row(self, source: Node, reader: Node, operand: int) -> bool:
+        """Whether an operand has one element for each row, and no axis of rows."""
+        if isinstance(reader.op, Pick | AddAt):
+            return operand > 0
+        return self.space.row > 0 and reader.shape == self.space.rows == source.shape
+
+    def _load(self, source: Node, *, of_row: bool) -> Expr:
+        if source in self.lowering.numbers:
+            return self.e.constant(self.lowering.numbers[source], source.dtype)
+        if source not in self._places:
+            self._places[source] = len(self.reads)
+            self.reads.append(self.lowering.values[source])
+        at = self._places[source]
+        return (self.e.of_row if of_row else self.e.load)(at, source.dtype)
+
+
+def _base(node: Node, inside: frozenset[Node]) -> Node:
+    """The value of a cluster that a node is a view of; itself where it is none."""
+    while node.op.view and node.inputs[0] in inside:
+        node = node.inputs[0]
+    return node
 
 
 def time_symbol(depth: int) -> str:
@@ -293,11 +306,11 @@ def _meaning_of(members: Sequence[Node], stored: Sequence[Node]) -> Graph:
                 continue
             if source not in inside:
                 constant = _constant_below(source)
-                new[source] = (
-                    b.literal(constant.value, constant.dtype)
-                    if constant
-                    else b.input(f"x{len(b.inputs)}", DATA, source.tensor)
-                )
+                if constant is None:
+                    new[source] = b.input(f"x{len(b.inputs)}", DATA, source.tensor)
+                else:
+                    number = b.literal(constant.value, constant.dtype)
+                    new[source] = b.add(Expand(source.shape), number) if source.shape else number
         with b.at(node.place):
             new[node] = b.add(node.op, *(new[n] for n in node.inputs))
     return b.graph({f"y{i}": new[n] for i, n in enumerate(stored)})

@@ -15,7 +15,7 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Graph
 from ..ir.op import Op
-from ..ir.scalar import Expr
+from ..ir.scalar import OF_ROW, Expr, parts
 from ..ir.types import DType, Shape, Tensor
 
 THREAD = "thread"  # the symbol of a size that stands for the number of the thread at work
@@ -63,11 +63,26 @@ Operand: TypeAlias = "Window | Number"
 class Nest(NamedTuple):
     """One loop over the elements of `shape`: each expression is stored in the write of the same position.
 
-    `load(i)` reads element by element from read i, stretched to `shape`.
+    `load(i)` reads element by element from read i, stretched to `shape`. With a `row`, so many of the last axes are
+    one: expressions may then have folds, which combine the elements of a row, and a write with the other axes alone,
+    or with 1 in place of those, has one element for each row. `sums` are the positions of writes that add up their
+    elements over all rows: one for each element of a row, or one for each row added up to a single one.
     """
 
     shape: Shape
     stores: tuple[Expr, ...]
+    row: int = 0
+    sums: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> Shape:
+        """The axes over which rows lie."""
+        return self.shape[: len(self.shape) - self.row]
+
+    @property
+    def reads_of_rows(self) -> frozenset[int]:
+        """The reads that have one element for each row, and the axes of rows only."""
+        return frozenset(int(x.value) for x in parts(self.stores) if x.word == OF_ROW)
 
 
 class Library(NamedTuple):
@@ -141,7 +156,7 @@ class Schedule:
 
     def calls(self) -> Iterator[Call]:
         """Every call once, repeats entered."""
-        yield from _calls(self.items)
+        yield from walk(self.items)
 
     def with_items(self, items: tuple[Item, ...]) -> Schedule:
         return replace(self, items=items)
@@ -150,10 +165,11 @@ class Schedule:
         return "\n".join(_lines(self.items, ""))
 
 
-def _calls(items: tuple[Item, ...]) -> Iterator[Call]:
+def walk(items: tuple[Item, ...]) -> Iterator[Call]:
+    """Every call once, repeats entered."""
     for item in items:
         if isinstance(item, Repeat):
-            yield from _calls(item.body)
+            yield from walk(item.body)
         else:
             yield item
 

@@ -163,14 +163,15 @@ def _outermost(window: Window, axis: int | None) -> bool:
 
 def _nest(call: Call, nest: Nest) -> Batched | None:
     axes = [i for i, n in enumerate(nest.shape) if "N" in dims.names(n)]
-    if len(axes) != 1:
+    if len(axes) != 1 or axes[0] >= len(nest.rows) or nest.sums:
         return None
-    back = axes[0] - len(nest.shape)
-    reads = []
-    for read in call.reads:
-        at = len(read.shape) + back if isinstance(read, Window) else -1
-        reads.append(at if isinstance(read, Window) and at >= 0 and "N" in dims.names(read.shape[at]) else None)
-    return Batched(tuple(reads), (axes[0],) * len(call.writes))
+    (axis,) = axes
+    reads: list[int | None] = []
+    for i, read in enumerate(call.reads):
+        shape = read.shape if isinstance(read, Window) else ()
+        at = axis - len(nest.rows if i in nest.reads_of_rows else nest.shape) + len(shape)
+        reads.append(at if at >= 0 and "N" in dims.names(shape[at]) else None)
+    return Batched(tuple(reads), (axis,) * len(call.writes))
 
 
 def _library(call: Call, form: Library) -> Batched | None:
@@ -211,9 +212,9 @@ def _swept(
             (total,) = call.writes
             if threads > 1:
                 each = fresh(total.buffer.name, Tensor(total.dtype, (threads, *total.shape)))
-                after.append(_joined(total, each, call.place))
+                after.append(joined(total, each, call.place))
                 yield _zero(each, call.place)
-                made = replace(made, writes=(_of_thread(each),), adds=True)
+                made = replace(made, writes=(of_thread(each),), adds=True)
             else:
                 yield _zero(total, call.place)
                 made = replace(made, writes=(total,), adds=True)
@@ -272,13 +273,13 @@ def _bound(kernel: Kernel, count: Size) -> Graph:
     return bind(kernel.meaning, {"N": count})
 
 
-def _of_thread(each: Window) -> Window:
+def of_thread(each: Window) -> Window:
     """The sums that the thread at work adds up."""
     offset = each.offset + dims.name(THREAD) * each.strides[0]
     return Window(each.buffer, offset, each.shape[1:], each.strides[1:])
 
 
-def _joined(total: Window, each: Window, place: Place) -> Call:
+def joined(total: Window, each: Window, place: Place) -> Call:
     """The sums of all threads, added up."""
     op = Sum((0,))
 

@@ -22,12 +22,20 @@ class Target:
 
     What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
     of about `block`. Measured on NumPy with an L2 of 1 MB and an L3 of 32 MB: shorter sweeps lose more to their calls
-    than they gain, and blocks cost more than they give below 4 MB.
+    than they gain, and blocks cost more than they give below 4 MB. Reductions along rows of up to `row` bytes are
+    computed with the arithmetic around them, where a backend can.
     """
 
     name: Literal["numpy", "native", "cupy"] = "numpy"
     sweep: int = 4 << 20
     block: int = 256 << 10
     large: int = 4 << 20
+    row: int = 0
     machinery: Machinery = Machinery()
     threads: int = 1
+
+
+def native(machinery: Machinery = Machinery(), threads: int = 1) -> Target:
+    """The target of C for a processor: a turn of a sweep fills the second cache, and a few rows do not leave it."""
+    cache = machinery.second_cache
+    return Target("native", sweep=cache, row=cache // 8, machinery=machinery, threads=threads)

@@ -104,6 +104,21 @@ def graphs(
 
 
 @st.composite
+def graphs_of_rows(draw: Draw, *, most: int = 20, dtypes: Sequence[DType] = (F32, F64)) -> Graph:
+    """A graph of values for each element of [N, 2, 3], for each of its rows, with and without their axis, and of sums
+    over all rows."""
+    sketch = _Sketch(draw, False, [1, 2, 3, N])
+    dtype = draw(st.sampled_from(dtypes))
+    for i, shape in enumerate(((N, 2, 3), (N, 2, 1), (N, 2), (3,))):
+        sketch.input(f"x{i}", Tensor(dtype, shape))
+    steps = (sketch.function, sketch.arithmetic, sketch.arithmetic, sketch.stable, sketch.folded, sketch.bent)
+    for _ in range(draw(st.integers(3, most))):
+        draw(st.sampled_from([*steps, *steps, *[sketch.over_rows] * 3, sketch.product]))()
+    made = sketch.finish()
+    return Shown(made.inputs, made.nodes, made.results, made.updates, made.guards)
+
+
+@st.composite
 def loops(draw: Draw, *, most: int = 8) -> Graph:
     """A scan of a smooth random body over 3 steps of f64: carries, slices and constants of any shape, one carry that
     only adds up in some, stacks and last carries as results."""
@@ -295,6 +310,27 @@ class _Sketch:
         kinds += [] if self.smooth else [(ReduceMax(over, keep), bound), (ReduceMin(over, keep), bound)]
         op, bound = self.draw(st.sampled_from(kinds))
         self.note(self.b.add(op, x), bound)
+
+    def folded(self) -> None:
+        """What combines the elements of each row."""
+        x = self.pick(lambda n: n.shape == (N, 2, 3) and self.bounds[n] < 20)
+        if x is not None:
+            bound, keep = self.bounds[x], self.draw(st.booleans())
+            kinds = [(Sum((2,), keep), 3 * bound), (ReduceMax((2,), keep), bound), (Softmax(2), 1.0)]
+            op, bound = self.draw(st.sampled_from([*kinds, (Logsumexp((-1,), keep), bound + 5)]))
+            self.note(self.b.add(op, x), bound)
+
+    def bent(self) -> None:
+        """A value of each row without its axis, or with it again."""
+        x = self.pick(lambda n: n.shape in ((N, 2), (N, 2, 1)))
+        assert x is not None
+        self.note(self.b.add(Reshape((N, 2) if len(x.shape) == 3 else (N, 2, 1)), x), self.bounds[x])
+
+    def over_rows(self) -> None:
+        """The sum over all rows."""
+        x = self.pick(lambda n: n.shape[:2] == (N, 2) and self.bounds[n] < 12)
+        if x is not None:
+            self.note(self.b.add(Sum((0, 1), self.draw(st.booleans())), x), 8 * self.bounds[x])
 
     def view(self) -> None:
         """Another shape of the same elements."""

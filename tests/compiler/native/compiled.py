@@ -23,11 +23,21 @@ from axonc.compiler.ir import dims
 from axonc.compiler.ir.dims import Size
 from axonc.compiler.ir.types import F32, DType
 from axonc.compiler.native.function import Function, Machinery
+from axonc.compiler.native.mathematics import definitions
 from axonc.compiler.native.tile import prelude
 from axonc.compiler.schedule.kernel import Buffer, Window, row_major
 from axonc.runtime.native import toolchain
 
-DTYPES = {"f32": "float32", "f64": "float64", "i8": "int8", "i32": "int32", "i64": "int64", "u8": "uint8"}
+DTYPES = {
+    "bool": "bool",
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "i8": "int8",
+    "i32": "int32",
+    "i64": "int64",
+    "u8": "uint8",
+}
 WARNINGS = ("-Wall", "-Werror", "-Wno-unused")
 # Those of the runtime, but what is called from here must be visible, and warnings are mistakes.
 FLAGS = (
@@ -38,6 +48,7 @@ FLAGS = (
 WIDE = ("-march=native", *toolchain.WIDE)
 # Of a file that is gone, the loader takes the next one of the same inode for the same library: files stay to the end.
 FOLDER = tempfile.TemporaryDirectory()
+REFUSES = "void ax_refuse(struct ax_run *run, long note, long value, long limit) { __builtin_trap(); }\n"
 GUARD = 96  # elements before and after every buffer
 
 COMPILER = (
@@ -90,7 +101,8 @@ def library(functions: Iterable[Function], m: Machinery) -> ctypes.CDLL:
     texts = {f.name: f.text.replace("@", f.name, 1) for f in functions}
     number = len([*Path(FOLDER.name).iterdir()])
     source, target = Path(FOLDER.name, f"{number}.c"), Path(FOLDER.name, f"{number}.so")
-    source.write_text(prelude(m.lanes) + "\n".join(texts.values()), encoding="utf-8")
+    body = "\n".join(texts.values())
+    source.write_text(prelude(m.lanes) + REFUSES + definitions(body) + body, encoding="utf-8")
     command = [*COMPILER, *FLAGS, *WARNINGS, *machine_flags(m), "-o", str(target), str(source), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:4000]
@@ -170,13 +182,14 @@ def call(
     counts = counts or {}
     pointers = [next(m.pointer for m in memories if m.window is w) for w in f.windows]
     sizes = [ctypes.c_long(counts[s]) for s in f.symbols]
+    refusing = [ctypes.c_void_p(), ctypes.c_long()] if f.refuses else []
     entry = made[f.name]
     entry.restype = None
     if f.units is None:
-        entry(*pointers, *sizes)
+        entry(*pointers, *sizes, *refusing)
         return
     units = dims.substitute(f.units, dict(counts))
     assert isinstance(units, int)
     cuts = [round(units * p) for p in parts]
     for lo, hi in itertools.pairwise(cuts):
-        entry(*pointers, *sizes, ctypes.c_long(lo), ctypes.c_long(hi))
+        entry(*pointers, *sizes, ctypes.c_long(lo), ctypes.c_long(hi), *refusing)

@@ -10,11 +10,13 @@ from axonc.compiler.ir.text import read, write
 from axonc.compiler.ir.verify import verify
 from axonc.compiler.passes.duplicates import merge_duplicates
 from axonc.compiler.passes.expand import expand_composites
+from axonc.compiler.passes.factors import factor_sums
 from axonc.compiler.passes.fold import fold
 from axonc.compiler.passes.joins import join_at_once
 from axonc.compiler.passes.products import absorb_into_products
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
+from axonc.compiler.passes.slices import slice_operands
 from axonc.compiler.passes.split_scan import split_scan
 from axonc.compiler.passes.stops import drop_stops
 from axonc.compiler.passes.unused import drop_unused
@@ -23,7 +25,7 @@ from ..graphs import assert_same_meaning
 
 STEPS = (
     drop_unused, merge_duplicates, expand_composites, fold, simplify, split_scan, drop_stops, absorb_into_products,
-    join_at_once,
+    join_at_once, factor_sums, slice_operands,
 )  # fmt: skip
 PASSES: dict[str, Pass] = {step.__name__: step for step in STEPS}
 FILES = sorted((Path(__file__).parent / "golden").glob("*.txt"))

@@ -8,17 +8,22 @@ from axonc.compiler.ir.text import read, write
 from axonc.compiler.ir.verify import verify
 from axonc.compiler.passes.duplicates import merge_duplicates
 from axonc.compiler.passes.expand import expand_composites
+from axonc.compiler.passes.factors import factor_sums
 from axonc.compiler.passes.fold import fold
 from axonc.compiler.passes.joins import join_at_once
 from axonc.compiler.passes.products import absorb_into_products
 from axonc.compiler.passes.sequence import Pass, run
 from axonc.compiler.passes.simplify import simplify
+from axonc.compiler.passes.slices import slice_operands
 from axonc.compiler.passes.unused import drop_unused
 from hypothesis import given, settings
 
 from ..graphs import assert_same_meaning, graphs
 
-PASSES = (drop_unused, merge_duplicates, expand_composites, fold, simplify, absorb_into_products, join_at_once)
+PASSES = (
+    drop_unused, merge_duplicates, expand_composites, fold, simplify, absorb_into_products, join_at_once, factor_sums,
+    slice_operands,
+)  # fmt: skip
 
 
 def verified(name: str, graph: Graph, seconds: float) -> None:

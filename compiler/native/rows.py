@@ -1,0 +1,262 @@
+"""Arithmetic and reductions row by row as C: what a row needs stays in registers and in the first cache.
+
+A row is gone through once, and once more for each fold whose result its elements need. Values that a later round needs
+are computed again where that is cheap, else kept in the row that is stored, or in a buffer of one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..ir.dims import Size
+from ..ir.scalar import PLACE, Expr
+from ..schedule.kernel import Nest, Window, row_major
+from ..schedule.rounds import FOLDED, Rounds, rounds
+from .arithmetic import Arithmetic, local, stored
+from .function import Function
+from .index import checked
+from .loops import VECTORS, Pointers, axes_of, nested
+from .nest import loaded, stretched
+from .reduce import LAWS, Law
+
+
+class Rows(NamedTuple):
+    """A nest with rows. Each call sets the sums of its own units."""
+
+    nest: Nest
+
+    def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        _Printer(f, self.nest, writes, reads).print()
+
+
+def rounds_of(nest: Nest, reads: tuple[Window, ...]) -> Rounds:
+    """The rounds over the rows of windows."""
+    first = len(nest.rows)
+    of_rows = nest.reads_of_rows
+    steps = [stretched(r, nest.shape)[first:] if i not in of_rows else () for i, r in enumerate(reads)]
+    moving = (i for i, along in enumerate(steps) if any(s != 0 for s in along))
+    return rounds(nest, frozenset(moving))
+
+
+def replaced(nest: Nest, reads: tuple[Window, ...]) -> tuple[int, ...]:
+    """The reads whose place a write may take: no round loads of them after the first that stores."""
+    found = rounds_of(nest, reads)
+    stored = min((found.of[x] for i, x in enumerate(nest.stores) if i not in nest.sums), default=0)
+    whole = (i for i, r in enumerate(reads) if r.shape == nest.shape and i not in nest.reads_of_rows)
+    return tuple(i for i in whole if found.last_load(i) <= stored)
+
+
+@dataclass
+class _Fold:
+    """A reduction while a row is gone through."""
+
+    law: Law
+    type: str
+    total: str
+    wrong: str = ""
+
+    @property
+    def clause(self) -> str:
+        return f"reduction({self.law.clause}:{self.total})" + (f" reduction(|:{self.wrong})" if self.wrong else "")
+
+
+class _Printer:
+    """Writes one function."""
+
+    def __init__(self, f: Function, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        self.f, self.nest, self.writes, self.reads = f, nest, writes, reads
+        self.first = len(nest.rows)
+        self.rounds = rounds_of(nest, reads)
+        self.row = nest.shape[self.first :]
+        names = [*(f.pointer(w, write=True) for w in writes), *map(f.pointer, reads)]
+        strides = [*map(self._written, range(len(writes))), *map(self._read, range(len(reads)))]
+        self.kept: dict[Expr, int] = {}
+        for x in self.rounds.parts:
+            if x in self.rounds.kept:
+                place = self._stored(x)
+                if place is None:
+                    place = len(names)
+                    names.append(self._buffer(x))
+                    strides.append((*(0,) * self.first, *row_major(self.row)))
+                self.kept[x] = place
+        self.pointers = Pointers(f, names)
+        self.outer = axes_of(nest.rows, [s[: self.first] for s in strides])
+        self.inner = axes_of(self.row, [s[self.first :] for s in strides])
+        self.steady = Arithmetic(f, self._load)
+
+    def _written(self, i: int) -> tuple[Size, ...]:
+        """The steps of a write along all axes."""
+        w = self.writes[i]
+        if i in self.nest.sums:
+            return (*(0,) * self.first, *(w.strides or (0,) * self.nest.row))
+        return (*w.strides, *(0,) * (len(self.nest.shape) - len(w.shape)))
+
+    def _read(self, i: int) -> tuple[Size, ...]:
+        if i in self.nest.reads_of_rows:
+            return (*self.reads[i].strides, *(0,) * self.nest.row)
+        return stretched(self.reads[i], self.nest.shape)
+
+    def _of_elements(self, i: int) -> bool:
+        """Whether a write has an element for each element of a row."""
+        w = self.writes[i]
+        return w.shape == (self.row if i in self.nest.sums else self.nest.shape)
+
+    def _stored(self, x: Expr) -> int | None:
+        """The write that keeps a part as it is."""
+        found = (i for i, s in enumerate(self.nest.stores) if s is x and i not in self.nest.sums)
+        return next(found, None) if not x.dtype.is_half else None
+
+    def _buffer(self, x: Expr) -> str:
+        name = self.f.fresh("row")
+        size = 1
+        for n in self.row:
+            assert isinstance(n, int)
+            size *= n
+        self.f.line(f"{local(x.dtype)} {name}[{size}] __attribute__((aligned(64)));")
+        return name
+
+    def _load(self, i: int) -> str:
+        return loaded(self.reads[i], self.pointers.at(len(self.writes) + i))
+
+    def print(self) -> None:
+        f = self.f
+        totals = {i: f.fresh("sum") for i in self.nest.sums if not self._of_elements(i)}
+        for i, total in totals.items():
+            f.line(f"{local(self.writes[i].dtype)} {total} = 0;")
+        self._zero()
+        with self._each_row():
+            for r in range(self.rounds.count):
+                self._steady(r)
+                self._round(r)
+            self._steady(self.rounds.count)
+            for i, x in enumerate(self.nest.stores):
+                if i in totals:
+                    f.line(f"{totals[i]} += {self.steady.known[x]};")
+                elif not self._of_elements(i):
+                    f.line(f"{self.pointers.at(i)} = {stored(self.writes[i].dtype, self.steady.known[x])};")
+        for i, total in totals.items():
+            f.line(f"{self.pointers.at(i)} = {total};")
+
+    @contextmanager
+    def _each_row(self) -> Iterator[None]:
+        """The loops over rows; threads divide the outermost. Where there is none, one thread has all, and the others
+        the sums of nothing."""
+        if self.outer:
+            self.f.split(self.outer[0].size)
+            index = self.f.fresh("i")
+            with (
+                self.f.loop(index, "hi", "lo"),
+                self.pointers.advanced(self.outer[0], index),
+                nested(self.f, self.outer[1:], self.pointers),
+            ):
+                yield
+            return
+        if self.nest.sums:
+            self.f.split(1)
+        with self.f.block("if (lo < hi)" if self.nest.sums else ""):
+            yield
+
+    def _zero(self) -> None:
+        places = [i for i in self.nest.sums if self._of_elements(i)]
+        if places:
+            with self._elements(""):
+                for i in places:
+                    self.f.line(f"{self.pointers.at(i)} = 0;")
+
+    @contextmanager
+    def _elements(self, clauses: str) -> Iterator[str]:
+        """The loops over the elements of a row, the innermost in vectors."""
+        f, index = self.f, self.f.fresh("i")
+        with nested(f, self.inner[:-1], self.pointers):
+            f.line(f"{VECTORS} {clauses}".rstrip())
+            if not self.inner:
+                with f.loop(index, "1"):
+                    yield index
+                return
+            with f.loop(index, f.size(self.inner[-1].size)), self.pointers.moved(self.inner[-1], index):
+                yield index
+
+    def _steady(self, r: int) -> None:
+        """What is the same for a whole row, as far as round r can need it."""
+        for x in self.rounds.parts:
+            if x in self.rounds.steady and self.rounds.of[x] == r and x.word not in FOLDED:
+                self.steady.known[x] = self._once(x, r)
+
+    def _once(self, x: Expr, r: int) -> str:
+        """The name of a value of the row."""
+        f = self.f
+        match x.word:
+            case "row_load":
+                name = f.fresh()
+                f.line(f"const {local(x.dtype)} {name} = {self._load(int(x.value))};")
+                return name
+            case "row_position":
+                at, name = checked(f, self.steady.known[x.operands[0]], int(x.value)), f.fresh()
+                f.line(f"const int {name} = (int){at};")
+                return name
+            case "row_pick":
+                value, at = x.operands
+                with self.pointers.moved(self.inner[0], self.steady.known[at]):
+                    return self._arithmetic(r, self.steady.known[at]).value(value)
+        return self.steady.value(x)
+
+    def _arithmetic(self, r: int, index: str) -> Arithmetic:
+        """The arithmetic of round r at an element; what was kept is loaded where it is needed."""
+        elements = Arithmetic(self.f, self._load)
+        elements.known.update(self.steady.known)
+        elements.known.update({x: f"(int){index}" for x in self.rounds.parts if x.word == PLACE})
+        for x, place in self.kept.items():
+            if self.rounds.of[x] < r and r in self.rounds.needed[x]:
+                elements.known[x] = self.f.fresh()
+                self.f.line(f"const {local(x.dtype)} {elements.known[x]} = {self._kept(x, place)};")
+        return elements
+
+    def _round(self, r: int) -> None:
+        """One round: stores, folds, and what later rounds find kept."""
+        found = self.rounds
+        folds = {x: self._begin(x) for x in found.parts if x.word in FOLDED and found.of[x] == r + 1}
+        stores = [i for i, x in enumerate(self.nest.stores) if self._of_elements(i) and found.of[x] == r]
+        kept = [x for x in self.kept if found.of[x] == r]
+        if not (folds or stores or kept):
+            return
+        with self._elements(" ".join(fold.clause for fold in folds.values())) as index:
+            elements = self._arithmetic(r, index)
+            values = {x: elements.value(x) for x in (*(f.operands[0] for f in folds), *kept)}
+            values |= {x: elements.value(x) for i in stores for x in (self.nest.stores[i],)}
+            for x, fold in folds.items():
+                self._add(fold, values[x.operands[0]])
+            for x in kept:
+                if self.kept[x] >= len(self.writes):
+                    self.f.line(f"{self.pointers.at(self.kept[x])} = {values[x]};")
+            for i in stores:
+                plus = "+=" if i in self.nest.sums else "="
+                value = stored(self.writes[i].dtype, values[self.nest.stores[i]])
+                self.f.line(f"{self.pointers.at(i)} {plus} {value};")
+        for x, fold in folds.items():
+            result = f"{fold.wrong} ? NAN : {fold.total}" if fold.wrong else fold.total
+            self.steady.known[x] = self.f.fresh()
+            self.f.line(f"const {local(x.dtype)} {self.steady.known[x]} = {result};")
+
+    def _kept(self, x: Expr, place: int) -> str:
+        text = self.pointers.at(place)
+        return loaded(self.writes[place], text) if place < len(self.writes) else text
+
+    def _begin(self, x: Expr) -> _Fold:
+        """Declares the total of a fold, and whether a NaN was seen where comparing passes it by."""
+        word = next(w for w, name in LAWS.items() if f"row_{w}" == x.word)
+        law = LAWS[word]
+        kind = "int" if x.dtype.value == "bool" else local(x.dtype)
+        fold = _Fold(law, kind, self.f.fresh("total"))
+        self.f.line(f"{kind} {fold.total} = {law.first(x.dtype)};")
+        if law.clause in ("max", "min") and x.dtype.is_float:
+            fold.wrong = self.f.fresh("wrong")
+            self.f.line(f"int {fold.wrong} = 0;")
+        return fold
+
+    def _add(self, fold: _Fold, x: str) -> None:
+        self.f.line(f"{fold.total} = {fold.law.combine.format(a=fold.total, x=x)};")
+        if fold.wrong:
+            self.f.line(f"{fold.wrong} |= {x} != {x};")
