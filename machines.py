@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .plans import Kept, Plans
 from .runtime.cupy.errors import LittleMemory
 from .runtime.errors import InputError
 from .runtime.lending import Lending
-from .runtime.machine import Machine, Memory, dtype_name
+from .runtime.machine import Binding, Machine, Memory, dtype_name, put
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
 
@@ -39,6 +40,46 @@ class Ready:
     controls: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Route:
+    """A phase on arrays of certain shapes: where data and controls are put, and where results lie."""
+
+    machine: Machine
+    binding: Binding
+    data: tuple[tuple[str, np.ndarray, Callable[[np.ndarray, Any], None]], ...]
+    controls: tuple[tuple[np.ndarray, Callable[[], Any]], ...]
+    results: tuple[tuple[str, np.ndarray], ...]
+
+    @classmethod
+    def of(cls, ready: Ready, arrays: Arrays, count: int, controls: Mapping[str, Callable[[], Any]]) -> Route:
+        """The route of arrays like these, whose control inputs come from `controls`."""
+        binding = ready.machine.binding(count)
+        return cls(
+            ready.machine,
+            binding,
+            tuple((n, place, _copier(n, place, arrays[n])) for n in ready.data for place in [binding.inputs[n]]),
+            tuple((binding.inputs[n], controls[n]) for n in ready.controls),
+            tuple(binding.results.items()),
+        )
+
+    def put(self, arrays: Arrays) -> None:
+        """Copies data to their places. Raises InputError."""
+        for name, place, copy in self.data:
+            copy(place, arrays[name])
+
+    def run(self) -> tuple[tuple[str, np.ndarray], ...]:
+        """Runs the phase; the results lie in the machine's memory until its next run."""
+        for place, read in self.controls:
+            place[...] = read()
+        self.machine.execute(self.binding)
+        return self.results
+
+
+def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:
+    """How arrays like the given one are put in their place: with a look at their numbers where the type is another."""
+    return np.copyto if given.dtype == place.dtype else partial(put, name)
+
+
 class Machines:
     """The machines of one program on a backend, all over the same memory; `plans` keeps what is compiled for them."""
 
@@ -57,7 +98,7 @@ class Machines:
         for ready in self._ready.values():
             ready.machine.forget()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Makes again what was made of weights, if somebody may have written to them."""
         if self.lending.touched():
             self.forget()
@@ -66,7 +107,6 @@ class Machines:
         """The machine of a phase for arrays like these, if it is there, or its plan was kept by any process."""
         known = self._ready.get(_key(phase, arrays))
         if known is not None and known.rows >= rows and _takes(known.machine.plan, arrays):
-            self._follow()
             return known
         found = self.plans.read(phase, arrays, rows, self.backend.target) if self.plans else None
         if found is None or not _takes(found.plan, arrays):
@@ -92,7 +132,6 @@ class Machines:
         key = _key(phase, arrays)
         known = self._ready.get((*key, count)) or self.known(phase, arrays, rows)
         if known is not None:
-            self._follow()
             return known
         sizes: dict[str, int] = {}
         for name, n in wanted.items():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from . import backends
 from .backends import Backend
-from .machines import Machines, Ready, even, samples
+from .machines import Machines, Ready, Route, even, samples
 from .plans import Origin
 from .runtime.errors import OutOfMemory
-from .runtime.machine import Binding, Machine, Memory, put
+from .runtime.machine import Memory, put
 from .runtime.native.errors import NotNative
 from .runtime.outline import views
 from .runtime.philox import key_of
@@ -57,17 +56,6 @@ def compile(  # noqa: A001 - the public name is the verb of the field
     return Program(start(origin), backend=chosen)
 
 
-@dataclass(frozen=True)
-class _Route:
-    """A training step on batches of certain shapes: where data and controls are put, and where results lie."""
-
-    machine: Machine
-    binding: Binding
-    data: tuple[tuple[str, np.ndarray, Callable[[np.ndarray, Any], None]], ...]
-    controls: tuple[tuple[np.ndarray, Callable[[], Any]], ...]
-    results: tuple[tuple[str, np.ndarray], ...]
-
-
 class Program:
     """A compiled spec with its weights.
 
@@ -85,7 +73,7 @@ class Program:
         self.batch = self._outline.batch
         self._memory = backend.memory()
         self._machines = Machines(backend, self._memory, begins.plans)
-        self._routes: dict[tuple[Any, ...], _Route] = {}
+        self._routes: dict[tuple[Any, ...], Route] = {}
         self._steps = 0
         self._epoch = 1
         self._scale = 1.0
@@ -162,6 +150,12 @@ class Program:
     def predict(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs of the spec for inputs of any number of samples, by name; each call draws the same numbers."""
         arrays = {n: np.asarray(a) for n, a in inputs.items()}
+        key = ("predict", *[(n, a.shape, a.dtype) for n, a in arrays.items()])
+        route = self._routes.get(key)
+        if route is not None:
+            self._follow()
+            route.put(arrays)
+            return {n: result.copy() for n, result in route.run()}
         graph = self.specification.phases.predict
         count = self._samples(graph, arrays)
         rows = self.batch if self._independent else max(count, self.batch)
@@ -170,7 +164,10 @@ class Program:
             self._run(ready, arrays, start, min(rows, count - start), step=piece)
             for piece, start in enumerate(range(0, count, rows))
         ]
-        return {n: np.concatenate([p[n] for p in parts]) if len(parts) > 1 else parts[0][n] for n in parts[0]}
+        if len(parts) == 1:
+            self._keep_route(key, ready, arrays, count, {**self._controls, "step": lambda: 0})
+            return parts[0]
+        return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
     def generate(
         self,
@@ -222,14 +219,11 @@ class Program:
         """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
         key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
         route = self._routes.get(key) or self._route(key, batch)
-        for name, place, copy in route.data:
-            copy(place, batch[name])
+        route.put(batch)
         self._steps += 1
-        for place, read in route.controls:
-            place[...] = read()
-        route.machine.execute(route.binding)
+        results = route.run()
         self._machines.lending.written = True
-        return {name: result.item() for name, result in route.results}
+        return {name: result.item() for name, result in results}
 
     def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:
         """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
@@ -267,31 +261,33 @@ class Program:
         return samples(graph, arrays, {i.name.text for i in self.specification.model.inputs})
 
     def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> Ready:
-        if not self._steps:
-            self._begin_averages()
+        self._follow()
         return self._machines.ready(phase, graph, arrays, rows)
 
-    def _route(self, key: tuple[Any, ...], batch: Arrays) -> _Route:
-        """What a training step on batches of these shapes does, found once."""
-        arrays = {n: np.asarray(a) for n, a in batch.items()}
+    def _follow(self) -> None:
+        """Before a run: what is made of weights is as they are now."""
         if not self._steps:
             self._begin_averages()
+        self._machines.follow()
+
+    def _route(self, key: tuple[Any, ...], batch: Arrays) -> Route:
+        """What a training step on batches of these shapes does, found once."""
+        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        self._follow()
         count = even(arrays)
         ready = self._machines.known("train", arrays, max(count, self.batch)) if count else None
         if ready is None:
             graph = self.specification.phases.train
             count = self._samples(graph, arrays)
             ready = self._machine("train", graph, arrays, max(count, self.batch))
-        binding = ready.machine.binding(count)
+        return self._keep_route(key, ready, arrays, count, self._controls)
+
+    def _keep_route(
+        self, key: tuple[Any, ...], ready: Ready, arrays: Arrays, count: int, controls: Mapping[str, Callable[[], Any]]
+    ) -> Route:
         if len(self._routes) >= ROUTES:
             self._routes.clear()
-        route = self._routes[key] = _Route(
-            ready.machine,
-            binding,
-            tuple((n, place, _copier(n, place, arrays[n])) for n in ready.data for place in [binding.inputs[n]]),
-            tuple((binding.inputs[n], self._controls[n]) for n in ready.controls),
-            tuple(binding.results.items()),
-        )
+        route = self._routes[key] = Route.of(ready, arrays, count, controls)
         return route
 
     def _run(self, ready: Ready, arrays: Arrays, start: int, count: int, **controls: int) -> dict[str, np.ndarray]:
@@ -374,8 +370,3 @@ class Program:
         from .exporting import export
 
         export(self, Path(path))
-
-
-def _copier(name: str, place: np.ndarray, given: np.ndarray) -> Callable[[np.ndarray, Any], None]:
-    """How arrays like the given one are put in their place: with a look at their numbers where the type is another."""
-    return np.copyto if given.dtype == place.dtype else partial(put, name)
