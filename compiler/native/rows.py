@@ -198,9 +198,9 @@ class _Printer:
                 f.line(f"const int {name} = (int){at};")
                 return name
             case "row_pick":
-                value, at = x.operands
-                with self.pointers.moved(self.inner[0], self.steady.known[at]):
-                    return self._arithmetic(r, self.steady.known[at]).value(value)
+                value, place = x.operands
+                with self.pointers.moved(self.inner[0], self.steady.known[place]):
+                    return self._arithmetic(r, self.steady.known[place]).value(value)
         return self.steady.value(x)
 
     def _arithmetic(self, r: int, index: str) -> Arithmetic:
