@@ -197,7 +197,7 @@ class Program:
         if not self._steps:
             self._begin_averages()
         memory = self.backend.memory()
-        memory.update(self._memory)
+        memory.update(self._machines.lending.lent(self._memory))
         return memory
 
     def loss_and_gradients(self, batch: Arrays) -> tuple[float, dict[str, np.ndarray]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_CHARACTERS = 1 << 20
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_DEPTH = 64
 
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]+\s+)")
@@ -219,6 +219,8 @@ class _Composer:
     def _refuse(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
         position = min(mark.index if mark else 0, len(self.source.text))
+        if error.problem == "exceeded maximum nesting depth":  # of libyaml's own, which reads ahead
+            raise Mistake(TooDeep(self._at(position), MAX_DEPTH))
         problem, instead = explain(error.problem or "it cannot be read", self.source.text, position)
         raise Mistake(YamlSyntax(self._at(position), problem, instead)) from None
 

@@ -11,13 +11,17 @@ from collections.abc import Sequence
 
 from ..ir.graph import Builder, Graph, Literal, Node
 from ..ir.rewrite import rewrite
+from ..ir.types import F32, F64
 from ..ops.elementwise import Add, Mul, Sub
 from .sequence import everywhere
+
+WIDE = (F32, F64)
 
 
 @everywhere
 def factor_sums(graph: Graph) -> Graph:
-    """Products that somebody else reads too stay: they would be computed twice."""
+    """Products that somebody else reads too stay: they would be computed twice. So do those of halves, which hold what
+    is multiplied in one order and overflow in another."""
     readers = Counter(n for node in graph.nodes for n in node.inputs) + Counter(graph.ends)
     made: dict[Node, tuple[Node, ...]] = {}  # the new operands of products, and the factors of sums
 
@@ -28,9 +32,9 @@ def factor_sums(graph: Graph) -> Graph:
         return [f for o, n in zip(old.inputs, made[old], strict=True) for f in factors(o, n)]
 
     def rule(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-        if isinstance(node.op, Mul) and node.dtype.is_float:
+        if isinstance(node.op, Mul) and node.dtype in WIDE:
             made[node] = inputs
-        if not isinstance(node.op, Add | Sub) or not node.dtype.is_float:
+        if not isinstance(node.op, Add | Sub) or node.dtype not in WIDE:
             return None
         left, right = (factors(o, n) for o, n in zip(node.inputs, inputs, strict=True))
         shared = [f for f in dict.fromkeys(left) if f in right and f.shape == node.shape and not _is_number(f)]
