@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from axonc.compiler import notation
+from axonc.compiler.cuda import library as cuda_rules
 from axonc.compiler.emit import library as numpy_rules
 from axonc.compiler.emit.mathematics import simplest
 from axonc.compiler.emit.numpy import EXPRESSIONS
@@ -179,9 +180,18 @@ def _on_numpy(op: Op, types: Sequence[Tensor]) -> bool:
 
 
 def _in_c(op: Op, types: Sequence[Tensor]) -> bool:
+    return _prints(op, types, native_rules.RULES)
+
+
+def _in_cuda(op: Op, types: Sequence[Tensor]) -> bool:
+    return _prints(op, types, cuda_rules.RULES)
+
+
+def _prints(op: Op, types: Sequence[Tensor], rules: Mapping[type[Op], object]) -> bool:
+    """Whether a target whose expressions are C has an operation."""
     if isinstance(op, Elementwise):
         return all(map(_is_c, _parts(_expression(op, types))))
-    return op.view or isinstance(op, Scan) or type(op) in native_rules.RULES
+    return op.view or isinstance(op, Scan) or type(op) in rules
 
 
 def _is_c(e: Expr) -> bool:
@@ -194,7 +204,7 @@ def _in_onnx(op: Op, types: Sequence[Tensor]) -> bool:
     return type(op) in ONNX
 
 
-TARGETS: dict[str, Rule] = {"NumPy": _on_numpy, "C": _in_c, "ONNX": _in_onnx}
+TARGETS: dict[str, Rule] = {"NumPy": _on_numpy, "C": _in_c, "CUDA": _in_cuda, "ONNX": _in_onnx}
 
 
 def _expression(op: Elementwise, types: Sequence[Tensor]) -> Expr:
