@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 from axonc.compiler.ir import dims
@@ -39,7 +40,7 @@ MODELS = {
     "scans": ("12, 16", "x = x |> lstm(16)", 6),
 }
 MOST = 2.2  # what twice the depth may take
-TURNS = 5
+TURNS = 8
 ZOO = Path(__file__).parents[2] / "examples" / "zoo"
 LARGE = {"resnet50": 2.0, "gpt2": 2.0}  # seconds from the spec to the plan of a training step
 NODES, REBUILT = 5_000, 0.010  # seconds on a quiet machine
@@ -48,7 +49,8 @@ NOISE = 10  # how much longer a machine that others use may take
 
 @pytest.mark.parametrize("name", MODELS)
 def test_twice_the_depth_takes_twice_the_time(name: str) -> None:
-    """The least of several turns of each, in turn; a busy machine gets more turns before it is believed."""
+    """The least of several turns of each, or what is usual of pairs in turn, where a processor's clock goes up and
+    down; a busy machine gets more turns before it is believed."""
     shape, body, depth = MODELS[name]
     text = FRAME.format(shape=shape, body=body)
     once, twice = [seconds(text, depth)], [seconds(text, 2 * depth)]  # the first reads the library
@@ -57,7 +59,8 @@ def test_twice_the_depth_takes_twice_the_time(name: str) -> None:
         twice.append(seconds(text, 2 * depth))
         if min(twice) <= MOST * min(once):
             return
-    assert min(twice) <= MOST * min(once)
+    usual = median(t / o for o, t in zip(once[1:], twice[1:], strict=True))
+    assert usual <= MOST, (once, twice)
 
 
 def seconds(text: str, depth: int) -> float:
