@@ -204,6 +204,13 @@ def check_model(
         allowed,
         check_claims(phases, known, prepared.batch if prepared else BATCH),
     )
+    _check_together(specification, traced, t)
+    return specification
+
+
+def _check_together(specification: Specification, traced: Mapping[str, Traced], t: Tracer) -> None:
+    """What only the whole shows: that it can be trained as it says, and written with. Raises CompileError."""
+    model = specification.model
     check_training(model, traced["train"], t)
     _refuse(t, traced)
     if traced["train"].losses:
@@ -213,7 +220,6 @@ def check_model(
         _refuse(t, traced)
     if specification.growth is not None:
         specification.growth.check()
-    return specification
 
 
 def _check_weights(t: Tracer, parameters: Mapping[str, Variable]) -> None:

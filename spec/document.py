@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_CHARACTERS = 1 << 20
-MAX_NODES = 50_000
+MAX_NODES = 76_000
 MAX_DEPTH = 64
 
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]+\s+)")
