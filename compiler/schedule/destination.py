@@ -137,9 +137,10 @@ class Destination:
         loop has ended: it may lie there from the beginning."""
         source, target = line.reads[0], line.writes[0]
         assert isinstance(source, Window)
-        (first, *others) = sorted(self.lives.accesses[target.buffer], key=lambda a: a.position)
+        first = self.lives.accesses[target.buffer][0]
         if not first.write or not first.blocks or target.buffer.home != "arena":
             return False
+        others = self.lives.accesses[target.buffer][1:]
         block = first.blocks[-1]
         if block.independent or not follows(target, block) or any(a.write or block in a.blocks for a in others):
             return False

@@ -62,7 +62,7 @@ class Lives:
         for phase in code.phases:
             self._number(phase, ())
             self._bounds.append(len(self._lines))
-        self.accesses: dict[Buffer, list[Access]] = {}
+        self.accesses: dict[Buffer, list[Access]] = {}  # of each buffer, in order of position
         for position, line, blocks in self._lines:
             for read in line.reads:
                 if isinstance(read, Window):
