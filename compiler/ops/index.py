@@ -48,7 +48,8 @@ class Gather(Op):
 
     def eval(self, xp: Array, *arrays: Array) -> Array:
         table, index = arrays
-        return xp.take(table, index, axis=0)
+        rows = xp.take(table, xp.reshape(index, (-1,)), axis=0)
+        return xp.reshape(rows, (*index.shape, *table.shape[1:]))
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         table, index = node.inputs
@@ -273,7 +274,7 @@ class Update(Op):
         x, value, position = arrays
         axis, start = self.axis % x.ndim, int(position)
         result = xp.asarray(x, copy=True)
-        result[(slice(None),) * axis + (slice(start, start + value.shape[axis]),)] = value
+        result[(*(slice(None),) * axis, slice(start, start + value.shape[axis]), ...)] = value
         return result
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:

@@ -13,7 +13,7 @@ from ..ir.dims import Size
 from ..ir.graph import Builder, Node
 from ..ir.op import Array, Axes, Axis, Op
 from ..ir.types import Shape, Tensor
-from .window import Padding, check_counts, check_windows, counts, interior, padded, taps
+from .window import Padding, Where, check_counts, check_windows, counts, interior, padded, taps
 
 
 class Pool(Op, abstract=True):
@@ -38,7 +38,7 @@ class Pool(Op, abstract=True):
         """How many windows fit along each spatial axis."""
         return counts(sizes, self.size, self.stride, self.padding, (1,) * len(self.size))
 
-    def reads(self, found: Shape) -> list[tuple[slice, ...]]:
+    def reads(self, found: Shape) -> list[Where]:
         """For each position in the window, in order, the slice of the padded data that all windows read there."""
         return [where for _, where in taps(self.size, found, self.stride, (1,) * len(self.size))]
 
@@ -86,7 +86,7 @@ class MaxPool(Pool):
 class Winner(Pool, abstract=True):
     """What looks for the first maximum of each window, given data x and its max-pool y."""
 
-    def chosen(self, xp: Array, x: Array, y: Array) -> list[tuple[tuple[slice, ...], Array]]:
+    def chosen(self, xp: Array, x: Array, y: Array) -> list[tuple[Where, Array]]:
         """Each slice of the padded data, with the windows whose first maximum it holds."""
         wide = padded(xp, x, self.padding, -xp.inf)
         left, result = xp.full(y.shape, True), []

@@ -30,14 +30,14 @@ def stream_number(stream: str) -> int:
     return int.from_bytes(blake2s(stream.encode(), digest_size=4).digest(), "little")
 
 
-def philox(xp: Array, counter: tuple[Array, ...], key: tuple[int, int]) -> tuple[Array, ...]:
+def philox(counter: tuple[Array, ...], key: tuple[int, int]) -> tuple[Array, ...]:
     """Four words for each counter of four words; counters are u64 arrays of 32-bit values."""
     a, b, c, d = counter
     k0, k1 = key
     for _ in range(ROUNDS):
-        first, second = a * xp.uint64(MULTIPLIERS[0]), c * xp.uint64(MULTIPLIERS[1])
-        a, b = (second >> xp.uint64(32)) ^ b ^ xp.uint64(k0), second & xp.uint64(WORD)
-        c, d = (first >> xp.uint64(32)) ^ d ^ xp.uint64(k1), first & xp.uint64(WORD)
+        first, second = a * MULTIPLIERS[0], c * MULTIPLIERS[1]
+        a, b = (second >> 32) ^ b ^ k0, second & WORD
+        c, d = (first >> 32) ^ d ^ k1, first & WORD
         k0, k1 = (k0 + KEY_STEPS[0]) & WORD, (k1 + KEY_STEPS[1]) & WORD
     return a, b, c, d
 
@@ -77,7 +77,7 @@ class RandomBits(Draw):
         size = dims.product(self.shape)
         blocks = xp.arange(-(-size // 4), dtype=xp.uint64)
         same = (step & WORD, step >> 32 & WORD, stream_number(self.stream))
-        words = philox(xp, (blocks, *(xp.full_like(blocks, n) for n in same)), (key[0], key[1]))
+        words = philox((blocks, *(xp.full_like(blocks, n) for n in same)), (key[0], key[1]))
         bits = xp.reshape(xp.stack(words, axis=-1), (-1,))[:size]
         return xp.astype(xp.reshape(bits, self.shape), xp.uint32)
 

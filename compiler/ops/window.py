@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from types import EllipsisType
 
 from ..ir.check import Check
 from ..ir.dims import Size
@@ -11,6 +12,7 @@ from ..ir.op import Array
 from ..ir.types import Shape, Tensor
 
 Padding = tuple[tuple[Size, Size], ...]
+Where = tuple[slice | EllipsisType, ...]
 
 
 def counts(sizes: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> Shape:
@@ -45,16 +47,16 @@ def padded(xp: Array, x: Array, padding: Padding, value: float) -> Array:
     return result
 
 
-def interior(sizes: Shape, padding: Padding) -> tuple[slice, ...]:
+def interior(sizes: Shape, padding: Padding) -> Where:
     """Where a tensor of spatial `sizes` stands in its padded form."""
     inner = (slice(low, low + n) for n, (low, _) in zip(sizes, padding, strict=True))
-    return (slice(None), *inner)
+    return (slice(None), *inner, ...)
 
 
 def taps(
     kernel: Shape, found: Shape, stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+) -> Iterator[tuple[tuple[int, ...], Where]]:
     """Each position in the window, and the slice of the padded tensor that it reads over all windows."""
     for tap in product(*(range(k) for k in kernel)):  # type: ignore[arg-type]
         rows = zip(tap, found, stride, dilation, strict=True)
-        yield tap, (slice(None), *(slice(t * gap, t * gap + (n - 1) * step + 1, step) for t, n, step, gap in rows))
+        yield tap, (slice(None), *(slice(t * gap, t * gap + (n - 1) * step + 1, step) for t, n, step, gap in rows), ...)
