@@ -48,11 +48,13 @@ class Nvidia:
 
     def memory(self, size: int) -> Block:
         try:
-            return Block(self.cupy, size, self.work)
+            made = Block(self.cupy, size, self.work)
         except self.cupy.cuda.memory.OutOfMemoryError:
             raise LittleMemory.of(size, self.free(), 0) from None
         except self.runtime.CUDARuntimeError:
             raise LittleMemory.of(size, self.free(), 0) from None
+        self.taken()  # what is sent there comes after the zeros
+        return made
 
     def pinned(self, size: int) -> Array:
         from cupyx import empty_pinned

@@ -225,12 +225,20 @@ def sanitized(plan: Plan, inputs: Mapping[str, Array], *, backwards: bool = Fals
         return dict(found)
 
 
+def repeated(machine: DeviceMachine, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The results of a run by launches, which later ones, by what is kept of them, must give again."""
+    first = machine.run(inputs)
+    for _ in range(3):
+        np.testing.assert_equal(machine.run(inputs), first)
+    return first
+
+
 def main(job: Path) -> None:
     plan, inputs, backwards = pickle.loads(job.read_bytes())
     global FOLDER
     FOLDER = Path(environ["STANDIN_FOLDER"])
     machine = Watched(plan, DeviceMemory(Standin(backwards=backwards, flags=SANITIZER)))
-    np.savez(job.with_suffix(".npz"), **machine.run(inputs))
+    np.savez(job.with_suffix(".npz"), **repeated(machine, inputs))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from axonc.backends import NUMPY, on_device
 from axonc.compiler.cuda import plan as printing
+from axonc.compiler.pipeline import Target, compile_graph
 from axonc.program import Program
+from axonc.runtime.cupy.device import Device
 from axonc.runtime.cupy.errors import LittleMemory
 from axonc.runtime.cupy.machine import DeviceMachine, needed_bytes
+from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.specification import check
 
 from .standin import Standin, needs_compiler
-
-pytestmark = needs_compiler
 
 SPEC = """axonc 1
 model net
@@ -39,7 +40,7 @@ def batches() -> list[dict[str, np.ndarray]]:
     return [{"x": r.standard_normal((n, 12)).astype(np.float32), "label": r.integers(0, 5, n)} for n in ROWS]
 
 
-def program_on(device: Standin | None) -> Program:
+def program_on(device: Device | None) -> Program:
     return Program(check(SPEC), seed=3, backend=on_device(device) if device else NUMPY)
 
 
@@ -49,8 +50,8 @@ def machines(program: Program) -> list[DeviceMachine]:
     return found  # type: ignore[return-value]
 
 
-def test_training_goes_as_on_numpy_and_so_do_all_other_phases() -> None:
-    here, there = program_on(None), program_on(Standin())
+def test_training_goes_as_on_numpy_and_so_do_all_other_phases(device: Device) -> None:
+    here, there = program_on(None), program_on(device)
     for batch in batches():
         assert there.train_step(batch)["loss"] == pytest.approx(here.train_step(batch)["loss"], rel=2e-5)
     last = batches()[0]
@@ -67,8 +68,8 @@ def test_training_goes_as_on_numpy_and_so_do_all_other_phases() -> None:
     assert there.train_step(last)["loss"] == pytest.approx(here.train_step(last)["loss"], rel=1e-4)
 
 
-def test_what_is_written_to_weights_counts_from_the_next_step_on() -> None:
-    here, there = program_on(None), program_on(Standin())
+def test_what_is_written_to_weights_counts_from_the_next_step_on(device: Device) -> None:
+    here, there = program_on(None), program_on(device)
     batch = batches()[0]
     for program in (here, there):
         program.train_step(batch)
@@ -76,6 +77,7 @@ def test_what_is_written_to_weights_counts_from_the_next_step_on() -> None:
     assert there.train_step(batch)["loss"] == pytest.approx(here.train_step(batch)["loss"], rel=2e-5)
 
 
+@needs_compiler
 def test_steps_take_no_memory_and_send_no_weights() -> None:
     device = Standin()
     program = program_on(device)
@@ -91,6 +93,7 @@ def test_steps_take_no_memory_and_send_no_weights() -> None:
     assert (used, sent, pinned) == (before[0], before[1] + 20 * inputs, before[2])
 
 
+@needs_compiler
 def test_what_is_taken_is_what_the_plan_says() -> None:
     device = Standin()
     program = program_on(device)
@@ -101,6 +104,7 @@ def test_what_is_taken_is_what_the_plan_says() -> None:
     assert device.used - named > machine.plan.arena
 
 
+@needs_compiler
 def test_a_step_is_kept_after_its_first_run() -> None:
     device = Standin()
     program = program_on(device)
@@ -114,6 +118,7 @@ def test_a_step_is_kept_after_its_first_run() -> None:
     assert device.launches - first < 2 * first  # sizes and what weights decide are not computed again
 
 
+@needs_compiler
 def test_a_device_that_is_too_small_says_how_many_samples_fit() -> None:
     r = np.random.default_rng(0)
     large = {"x": r.standard_normal((4096, 12)).astype(np.float32), "label": r.integers(0, 5, 4096)}
@@ -128,11 +133,13 @@ def test_a_device_that_is_too_small_says_how_many_samples_fit() -> None:
         program_on(Standin(size=600_000)).train_step({name: array[: most + 1] for name, array in large.items()})
 
 
+@needs_compiler
 def test_a_device_that_is_too_small_for_one_sample_says_so() -> None:
     with pytest.raises(LittleMemory, match="not even one sample fits: make the model smaller"):
         program_on(Standin(size=3000)).train_step(batches()[0])
 
 
+@needs_compiler
 def test_places_beyond_32_bits_are_said_in_64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printing, "FAR", 0)
     here, there = program_on(None), program_on(Standin())
@@ -142,8 +149,16 @@ def test_places_beyond_32_bits_are_said_in_64(monkeypatch: pytest.MonkeyPatch) -
     assert all(step.launch and step.launch.wide for step in machine.plan.walk())
 
 
-def test_a_beam_finds_its_caches_on_the_device() -> None:
-    here, there = (Program(check(WRITER), seed=3, backend=b) for b in (NUMPY, on_device(Standin())))
+def test_a_beam_finds_its_caches_on_the_device(device: Device) -> None:
+    here, there = (Program(check(WRITER), seed=3, backend=b) for b in (NUMPY, on_device(device)))
     found, wanted = ([w.tokens.tolist() for w in program.generate(count=2)] for program in (there, here))
     assert found == wanted
     assert any(len(tokens) > 2 for tokens in wanted)
+
+
+def test_a_plan_that_is_too_large_is_refused_before_anything_is_taken(device: Device) -> None:
+    plan = compile_graph(check(SPEC).phases.train, rows=10**10, target=Target("cupy"))
+    before = device.free()
+    with pytest.raises(LittleMemory, match="10000000000 samples at once need"):
+        DeviceMachine(plan, DeviceMemory(device))
+    assert device.free() == before

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from axonc.backends import NUMPY, on_device
+from axonc.runtime.cupy.device import Device
 from axonc.specification import check
 
 from ..examples.test_zoo import SMALL, made, small
 from ..examples.test_zoo_native import gradients
-from .standin import Standin, needs_compiler
-
-pytestmark = needs_compiler
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_model_in_cuda_agrees_with_numpy(name: str) -> None:
+def test_a_model_in_cuda_agrees_with_numpy(name: str, device: Device) -> None:
     specification = check(small(name), overrides=SMALL[name])
     batch = made(specification.phases.train, SMALL[name])
-    (loss, found), (wanted_loss, wanted) = (gradients(name, b, batch) for b in (on_device(Standin()), NUMPY))
+    (loss, found), (wanted_loss, wanted) = (gradients(name, b, batch) for b in (on_device(device), NUMPY))
     assert loss == pytest.approx(wanted_loss, rel=1e-4)
     largest = max(float(np.abs(gradient).max()) for gradient in wanted.values())
     for weight, gradient in wanted.items():
