@@ -69,7 +69,7 @@ def command(
     The stages are the spec in canonical form, the graph of the forward pass, the graph with its gradients, the
     schedule of kernels over windows of buffers, the instructions that run, the C of the native backend: kernels under
     the formulas and lines they come from, then the driver that calls them, for a processor with AVX-512; and the CUDA
-    of the kernels that a GPU runs.
+    of the kernels that a GPU runs, and the products that cuBLAS computes there.
     """
     if device and stage:
         raise click.UsageError("a stage is the same for every device; `--device` is for the whole plan")
@@ -186,12 +186,14 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
 
 
 def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
-    """Every kernel that a GPU runs, each once; neither GPU nor compiler is needed to see them."""
+    """Every kernel that a GPU runs, each once, and the products of cuBLAS; neither is needed to see them."""
     from ..compiler.native.driver import KERNELS
     from ..compiler.schedule.target import Target
+    from .plan_instructions import products
 
     plan = compiled(specification, _graph(specification, phase), rows, Target("cupy")).plan
-    return "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
+    kernels = "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
+    return kernels + "".join(f"{line}\n" for line in products(plan))
 
 
 def _graph(specification: Specification, phase: str) -> Graph:

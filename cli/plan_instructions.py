@@ -1,10 +1,10 @@
-"""A plan -> its buffers and instructions, one a line."""
+"""A plan -> its buffers and instructions, one a line; of one for a GPU the products that cuBLAS computes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..runtime.plan import Affine, Extent, Loop, Operand, Plan, Step, View
+from ..runtime.plan import Affine, Extent, Gemm, Loop, Matrix, Operand, Plan, Step, View
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -21,6 +21,34 @@ def lines(plan: Plan) -> Iterator[str]:
         yield ""
         yield f"{title}:"
         yield from _items(plan, items, "  ")
+
+
+def products(plan: Plan) -> Iterator[str]:
+    """The calls of cuBLAS in the order in which they run, under the formulas and lines that they come from."""
+    from ..compiler.native.driver import clean
+
+    calls = [(step, step.launch) for step in plan.walk() if isinstance(step.launch, Gemm)]
+    if calls:
+        yield ""
+        yield "/* cuBLAS: matrices lie column by column, so that ours are turned; their columns lie ld apart. */"
+    for step, gemm in calls:
+        note = plan.notes[step.note]
+        yield f"/* {clean(f'{note.formula}, {note.place}')} */"
+        yield _gemm(plan, gemm)
+
+
+def _gemm(plan: Plan, gemm: Gemm) -> str:
+    """`gemm f32 [10, 64] @ [64, N]: b3 ld 10 = b1 ld 64 turned @ b0 ld 64`."""
+    m, n, k = map(extent, (gemm.m, gemm.n, gemm.k))
+    count = "" if gemm.batch == 1 else f"{extent(gemm.batch)} times "
+    c, a, b = map(_matrix, (gemm.c, gemm.a, gemm.b))
+    return f"gemm {plan.buffers[gemm.c.view.buffer].dtype} {count}[{m}, {k}] @ [{k}, {n}]: {c} = {a} @ {b}"
+
+
+def _matrix(x: Matrix) -> str:
+    offset = f"+{extent(x.view.offset)}" if x.view.offset != 0 else ""
+    step = f" step {extent(x.step)}" if x.step else ""
+    return f"b{x.view.buffer}{offset} ld {extent(x.leading)}{step}{' turned' if x.turned else ''}"
 
 
 def _items(plan: Plan, items: tuple[Step | Loop, ...], indent: str) -> Iterator[str]:

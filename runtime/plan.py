@@ -86,6 +86,37 @@ class Launch(NamedTuple):
         return prod(-(-extent_at(extent, values) // each) for extent, each in self.grid)
 
 
+class Matrix(NamedTuple):
+    """Matrices as cuBLAS sees them: columns lie `leading` elements from each other, matrices `step`; `turned` ones are
+    multiplied as their transposes."""
+
+    view: View
+    leading: Extent
+    step: Extent = 0
+    turned: bool = False
+
+
+class Gemm(NamedTuple):
+    """A product that a device's library computes, column by column: `c = a @ b`, [m, k] by [k, n], `batch` times.
+
+    The library works in the bytes of `workspace` and takes no others.
+    """
+
+    m: Extent
+    n: Extent
+    k: Extent
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    workspace: View
+    batch: Extent = 1
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """All that it touches."""
+        return self.c.view, self.workspace, self.a.view, self.b.view
+
+
 class Step(NamedTuple):
     """One instruction: what it writes, what it reads, and the plain attributes that its entry in the table takes.
 
@@ -98,7 +129,7 @@ class Step(NamedTuple):
     reads: tuple[Operand, ...]
     attributes: tuple[tuple[str, Attribute], ...] = ()
     note: int = -1
-    launch: Launch | None = None
+    launch: Launch | Gemm | None = None
 
 
 class Loop(NamedTuple):

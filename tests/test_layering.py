@@ -29,7 +29,7 @@ ALLOWED = {
 OUTSIDE = {
     "spec": {"yaml"},
     "runtime": {"numpy"},
-    "runtime/cupy": {"numpy", "cupy", "cupyx"},
+    "runtime/cupy": {"numpy", "cupy", "cupyx", "cuda"},
     "compiler": {"numpy"},
     "compiler/exchange": {"numpy", "onnx"},
     "bench": {"numpy", "torch", "jax", "onnxruntime"},

@@ -27,6 +27,7 @@ from ..schedule.kernel import Window
 from . import pool as forms
 from .convolution import Conv, ConvInput, ConvWeight, Slide
 from .emitter import CudaEmitter, Form
+from .gemm import WORKSPACE, Gemm, call_of
 from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, ScatterAdd, SliceAt, WriteAt
 from .index import Take as TakeForm
@@ -86,6 +87,9 @@ def matmul(e: CudaEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
     a, b = reads
     a = layout.swapped(a) if op.transpose_a else a
     b = layout.swapped(b) if op.transpose_b else b
+    if call_of(out, a, b, e.most):
+        e.add(Gemm(), (out, e.scratch(WORKSPACE, "workspace")), (a, b))
+        return
     in_parts(e, out, Product, (a, b), out.type.size, a.shape[-1])
 
 

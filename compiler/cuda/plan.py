@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...runtime.plan import Launch, Loop, Plan, Step, Unit, View
+from ...runtime.plan import Gemm, Launch, Loop, Matrix, Plan, Step, Unit, View
 from ..ir import dims
 from ..ir.dims import Size
 from ..memory import affine, numbered
@@ -16,6 +16,7 @@ from ..native.mathematics import definitions
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.destination import place_values
 from ..schedule.kernel import Buffer, Schedule, Window
+from . import gemm
 from .emitter import CudaEmitter
 from .kernel import Integer, Kernel
 from .library import RULES
@@ -63,7 +64,24 @@ class Printer:
             self.bounds |= {line.start: self._most(line.extent), line.length: line.chunk}
             return step._replace(body=self.lines(line.body, step.body))
         assert isinstance(step, Step)
-        return step._replace(launch=self._launch(line))
+        return step._replace(launch=self._gemm(line) or self._launch(line))
+
+    def _gemm(self, line: Instruction) -> Gemm | None:
+        """The product that the library of the device computes."""
+        if not isinstance(self.kernels.form(line), gemm.Gemm):
+            return None
+        (out, workspace), (x, y) = line.writes, line.reads
+        assert isinstance(x, Window)
+        assert isinstance(y, Window)
+        call = gemm.call_of(out, x, y, self._most)
+        if call is None:
+            return None
+        a, b, c = (
+            Matrix(self._view(m.window), affine(at.leading), affine(m.lead[0]) if m.lead else 0, at.turned)
+            for m, at in (call.a, call.b, call.c)
+        )
+        m, n, k, batch = map(affine, (call.m, call.n, call.k, call.batch))
+        return Gemm(m, n, k, a, b, c, self._view(workspace), batch)
 
     def _launch(self, line: Instruction) -> Launch:
         reads = tuple(r for r in line.reads if isinstance(r, Window))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..arrays import Array, Call
 from ..plan import Unit
@@ -11,6 +11,33 @@ from ..plan import Unit
 Address: TypeAlias = int
 Argument: TypeAlias = "tuple[int, bool]"  # an address or a size, and whether it has 64 bits, else 32
 Kernel: TypeAlias = "Callable[[int, Sequence[Argument]], None]"  # of so many blocks
+
+
+class Operand(NamedTuple):
+    """Matrices on a device, as cuBLAS takes them: `leading` elements between columns, `step` between matrices."""
+
+    address: Address
+    dtype: str
+    leading: int
+    step: int
+    turned: bool
+
+
+class Product(NamedTuple):
+    """`c = a @ b`, [m, k] by [k, n], `batch` times, in a workspace of so many bytes."""
+
+    m: int
+    n: int
+    k: int
+    a: Operand
+    b: Operand
+    c: Operand
+    batch: int
+    workspace: Address
+    bytes: int
+
+
+Multiply: TypeAlias = "Callable[[Product], None]"
 
 
 class Memory(Protocol):
@@ -24,7 +51,7 @@ class Memory(Protocol):
 class Device(Protocol):
     """A device with two queues: work is done in the order in which it is asked for, `send` beside it.
 
-    Nothing but `memory`, `pinned`, `kernels` and `kept` takes memory.
+    Nothing but `memory`, `pinned`, `kernels`, `products` and `kept` takes memory.
     """
 
     def free(self) -> int:
@@ -38,6 +65,9 @@ class Device(Protocol):
 
     def kernels(self, units: Sequence[Unit]) -> Mapping[str, Kernel]:
         """The kernels of some texts by name, compiled and loaded."""
+
+    def products(self) -> Multiply:
+        """What multiplies matrices; the library is loaded when this is first asked for. Raises NoDevice."""
 
     def send(self, to: Address, array: Array) -> None:
         """Copies from the host, beside the work under way."""

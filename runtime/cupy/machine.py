@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import Array, Call, OutOfRange
 from ..machine import ALIGNMENT, BadPlan, Binding, Machine, dtype_name, stretches
-from ..plan import COUNT, Buffer, Loop, Plan, Port, Step, View, extent_at
-from .device import Device
+from ..plan import COUNT, Buffer, Gemm, Launch, Loop, Matrix, Plan, Port, Step, View, extent_at
+from .device import Device, Operand, Product
 from .errors import LittleMemory
 from .memory import DeviceMemory
 
@@ -33,6 +33,8 @@ class DeviceMachine(Machine):
             raise BadPlan("the plan has steps that no device can run")
         self.device: Device = memory.device
         self._kernels = self.device.kernels(plan.units)
+        products = any(isinstance(step.launch, Gemm) for step in plan.walk())
+        self._multiply = self.device.products() if products else None
         super().__init__(plan, memory, bindings=bindings)
 
     def _allocate(self) -> None:
@@ -62,7 +64,7 @@ class DeviceMachine(Machine):
             for v in step.writes
             if plan.buffers[v.buffer].home == "named"
         )
-        self._refuses = any(step.launch and step.launch.refuses for step in plan.walk())
+        self._refuses = any(isinstance(step.launch, Launch) and step.launch.refuses for step in plan.walk())
         self._graphs: dict[int, Call | None] = {}
 
     def measure(self, count: int | None = None, repeats: int = 5) -> list[tuple[Step, float]]:
@@ -112,12 +114,33 @@ class DeviceMachine(Machine):
                 continue
             launch = item.launch
             assert launch is not None
-            blocks = launch.blocks(values)
-            if blocks:
-                given = [(self._address(v, values), True) for v in launch.views]
-                given += [(extent_at(e, values), launch.wide) for e in launch.sizes]
-                given += [(self._fault.address, True), (item.note, True)] if launch.refuses else []
-                yield item, partial(self._kernels[launch.kernel], blocks, given)
+            if isinstance(launch, Gemm):
+                call = self._product(launch, values)
+            else:
+                call = self._kernel(launch, item.note, values)
+            if call is not None:
+                yield item, call
+
+    def _kernel(self, launch: Launch, note: int, values: Mapping[str, int]) -> Call | None:
+        blocks = launch.blocks(values)
+        given = [(self._address(v, values), True) for v in launch.views]
+        given += [(extent_at(e, values), launch.wide) for e in launch.sizes]
+        given += [(self._fault.address, True), (note, True)] if launch.refuses else []
+        return partial(self._kernels[launch.kernel], blocks, given) if blocks else None
+
+    def _product(self, gemm: Gemm, values: Mapping[str, int]) -> Call | None:
+        m, n, k, batch, room = (
+            extent_at(e, values) for e in (gemm.m, gemm.n, gemm.k, gemm.batch, *gemm.workspace.shape)
+        )
+        a, b, c = (self._matrix(x, values) for x in (gemm.a, gemm.b, gemm.c))
+        product = Product(m, n, k, a, b, c, batch, self._address(gemm.workspace, values), room)
+        assert self._multiply is not None
+        return partial(self._multiply, product) if m and n and batch else None
+
+    def _matrix(self, x: Matrix, values: Mapping[str, int]) -> Operand:
+        dtype = self.plan.buffers[x.view.buffer].dtype
+        leading, step = (extent_at(e, values) for e in (x.leading, x.step))
+        return Operand(self._address(x.view, values), dtype, leading, step, x.turned)
 
     def _address(self, view: View, values: Mapping[str, int]) -> int:
         item = np.dtype(dtype_name(self.plan.buffers[view.buffer].dtype)).itemsize

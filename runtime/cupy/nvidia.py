@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from ctypes import CDLL
 from functools import cache, partial
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from ..arrays import Array, Call
 from ..plan import THREADS, Unit
-from .device import Argument, Kernel
+from .cublas import Cublas, functions_of
+from .device import Argument, Kernel, Multiply
 from .errors import LittleMemory, NoDevice
 
 OPTIONS = ("--std=c++17",)
@@ -41,6 +43,7 @@ class Nvidia:
         self.work = cupy.cuda.Stream(non_blocking=True)
         self.sending = cupy.cuda.Stream(non_blocking=True)
         self._kernels: dict[str, Kernel] = {}
+        self._cublas: Cublas | None = None
 
     def free(self) -> int:
         free, _ = self.runtime.memGetInfo()
@@ -76,6 +79,17 @@ class Nvidia:
         given = tuple((np.int64 if wide else np.int32)(value) for value, wide in arguments)
         with self.work:
             function((blocks,), (THREADS,), given)
+
+    def products(self) -> Multiply:
+        if self._cublas is None:
+            from cuda import pathfinder  # part of CuPy
+
+            try:
+                found = pathfinder.load_nvidia_dynamic_lib("cublas")
+            except pathfinder.DynamicLibNotFoundError as refusal:
+                raise NoDevice("no-cublas", f"cuBLAS cannot be loaded: {first_line(refusal)}", INSTALL) from None
+            self._cublas = Cublas(functions_of(CDLL(found.abs_path)), self.work.ptr)
+        return self._cublas.multiply
 
     def send(self, to: int, array: Array) -> None:
         kind = self.runtime.memcpyHostToDevice

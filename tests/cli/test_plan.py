@@ -255,3 +255,12 @@ def test_the_c_of_a_plan_names_the_lines_of_the_spec_and_nothing_that_ends_a_com
     comments = re.findall(r"/\*.*?\*/", text, re.S)
     assert comments
     assert all("*/" not in comment[2:-2] for comment in comments)
+
+
+def test_the_cuda_of_a_plan_ends_with_the_products_of_cublas(axonc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("wide.axon").write_text("axonc 1\nmodel wide\ninput x: f32[N, 96]\noutput y = x |> dense(40)\n")
+    text = axonc("plan", "wide.axon", "--stage", "cuda", "--rows", "32").out
+    assert "__global__" in text
+    matrices = r"gemm f32 \[40, 96\] @ \[96, N\]: b\d+ ld 40 = b\d+ ld 40 @ b\d+ ld 96"
+    assert re.search(rf"/\* x @ dense\.weight, wide\.axon:4:\d+ \*/\n{matrices}\n", text)

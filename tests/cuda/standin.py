@@ -1,7 +1,7 @@
 """A device that is a processor: kernels compiled as C++ against `standin.h`, queues that do everything at once.
 
 As a program it runs a pickled plan under AddressSanitizer, and allows each kernel to touch its windows and nothing
-else: `python standin.py JOB` leaves JOB.npz.
+else: `python -m axonc.tests.cuda.standin JOB` leaves JOB.npz.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -24,11 +24,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axonc.runtime.arrays import Array, Call
-from axonc.runtime.cupy.device import Argument, Kernel
+from axonc.runtime.cupy.cublas import Cublas, CublasError
+from axonc.runtime.cupy.device import Argument, Kernel, Multiply, Product
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.runtime.machine import dtype_name, stretches
-from axonc.runtime.plan import THREADS, Loop, Plan, Step, Unit, extent_at
+from axonc.runtime.plan import THREADS, Launch, Loop, Plan, Step, Unit, extent_at
+
+from .blas import StandinCublas
 
 HEADER = Path(__file__).with_name("standin.h")
 COMPILER = (
@@ -81,6 +84,8 @@ class Standin:
     launches: int = 0
     graphs: int = 0
     blocks: list[HostMemory] = field(default_factory=list)
+    watch: Callable[[int, int], int] | None = None  # what gives the first byte of a run that is poisoned, or 0
+    blas: StandinCublas = field(init=False)
 
     def free(self) -> int:
         return self.size - self.used
@@ -98,6 +103,26 @@ class Standin:
     def kernels(self, units: Sequence[Unit]) -> dict[str, Kernel]:
         made = library([u.text for u in units], self.flags)
         return {name: partial(self._launch, made, name) for unit in units for name in unit.kernels}
+
+    def products(self) -> Multiply:
+        self.blas = StandinCublas(self._touched)
+        cublas = Cublas(self.blas.functions, 0)
+
+        def multiply(product: Product) -> None:
+            self.launches += 1
+            try:
+                cublas.multiply(product)
+            except CublasError as refusal:
+                raise StandinFault(str(refusal)) from self.blas.fault
+
+        return multiply
+
+    def _touched(self, address: int, size: int) -> None:
+        """Refuses a run of memory that does not lie in one piece, or that a step has no business in."""
+        if not any(m.address <= address and address + size <= m.address + m.size for m in self.blocks):
+            raise StandinFault(f"{size} bytes outside of the memory of the device")
+        if self.watch and size and (found := self.watch(address, size)):
+            raise StandinFault(f"{size} bytes of which those from {found - address} on are of others")
 
     def _launch(self, library: ctypes.CDLL, name: str, blocks: int, arguments: Sequence[Argument]) -> None:
         self.launches += 1
@@ -168,6 +193,10 @@ class Watched(DeviceMachine):
 
     device: Standin
 
+    def __init__(self, plan: Plan, memory: DeviceMemory) -> None:
+        super().__init__(plan, memory)
+        self.device.watch = _poisoned
+
     def _launches(self, items: tuple[Step | Loop, ...], values: Mapping[str, int]) -> Iterator[tuple[Step, Call]]:
         for item in items:
             if isinstance(item, Loop):
@@ -195,7 +224,7 @@ class Watched(DeviceMachine):
                 size = max(size, (n - 1) * s + size)
             for index in np.ndindex(*(n for n, _ in axes)):
                 yield start + low + sum(i * s for i, (_, s) in zip(index, axes, strict=True)), size
-        if step.launch.refuses:
+        if isinstance(step.launch, Launch) and step.launch.refuses:
             yield self._fault.address, 32
 
     def _watched(self, runs: list[tuple[int, int]], call: Call) -> None:
@@ -212,13 +241,20 @@ def _mark(how: str, runs: list[tuple[int, int]]) -> None:
         function(ctypes.c_void_p(start), ctypes.c_size_t(size))
 
 
+def _poisoned(start: int, size: int) -> int:
+    """The first poisoned byte of a run, or 0."""
+    function = ctypes.CDLL(None)["__asan_region_is_poisoned"]
+    function.restype = ctypes.c_void_p
+    return int(function(ctypes.c_void_p(start), ctypes.c_size_t(size)) or 0)
+
+
 def sanitized(plan: Plan, inputs: Mapping[str, Array], *, backwards: bool = False) -> dict[str, Array]:
     """The results of a plan that runs in a process of its own, which a touch outside of windows ends."""
     job = Path(tempfile.mkdtemp(dir=FOLDER)) / "job"
     job.write_bytes(pickle.dumps((plan, dict(inputs), backwards)))
     asan = subprocess.run([*COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
     options = {"LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0", "STANDIN_FOLDER": str(FOLDER)}
-    command = [sys.executable, str(Path(__file__)), str(job)]
+    command = [sys.executable, "-m", "axonc.tests.cuda.standin", str(job)]
     done = subprocess.run(command, env=environ | options, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
     with np.load(job.with_suffix(".npz")) as found:

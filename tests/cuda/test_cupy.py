@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import re
 import subprocess
@@ -10,17 +11,23 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from ctypes import POINTER, c_int, c_longlong, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axonc.cli.main import run
 from axonc.runtime.cupy import nvidia
+from axonc.runtime.cupy.cublas import DEFAULT, FUNCTIONS, KINDS, WIDE_SUMS
 
 cupy: Any = None
+cupy_backends: Any = None
+pathfinder: Any = None
 with warnings.catch_warnings(), suppress(ImportError):
     warnings.simplefilter("ignore")
     import cupy  # type: ignore[no-redef]
+    import cupy_backends  # type: ignore[no-redef]
+    from cuda import pathfinder  # type: ignore[no-redef]
 
 needs_cupy = pytest.mark.skipif(cupy is None, reason="CuPy is not installed (pip install '.[cuda-test]')")
 SPEC = Path(__file__).parents[2] / "examples" / "iris" / "iris.yaml"
@@ -37,6 +44,7 @@ OBJECTS = {
     "self.sending": "cuda.Stream",
     "graph": "cuda.Graph",
     "module": "RawModule",
+    "pathfinder": "pathfinder",
 }
 
 
@@ -51,6 +59,8 @@ def calls() -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def resolved(path: str) -> Any:
+    if path == "pathfinder":
+        return pathfinder
     found = cupy
     for name in filter(None, path.split(".")):
         found = getattr(found, name)
@@ -91,6 +101,7 @@ def test_attributes_and_constants_of_cupy_are_there() -> None:
     for name in ("memcpyHostToDevice", "memcpyDeviceToDevice", "memcpyDeviceToHost", "CUDARuntimeError"):
         assert hasattr(cupy.cuda.runtime, name)
     assert issubclass(cupy.cuda.memory.OutOfMemoryError, MemoryError)
+    assert issubclass(pathfinder.DynamicLibNotFoundError, Exception)
     assert hasattr(cupy.cuda.Memory, "ptr")
     assert hasattr(cupy.cuda.Stream, "__enter__")
     assert list(signature(cupy.RawKernel.__call__, "__call__").parameters)[:4] == ["self", "grid", "block", "args"]
@@ -115,3 +126,64 @@ def test_without_cupy_training_on_a_gpu_ends_with_what_to_install(tmp_path: Path
     assert done.returncode == 5, done.stderr
     assert "error[no-cupy]: CuPy cannot be loaded: No module named cupy" in done.stderr
     assert "axonc[cuda12]" in done.stderr
+
+
+C_TYPES = {c_void_p: "intptr_t size_t", c_int: "int", c_longlong: "long long"}
+
+
+@needs_cupy
+@pytest.mark.parametrize("name", ["gemmEx", "gemmStridedBatchedEx"])
+def test_products_take_the_arguments_that_cupy_gives_them(name: str) -> None:
+    """CuPy's module of cuBLAS cannot be loaded without it, but holds the lines of its manual."""
+    (module,) = Path(cupy_backends.__file__).parent.glob("cuda/libs/cublas.*")
+    declared = re.search(rf"\b{name}\((.*?)\)".encode(), module.read_bytes())
+    assert declared
+    types = [part.strip().rsplit(" ", 1)[0] for part in declared[1].decode().split(",")]
+    ours = FUNCTIONS[f"cublas{name[0].upper()}{name[1:]}"]
+    assert len(types) == len(ours)
+    assert all(given in C_TYPES[own] for own, given in zip(ours, types, strict=True))
+
+
+@needs_cupy
+def test_types_have_the_numbers_of_cuda() -> None:
+    numbers = {"f32": "CUDA_R_32F", "f64": "CUDA_R_64F", "f16": "CUDA_R_16F", "bf16": "CUDA_R_16BF"}
+    assert {n: kind.type for n, kind in KINDS.items()} == {n: getattr(cupy.cuda.runtime, c) for n, c in numbers.items()}
+
+
+def header() -> str | None:
+    """The declarations of cuBLAS, where it is installed."""
+    spec = importlib.util.find_spec("nvidia")
+    for base in spec.submodule_search_locations or () if spec else ():
+        for path in Path(base).glob("*/include/cublas_api.h"):
+            return path.read_text(encoding="utf-8")
+    return None
+
+
+HEADER = header()
+needs_header = pytest.mark.skipif(HEADER is None, reason="cuBLAS is not installed (part of axonc[cuda12])")
+
+
+@needs_header
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_cublas_is_called_as_its_header_declares_it(name: str) -> None:
+    declared = re.search(rf"CUBLASWINAPI {name}\((.*?)\);", HEADER or "", re.S)
+    assert declared
+    ours = FUNCTIONS[name]
+    theirs = [" ".join(part.split()) for part in declared[1].split(",")]
+    assert len(theirs) == len(ours)
+    for own, given in zip(ours, theirs, strict=True):
+        pointer = "*" in given or re.match(r"cublasHandle_t|cudaStream_t", given)
+        whole = "long long" if own is c_longlong else "size_t" if own is c_size_t else "int |cublas\\w+_t |cuda\\w+ "
+        assert (own in (c_void_p, POINTER(c_void_p))) == bool(pointer), given
+        assert pointer or re.match(whole, given), given
+
+
+@needs_header
+def test_the_numbers_of_cublas_are_those_of_its_header() -> None:
+    numbers = {n: int(v) for n, v in re.findall(r"\b(CUBLAS_\w+) = (-?\d+)", HEADER or "")}
+    assert numbers["CUBLAS_GEMM_DEFAULT"] == DEFAULT
+    assert numbers["CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION"] == WIDE_SUMS
+    computes = {"f32": "CUBLAS_COMPUTE_32F", "f16": "CUBLAS_COMPUTE_32F", "bf16": "CUBLAS_COMPUTE_32F"}
+    computes |= {"f64": "CUBLAS_COMPUTE_64F"}
+    assert {n: kind.compute for n, kind in KINDS.items()} == {n: numbers[c] for n, c in computes.items()}
+    assert (numbers["CUBLAS_OP_N"], numbers["CUBLAS_OP_T"]) == (0, 1)

@@ -1,0 +1,83 @@
+"""Products of matrices that cuBLAS computes: which ones, and how their windows look to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..ir import dims
+from ..ir.dims import Size
+from ..ir.types import BF16, F16, F32, F64, U8, Tensor
+from ..native.matrices import Matrix, matrices
+from ..schedule.kernel import Window
+from .kernel import Kernel
+from .product import Product
+
+Most = Callable[[Size], int]
+DTYPES = (F32, F64, F16, BF16)
+LEAST = 1 << 16  # multiplications from which on a block of ours takes longer than the start of a kernel
+FAR = 1 << 31  # the library counts in 32 bits
+# What NVIDIA advises for cublasSetWorkspace on Hopper, 32 MiB, and room to begin at a multiple of 256.
+WORKSPACE = Tensor(U8, ((32 << 20) + 256,))
+
+
+class Stored(NamedTuple):
+    """How far apart the columns of a matrix lie for cuBLAS, and whether it has to turn it."""
+
+    leading: Size
+    turned: bool
+
+
+class Call(NamedTuple):
+    """A product as cuBLAS takes it: our rows are its columns, so that it computes the transpose of ours."""
+
+    m: Size
+    n: Size
+    k: Size
+    a: tuple[Matrix, Stored]
+    b: tuple[Matrix, Stored]
+    c: tuple[Matrix, Stored]
+    batch: Size
+
+
+class Gemm(NamedTuple):
+    """`out[lead..., m, n] = a[lead..., m, k] @ b[lead..., k, n]` by cuBLAS, in the second write.
+
+    Where the windows end up in a way that it cannot express, it is a kernel.
+    """
+
+    def print(self, f: Kernel, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        Product().print(f, writes[:1], reads)
+
+
+def call_of(out: Window, a: Window, b: Window, most: Most) -> Call | None:
+    """The product of windows as cuBLAS computes it, if it can and if it pays: if it is of floats of one type, with one
+    leading axis at most, and with matrices of which one axis has stride 1."""
+    p = matrices(out, a, b)
+    if {out.dtype, a.dtype, b.dtype} not in [{dtype} for dtype in DTYPES] or len(p.lead) > 1:
+        return None
+    batch = dims.product(p.lead)
+    if most(p.m) * most(p.n) * most(p.k) * most(batch) < LEAST:
+        return None
+    c = _stored(p.out, p.m, p.n, most)
+    left, right = _stored(p.a, p.m, p.k, most), _stored(p.b, p.k, p.n, most)
+    if c is None or c.turned or left is None or right is None:
+        return None
+    return Call(p.n, p.m, p.k, (p.b, right), (p.a, left), (p.out, c), batch)
+
+
+def _stored(x: Matrix, rows: Size, columns: Size, most: Most) -> Stored | None:
+    """How cuBLAS sees a matrix whose rows it takes for columns."""
+    both = (x.row, rows, x.column, columns), (x.column, columns, x.row, rows)
+    for turned, (outer, height, inner, width) in enumerate(both):
+        leading = width if height == 1 else outer
+        if (inner == 1 or width == 1) and _reaches(leading, width, most):
+            return Stored(leading, bool(turned))
+    return None
+
+
+def _reaches(leading: Size, width: Size, most: Most) -> bool:
+    """Whether one column ends before the next begins, in every run."""
+    if leading == width:
+        return most(width) < FAR
+    return isinstance(leading, int) and most(width) <= leading < FAR
