@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import CDLL
 from functools import cache, partial
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Array, Call
 from ..plan import THREADS, Unit
-from .cublas import Cublas, functions_of
+from .cublas import Cublas, Functions, functions_of
 from .device import Argument, Kernel, Multiply
 from .errors import LittleMemory, NoDevice
 
@@ -35,15 +35,15 @@ class Block:
 
 
 class Nvidia:
-    """The current device of CuPy. What is sent goes by a stream of its own."""
+    """The current device of CuPy. What is sent goes by a stream of its own. `cublas` loads the functions of cuBLAS."""
 
-    def __init__(self, cupy: Any) -> None:
+    def __init__(self, cupy: Any, cublas: Callable[[], Functions]) -> None:
         self.cupy = cupy
         self.runtime = cupy.cuda.runtime
         self.work = cupy.cuda.Stream(non_blocking=True)
         self.sending = cupy.cuda.Stream(non_blocking=True)
         self._kernels: dict[str, Kernel] = {}
-        self._cublas: Cublas | None = None
+        self._products = cache(lambda: Cublas(cublas(), self.work.ptr).multiply)
 
     def free(self) -> int:
         free, _ = self.runtime.memGetInfo()
@@ -81,15 +81,7 @@ class Nvidia:
             function((blocks,), (THREADS,), given)
 
     def products(self) -> Multiply:
-        if self._cublas is None:
-            from cuda import pathfinder  # part of CuPy
-
-            try:
-                found = pathfinder.load_nvidia_dynamic_lib("cublas")
-            except pathfinder.DynamicLibNotFoundError as refusal:
-                raise NoDevice("no-cublas", f"cuBLAS cannot be loaded: {first_line(refusal)}", INSTALL) from None
-            self._cublas = Cublas(functions_of(CDLL(found.abs_path)), self.work.ptr)
-        return self._cublas.multiply
+        return self._products()
 
     def send(self, to: int, array: Array) -> None:
         kind = self.runtime.memcpyHostToDevice
@@ -122,6 +114,17 @@ class Nvidia:
         return launch
 
 
+def cublas() -> Functions:
+    """The functions of the cuBLAS that CuPy uses. Raises NoDevice."""
+    from cuda import pathfinder  # part of CuPy
+
+    try:
+        found = pathfinder.load_nvidia_dynamic_lib("cublas")
+    except pathfinder.DynamicLibNotFoundError as refusal:
+        raise NoDevice("no-cublas", f"cuBLAS cannot be loaded: {first_line(refusal)}", INSTALL) from None
+    return functions_of(CDLL(found.abs_path))
+
+
 @cache
 def nvidia() -> Nvidia:
     """The device, found once in a process. Raises NoDevice."""
@@ -133,7 +136,7 @@ def nvidia() -> Nvidia:
             raise NoDevice("no-cupy", f"CuPy cannot be loaded: {first_line(refusal)}", INSTALL) from None
     try:
         cupy.cuda.Device().use()
-        return Nvidia(cupy)
+        return Nvidia(cupy, cublas)
     except cupy.cuda.runtime.CUDARuntimeError as refusal:
         advice = "see whether `nvidia-smi` shows a GPU; without one, `--backend native` is the fastest"
         raise NoDevice("no-gpu", f"CuPy finds no GPU that it can use: {first_line(refusal)}", advice) from None

@@ -19,13 +19,15 @@ COMPUTES = {TYPES[0]: (F32, TF32), TYPES[1]: (F64,), TYPES[2]: (F32,), TYPES[14]
 LEAST = 16 << 10  # bytes of a workspace below which cuBLAS may fail
 
 Touches = Callable[[int, int], None]  # of a run of so many bytes from an address on; raises where that is outside
+Ask = Callable[[int, Callable[[], None]], None]
 
 
 class StandinCublas:
-    """A handle. `touches` is told of each run of memory before it is read or written."""
+    """A handle. `touches` is told of each run of memory before it is read or written, `ask` asks a stream for work."""
 
-    def __init__(self, touches: Touches) -> None:
+    def __init__(self, touches: Touches, ask: Ask = lambda _, work: work()) -> None:
         self.touches = touches
+        self.ask = ask
         self.stream: int | None = None
         self.workspace: tuple[int, int] | None = None
         self.products: list[tuple[Any, ...]] = []
@@ -100,26 +102,25 @@ class StandinCublas:
             return ALLOC_FAILED
         scale = ctypes.c_double if compute == F64 else ctypes.c_float
         alpha, beta = (scale.from_address(x).value for x in (alpha, beta))
-        self._scribble()
-        for i in range(count):
-            x, y, z = (
-                self._matrix(start, TYPES[kind], i * step, leading, size)
-                for start, kind, step, leading, size in (
-                    (a, at, sa, lda, size_a),
-                    (b, bt, sb, ldb, size_b),
-                    (c, ct, sc, ldc, (m, n)),
-                )
-            )
-            x, y = (multiplied(operand.T if turned else operand, compute) for operand, turned in ((x, ta), (y, tb)))
-            kept = beta * z.astype(x.dtype) if beta else 0  # what lies there is not looked at otherwise
-            z[...] = (alpha * (x @ y) + kept).astype(z.dtype)
-        return 0
+        workspace = self.workspace
 
-    def _scribble(self) -> None:
-        """Whoever keeps something in the workspace finds out."""
-        assert self.workspace is not None
-        start, size = self.workspace
-        ctypes.memset(start, 0xAB, size)
+        def work() -> None:
+            ctypes.memset(workspace[0], 0xAB, workspace[1])  # whoever keeps something there finds out
+            for i in range(count):
+                x, y, z = (
+                    self._matrix(start, TYPES[kind], i * step, leading, size)
+                    for start, kind, step, leading, size in (
+                        (a, at, sa, lda, size_a),
+                        (b, bt, sb, ldb, size_b),
+                        (c, ct, sc, ldc, (m, n)),
+                    )
+                )
+                x, y = (multiplied(operand.T if turned else operand, compute) for operand, turned in ((x, ta), (y, tb)))
+                kept = beta * z.astype(x.dtype) if beta else 0  # what lies there is not looked at otherwise
+                z[...] = (alpha * (x @ y) + kept).astype(z.dtype)
+
+        self.ask(self.stream, work)
+        return 0
 
     def _matrix(self, address: int, dtype: np.dtype[Any], offset: int, leading: int, size: tuple[int, int]) -> Array:
         """A matrix column by column, as the memory that it is."""

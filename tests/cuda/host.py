@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 from axonc.runtime.arrays import Array
+from axonc.runtime.cupy.cublas import Functions
 from axonc.runtime.plan import Unit
 
+from .blas import StandinCublas
 from .standin import HostMemory, Standin
 
 Work = Callable[[], object]
@@ -134,6 +136,11 @@ class HostCupy:
         memory = SimpleNamespace(OutOfMemoryError=type("OutOfMemoryError", (MemoryError,), {}))
         self.cuda = SimpleNamespace(Stream=self.stream, Memory=self.memory, memory=memory, runtime=self.runtime)
         self.standin = Standin()
+
+    def cublas(self) -> Functions:
+        """cuBLAS, which gives its products to the stream that it was told."""
+        handle = StandinCublas(lambda *_: None, lambda stream, work: self.streams[stream - 1].add(work))
+        return handle.functions
 
     def stream(self, *, non_blocking: bool) -> Stream:
         assert non_blocking

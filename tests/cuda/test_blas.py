@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from axonc.backends import NUMPY, on_device
 from axonc.compiler.cuda import gemm
 from axonc.compiler.ir import dims
 from axonc.compiler.ir.evaluate import evaluate
@@ -15,11 +14,11 @@ from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.layout import Concat, Slice, Transpose
 from axonc.compiler.pipeline import Target, compile_graph
-from axonc.program import Program
 from axonc.runtime.cupy.cublas import Cublas
 from axonc.runtime.cupy.device import Operand, Product
+from axonc.runtime.cupy.machine import DeviceMachine
+from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.runtime.plan import Gemm, Launch, Plan
-from axonc.specification import check
 
 from ..compiler.graphs import NOWHERE
 from ..compiler.native.test_operations import graph_of
@@ -27,11 +26,14 @@ from ..compiler.ops.samples import SAMPLES
 from ..compiler.test_operations import DTYPES, TOLERANCE
 from . import standin
 from .blas import StandinCublas
+from .conftest import ON_GPU, gpu
 from .standin import Standin, StandinFault, needs_compiler
 
-pytestmark = needs_compiler
 CUPY = Target("cupy")
 N = dims.name("N")
+
+
+Run = Callable[[Plan, dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 def launches(plan: Plan) -> list[type]:
@@ -44,22 +46,30 @@ def product(*shapes: tuple[dims.Size, ...], turned: tuple[bool, bool] = (False, 
     return b.graph({"z": b.add(Matmul(*turned), x, y)})
 
 
-def compare(graph: Graph, rows: int = 0) -> Plan:
-    """Runs a graph under AddressSanitizer and compares it with its definition; gives its plan."""
+@pytest.fixture(params=[pytest.param("watched", marks=needs_compiler), ON_GPU])
+def run(request: pytest.FixtureRequest) -> Run:
+    """What runs a plan: AddressSanitizer watches it, or a GPU does it."""
+    if request.param == "watched":
+        return standin.sanitized
+    return lambda plan, arrays: standin.repeated(DeviceMachine(plan, DeviceMemory(gpu())), arrays)
+
+
+def compare(run: Run, graph: Graph, rows: int = 0) -> Plan:
+    """Runs a graph and compares it with its definition; gives its plan."""
     plan = compile_graph(graph, rows=rows, target=CUPY)
     r = np.random.default_rng(0)
     shapes = {n: [dims.substitute(s, {"N": rows}) for s in node.shape] for n, node in graph.named_inputs(DATA).items()}
     arrays = {name: r.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-    found, wanted = standin.sanitized(plan, arrays), evaluate(graph, arrays)
+    found, wanted = run(plan, arrays), evaluate(graph, arrays)
     for name, value in wanted.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-4)
     return plan
 
 
 @pytest.mark.parametrize("turned", [(a, b) for a in (False, True) for b in (False, True)])
-def test_a_product_of_matrices_stored_in_any_way(turned: tuple[bool, bool]) -> None:
+def test_a_product_of_matrices_stored_in_any_way(run: Run, turned: tuple[bool, bool]) -> None:
     m, k, n = 33, 65, 40
-    plan = compare(product((k, m) if turned[0] else (m, k), (n, k) if turned[1] else (k, n), turned=turned))
+    plan = compare(run, product((k, m) if turned[0] else (m, k), (n, k) if turned[1] else (k, n), turned=turned))
     assert launches(plan) == [Gemm]
 
 
@@ -74,32 +84,34 @@ def test_a_product_of_matrices_stored_in_any_way(turned: tuple[bool, bool]) -> N
     ],
     ids=str,
 )
-def test_the_number_of_samples_is_a_size_or_a_number_of_products(shapes: tuple[tuple[dims.Size, ...], ...]) -> None:
-    assert launches(compare(product(*shapes), rows=34)) == [Gemm]
+def test_the_number_of_samples_is_a_size_or_a_number_of_products(
+    run: Run, shapes: tuple[tuple[dims.Size, ...], ...]
+) -> None:
+    assert launches(compare(run, product(*shapes), rows=34)) == [Gemm]
 
 
-def test_operands_and_results_that_are_parts_of_others_are_taken_where_they_lie() -> None:
+def test_operands_and_results_that_are_parts_of_others_are_taken_where_they_lie(run: Run) -> None:
     b = Builder(NOWHERE)
     x, y = (b.input(name, DATA, Tensor(F32, shape)) for name, shape in (("x", (33, 130)), ("y", (65, 80))))
     left, right = (b.add(Slice((0, start), (33, start + 65), (1, 1)), x) for start in (0, 65))
     some = b.add(Slice((0, 3), (65, 43), (1, 1)), y)
     joined = b.add(Concat(1), b.add(Matmul(), left, some), b.add(Matmul(), right, some))
-    assert launches(compare(b.graph({"z": joined}))) == [Gemm] * 2
+    assert launches(compare(run, b.graph({"z": joined}))) == [Gemm] * 2
 
 
-def test_a_result_whose_place_cublas_cannot_express_is_computed_by_a_kernel() -> None:
+def test_a_result_whose_place_cublas_cannot_express_is_computed_by_a_kernel(run: Run) -> None:
     b = Builder(NOWHERE)
     shapes = {"x": (2, 3, 33, 65), "y": (2, 3, 65, 40), "w": (2, 3, 65, 40)}
     x, y, w = (b.input(name, DATA, Tensor(F32, shape)) for name, shape in shapes.items())
     one, other = b.add(Matmul(), x, y), b.add(Matmul(), x, w)
-    assert launches(compare(b.graph({"one": one, "other": other}))) == [Gemm] * 2
-    assert launches(compare(b.graph({"z": b.add(Concat(1), one, other)}))) == [Launch] * 2
+    assert launches(compare(run, b.graph({"one": one, "other": other}))) == [Gemm] * 2
+    assert launches(compare(run, b.graph({"z": b.add(Concat(1), one, other)}))) == [Launch] * 2
 
 
-def test_a_result_that_is_wanted_transposed_is_computed_so() -> None:
+def test_a_result_that_is_wanted_transposed_is_computed_so(run: Run) -> None:
     b = Builder(NOWHERE)
     x, y = (b.input(name, DATA, Tensor(F32, shape)) for name, shape in (("x", (33, 65)), ("y", (65, 80))))
-    assert launches(compare(b.graph({"z": b.add(Transpose((1, 0)), b.add(Matmul(), x, y))}))) == [Gemm]
+    assert launches(compare(run, b.graph({"z": b.add(Transpose((1, 0)), b.add(Matmul(), x, y))}))) == [Gemm]
 
 
 def transposed(x: Node, b: Builder) -> Node:
@@ -113,23 +125,25 @@ def heads(move: Callable[[Node, Builder], Node]) -> Graph:
     return b.graph({"z": b.add(Matmul(), x, move(y, b))})
 
 
-def test_two_axes_of_products_that_do_not_lie_as_one_are_a_kernel() -> None:
-    assert launches(compare(heads(transposed))) == [Launch]
+def test_two_axes_of_products_that_do_not_lie_as_one_are_a_kernel(run: Run) -> None:
+    assert launches(compare(run, heads(transposed))) == [Launch]
 
 
-def test_few_multiplications_are_a_kernel() -> None:
-    assert launches(compare(product((32, 64), (64, 31)))) == [Launch]
-    assert launches(compare(product((32, 64), (64, 32)))) == [Gemm]
+def test_few_multiplications_are_a_kernel(run: Run) -> None:
+    assert launches(compare(run, product((32, 64), (64, 31)))) == [Launch]
+    assert launches(compare(run, product((32, 64), (64, 32)))) == [Gemm]
 
 
-def test_every_product_that_cublas_can_express_gives_what_its_definition_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_product_that_cublas_can_express_gives_what_its_definition_gives(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gemm, "LEAST", 1)
     samples = {f"matmul.{k}": s for k, s in enumerate(SAMPLES["matmul"])}
     arrays = {f"{name}.{i}": a for name, s in samples.items() for i, a in enumerate(s.arrays)}
     graph = graph_of(samples)
     plan = compile_graph(graph, target=CUPY)
     assert launches(plan).count(Gemm) > len(samples) // 2
-    found = standin.sanitized(plan, arrays)
+    found = run(plan, arrays)
     for name, value in evaluate(graph, arrays).items():
         tolerance = TOLERANCE.get(DTYPES[np.asarray(value).dtype], 0)
         np.testing.assert_allclose(found[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
@@ -158,26 +172,3 @@ def test_what_cublas_refuses_is_told(wrong: dict[str, int]) -> None:
         multiply(product._replace(**wrong))
     with pytest.raises(StandinFault, match="gives 7"):
         multiply(product._replace(c=c._replace(address=memory.address + (1 << 16))))
-
-
-SPEC = """axonc 1
-model net
-input x: f32[N, 96]
-input label: i64[N]
-logits = x |> dense(64, activation = relu) |> dense(32)
-loss cross_entropy(logits, label)
-train { optimizer sgd(0.1); epochs 1 }
-"""
-
-
-def test_training_by_cublas_takes_no_memory_after_its_first_step() -> None:
-    device = Standin()
-    here, there = (Program(check(SPEC), seed=3, backend=b) for b in (NUMPY, on_device(device)))
-    r = np.random.default_rng(5)
-    used = []
-    for count in (48, 48, 17, 48):
-        batch = {"x": r.standard_normal((count, 96)).astype(np.float32), "label": r.integers(0, 32, count)}
-        assert there.train_step(batch)["loss"] == pytest.approx(here.train_step(batch)["loss"], rel=2e-5)
-        used.append(device.used)
-    assert len(set(used)) == 1
-    assert len(device.blas.products) == 4 * 5

@@ -11,6 +11,7 @@ from axonc.program import Program
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.nvidia import Nvidia
+from axonc.runtime.plan import Gemm
 from axonc.specification import check
 
 from .conftest import ON_GPU, gpu
@@ -25,7 +26,7 @@ def hosted(monkeypatch: pytest.MonkeyPatch, order: str) -> Nvidia:
     """Our device of CuPy on a processor, with streams in an order."""
     host = HostCupy(frozenset(ORDERS[order]))
     monkeypatch.setitem(sys.modules, "cupyx", host)
-    return Nvidia(host)
+    return Nvidia(host, host.cublas)
 
 
 HERE = [pytest.param(order, marks=needs_compiler) for order in ORDERS]
@@ -42,9 +43,9 @@ def steps_of(streams: Device, few: int, many: int) -> int:
     return few if isinstance(getattr(streams, "cupy", None), HostCupy) else many
 
 
-def losses(backend: Backend, steps: int) -> list[float]:
+def losses(backend: Backend, steps: int, spec: str = SPEC) -> list[float]:
     """What so many steps of training lose, batches of two sizes in turn."""
-    program, some = Program(check(SPEC), seed=3, backend=backend), batches()
+    program, some = Program(check(spec), seed=3, backend=backend), batches()
     return [program.train_step(some[i % len(some)])["loss"] for i in range(steps)]
 
 
@@ -52,6 +53,18 @@ def test_batches_and_results_keep_their_order(streams: Device) -> None:
     """A batch that comes too early or too late would change the losses."""
     steps = steps_of(streams, 14, 140)
     np.testing.assert_allclose(losses(on_device(streams), steps), losses(NUMPY, steps), rtol=1e-3)
+
+
+def test_products_of_cublas_keep_their_order_and_take_no_memory(streams: Device) -> None:
+    wide = SPEC.replace("dense(16", "dense(600")
+    some, program = batches(), Program(check(wide), seed=3, backend=on_device(streams))
+    found = [program.train_step(batch)["loss"] for batch in some]
+    before = streams.free()
+    found += [program.train_step(batch)["loss"] for batch in some]
+    assert streams.free() == before
+    np.testing.assert_allclose(found, losses(NUMPY, len(found), wide), rtol=1e-3)
+    (ready,) = program._machines._ready.values()
+    assert sum(isinstance(step.launch, Gemm) for step in ready.machine.plan.steps) == 5
 
 
 @needs_compiler
