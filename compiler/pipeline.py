@@ -16,7 +16,7 @@ from .passes.duplicates import merge_duplicates
 from .passes.expand import expand_composites
 from .passes.factors import factor_sums
 from .passes.fold import fold
-from .passes.halves import compute_in_single
+from .passes.halves import compute_but_products_in_single, compute_in_single
 from .passes.joins import join_at_once
 from .passes.products import absorb_into_products
 from .passes.sequence import run
@@ -55,7 +55,10 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 
 def graph_passes(target: Target) -> tuple[Callable[[Graph], Graph], ...]:
-    """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls."""
+    """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls; where a device
+    multiplies halves itself, they are left to it."""
+    if target.name == "cupy":
+        return tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
     return (*GRAPH_PASSES, slice_operands, merge_duplicates) if target.name == "native" else GRAPH_PASSES
 
 

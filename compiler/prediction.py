@@ -16,15 +16,15 @@ from .ir.graph import Graph
 from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
 from .memory import NotAffine
-from .passes.halves import compute_but_products_in_single, compute_in_single
 from .passes.sequence import run
-from .pipeline import GRAPH_PASSES
+from .pipeline import graph_passes
 from .schedule import cost
 from .schedule.group import group
 from .schedule.kernel import Call, Library, Repeat, Schedule, Window
+from .schedule.target import Target
 
 Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
-PASSES = tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
+PASSES = graph_passes(Target("cupy"))
 
 # What is assumed of every device, and printed with every prediction.
 ARITHMETIC = 0.7  # share of the peak that is reached
@@ -109,7 +109,7 @@ def _memory(graph: Graph) -> Callable[[int], int]:
         return plan.arena + named + sum(cost.at(cost.covered(w), {"N": rows}) for w in given) + RESERVE
 
     def schedule_of(graph: Graph) -> Schedule:
-        return group(run(graph, GRAPH_PASSES))
+        return group(run(graph, PASSES))
 
     schedule = schedule_of(graph)
 

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ..ir import dims
 from ..ir.dims import Size
-from ..native.arithmetic import local
+from ..native.arithmetic import local, stored
 from ..native.function import TYPES
 from ..native.loops import Axis, Pointers
+from ..native.nest import loaded
 from ..ops import convolution as ops
 from ..schedule.kernel import Window
 from .kernel import Kernel, decoded, place, spread
@@ -147,6 +148,7 @@ class Conv(NamedTuple):
                 Seen(x, found, kernel, own, self.slide, pixels_outer=True),
                 strided("b", [(columns, w.strides[-1])], list(zip(w.shape[:-1], w.strides[:-1], strict=True))),
                 strided("c", list(zip(y.shape[:-1], y.strides[:-1], strict=True)), [(columns, y.strides[-1])]),
+                x.dtype,
             ),
         )
 
@@ -165,9 +167,10 @@ class Conv(NamedTuple):
                     f.line(f"if (!({self.slide.inside(f, axis, places[-1], x.shape[1 + axis])})) continue;")
                 with f.loop("c", f.size(own)):
                     channel = f"({k} / {f.size(columns)} * {f.size(own)} + c)"
-                    left = f"{a}[{place(x.strides, [image, *places, channel], f)}]"
-                    f.line(f"sum += {left} * {weights}[{place(w.strides, [*taps, 'c', k], f)}];")
-            f.line(f"{to}[{place(y.strides, [image, *pixels, k], f)}] = sum;")
+                    left = loaded(x, f"{a}[{place(x.strides, [image, *places, channel], f)}]")
+                    right = loaded(w, f"{weights}[{place(w.strides, [*taps, 'c', k], f)}]")
+                    f.line(f"sum += {left} * {right};")
+            f.line(f"{to}[{place(y.strides, [image, *pixels, k], f)}] = {stored(y.dtype, 'sum')};")
 
 
 class ConvInput(NamedTuple):
@@ -198,6 +201,7 @@ class ConvInput(NamedTuple):
                 Sent(y, size, kernel, columns, self.slide),
                 strided("b", [(own, w.strides[-2])], inner),
                 strided("c", list(zip(x.shape[:-1], x.strides[:-1], strict=True)), [(own, x.strides[-1])]),
+                y.dtype,
             ),
         )
 
@@ -218,10 +222,10 @@ class ConvInput(NamedTuple):
                     f.line(f"if ({least} || at{axis} >= {f.size(y.shape[1 + axis])}) continue;")
                 with f.loop("k", f.size(columns)):
                     channel = f"({c} / {f.size(own)} * {f.size(columns)} + k)"
-                    left = f"{a}[{place(y.strides, [image, *places, channel], f)}]"
-                    right = place(w.strides, [*taps, f"({c} % {f.size(own)})", channel], f)
-                    f.line(f"sum += {left} * {weights}[{right}];")
-            f.line(f"{to}[{place(x.strides, [image, *pixels, c], f)}] = sum;")
+                    left = loaded(y, f"{a}[{place(y.strides, [image, *places, channel], f)}]")
+                    at = place(w.strides, [*taps, f"({c} % {f.size(own)})", channel], f)
+                    f.line(f"sum += {left} * {loaded(w, f'{weights}[{at}]')};")
+            f.line(f"{to}[{place(x.strides, [image, *pixels, c], f)}] = {stored(x.dtype, 'sum')};")
 
 
 class ConvWeight(NamedTuple):
@@ -257,6 +261,7 @@ class ConvWeight(NamedTuple):
                 Seen(x, found, kernel, own, self.slide, pixels_outer=False, inner_first=False),
                 strided("b", [(columns, y.strides[-1])], list(zip(y.shape[:-1], y.strides[:-1], strict=True))),
                 strided("c", list(zip(w.shape[:-1], w.strides[:-1], strict=True)), [(columns, w.strides[-1])]),
+                x.dtype,
                 parts=self.parts,
             ),
         )
@@ -279,11 +284,13 @@ class ConvWeight(NamedTuple):
                 places.append(f.let(f.fresh("at"), f"{start} + {tap} * {self.slide.dilation[axis]}"))
                 within.append(self.slide.inside(f, axis, places[-1], x.shape[1 + axis]))
             channel = f"({k} / {f.size(columns)} * {f.size(own)} + {c})"
-            left = f"{names[1]}[{place(x.strides, [image, *places, channel], f)}]"
-            right = f"{names[2]}[{place(y.strides, [*added_at, k], f)}]"
-            return f"{' && '.join(within)} ? ({local(x.dtype)}){left} * ({local(x.dtype)}){right} : 0"
+            left = loaded(x, f"{names[1]}[{place(x.strides, [image, *places, channel], f)}]")
+            right = loaded(y, f"{names[2]}[{place(y.strides, [*added_at, k], f)}]")
+            return f"{' && '.join(within)} ? {left} * {right} : 0"
 
-        print_reduction(f, "sum", x.dtype, kept, added, Pointers(f, names), element, across=True, parts=self.parts)
+        print_reduction(
+            f, "sum", x.dtype, out.dtype, kept, added, Pointers(f, names), element, across=True, parts=self.parts
+        )
 
 
 def is_narrow(groups: int, own: Size, columns: Size) -> bool:

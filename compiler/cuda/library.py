@@ -10,7 +10,7 @@ from ..emit.emitter import Rule
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.op import Op
-from ..ir.types import F16, F32, Tensor
+from ..ir.types import F32, Tensor
 from ..native import library as c
 from ..ops import convolution as ops
 from ..ops import index
@@ -50,7 +50,7 @@ def in_parts(
     if parts == 1:
         e.add(form(1), (out,), reads)
         return
-    dtype = F32 if out.dtype is F16 else out.dtype
+    dtype = F32 if out.dtype.is_half else out.dtype
     some = e.scratch(Tensor(dtype, (parts, *out.shape)), "parts")
     e.add(form(parts), (some,), reads)
     e.add(Reduce("sum", (0,)), (out,), (some,))

@@ -45,5 +45,6 @@ def tiles_of(p: Matrices, first: tuple[Axis, ...] = (), parts: int = 1) -> Tiles
         strided("a", [(p.m, p.a.row)], [(p.k, p.a.column)]),
         strided("b", [(p.n, p.b.column)], [(p.k, p.b.row)]),
         strided("c", [(p.m, p.out.row)], [(p.n, p.out.column)]),
+        p.a.window.dtype,
         parts=parts,
     )

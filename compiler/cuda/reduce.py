@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ...runtime.plan import THREADS
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.types import BOOL, F16, DType
-from ..native.arithmetic import local
+from ..ir.types import BOOL, DType
+from ..native.arithmetic import local, stored
 from ..native.loops import Axis, Pointers, axes_of
 from ..native.nest import loaded
 from ..native.reduce import LAWS
@@ -47,6 +47,7 @@ class Reduce(NamedTuple):
             f,
             self.law,
             x.dtype,
+            out.dtype,
             kept,
             added,
             pointers,
@@ -60,6 +61,7 @@ def print_reduction(
     f: Kernel,
     law: str,
     dtype: DType,
+    result: DType,
     kept: Sequence[Axis],
     added: Sequence[Axis],
     pointers: Pointers,
@@ -68,13 +70,14 @@ def print_reduction(
     across: bool,
     parts: int = 1,
 ) -> None:
-    """A kernel that stores at pointer 0, for each place of the kept axes, what the elements along the others make.
+    """A kernel that stores at pointer 0, for each place of the kept axes, what the elements along the others make,
+    which are combined as `dtype` and stored as `result`.
 
     `element` gives the text of one where the pointers stand, given the places along kept and other axes. Results that
     lie next to each other in what is read go to neighbouring threads if it goes `across` them. With `parts` the first
     kept axis numbers stretches.
     """
-    kind = {F16: "float", BOOL: "int"}.get(dtype, local(dtype))
+    kind = "int" if dtype is BOOL else local(dtype)
     combine = _combination(law, dtype)
     results, count = dims.product(a.size for a in kept), dims.product(a.size for a in added)
     lanes = lanes_of(f, results, count, parts, across=across)
@@ -102,7 +105,7 @@ def print_reduction(
     with f.block(f"if (lane == 0 && r < {f.size(results)})"):
         kept_at = decoded(f, "r", [a.size for a in kept])
         with visited(kept, kept_at, pointers):
-            f.line(f"{pointers.at(0)} = total;")
+            f.line(f"{pointers.at(0)} = {stored(result, 'total')};")
 
 
 def lanes_of(f: Kernel, results: Size, count: Size, parts: int, *, across: bool) -> int:

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 from ...runtime.plan import THREADS
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.types import F16, DType
+from ..ir.types import DType
+from ..native.arithmetic import local, number, stored
 from ..native.function import TYPES
 from ..native.loops import Axis
 from .kernel import Kernel, decoded, place
@@ -97,8 +98,8 @@ def _along(f: Kernel, index: str, axes: Sequence[tuple[Size, Size]]) -> str:
 class Tiles(NamedTuple):
     """`out[m, n] = Σ a[m, k] · b[k, n]` for each place of `lead`, whose steps are those of out, a and b.
 
-    `dtype` is that of the result; sums are of `kind`. With more than one of `parts` the first of `lead` numbers
-    stretches of the inner axis, each of which is added up by itself.
+    `dtype` is that of the result, `of` that of the operands, `kind` that of sums. With more than one of `parts` the
+    first of `lead` numbers stretches of the inner axis, each of which is added up by itself.
     """
 
     dtype: DType
@@ -109,12 +110,12 @@ class Tiles(NamedTuple):
     a: Operand
     b: Operand
     out: Strided
-    onto: bool = False
+    of: DType
     parts: int = 1
 
     @property
     def kind(self) -> str:
-        return "uint64_t" if self.dtype.is_integer else "float" if self.dtype is F16 else TYPES[self.dtype]
+        return "uint64_t" if self.dtype.is_integer else local(self.dtype)
 
     def print(self, f: Kernel, names: tuple[str, str, str], types: tuple[str, str, str]) -> None:
         """The kernel; `names` are the pointers to out, a and b, and `types` what they point to."""
@@ -185,8 +186,7 @@ class Tiles(NamedTuple):
                     with f.block(f"if (n < {f.size(self.n)})"):
                         self.out.inner(f, "n", "n")
                         to = self.out.element(f, "m", "n")
-                        value = f"({self.kind}){to} + sum[i][j]" if self.onto else "sum[i][j]"
-                        f.line(f"{to} = ({TYPES[self.dtype]})({value});")
+                        f.line(f"{to} = ({TYPES[self.dtype]}){stored(self.dtype, 'sum[i][j]')};")
 
 
 class Loads(NamedTuple):
@@ -241,7 +241,8 @@ class Loads(NamedTuple):
         f.line(f"{self.tiles.kind} v = 0;")
         with f.block(f"if ({t}at{fixed} < {f.size(self.limit)} && k < end)"):
             self.operand.inner(f, "k", f"{t}k")
-            f.line(f"v = ({self.tiles.kind}){self.operand.element(f, f'{t}o{fixed}', f'{t}k')};")
+            element = self.operand.element(f, f"{t}o{fixed}", f"{t}k")
+            f.line(f"v = ({self.tiles.kind}){number(self.tiles.of, element)};")
         f.line(f"{self.shared}[({inner}) * {self.width + 1} + {outer}] = v;")
 
 
@@ -253,7 +254,7 @@ def chosen(f: Kernel, tiles: Tiles) -> Cut:
     if m <= FLAT.rows:
         return FLAT
     many = -(-m // LARGE.rows) * -(-n // LARGE.columns) * f.most(dims.product(a.size for a in tiles.lead))
-    return LARGE if many >= BUSY and TYPES[tiles.dtype] == "float" else MIDDLE
+    return LARGE if many >= BUSY and tiles.kind == "float" else MIDDLE
 
 
 BUSY = 128  # blocks that keep a device busy

@@ -114,6 +114,15 @@ def _cast(a: str, target: DType) -> str:
     return f"({local(target)}){a}" if target is not F16 else f"(float)(_Float16){a}"
 
 
+def number(dtype: DType, element: str) -> str:
+    """An element of memory as a value in a register."""
+    if dtype is BOOL:
+        return f"{element} != 0"
+    if dtype is BF16:
+        return f"ax_widen({element})"
+    return f"(float){element}" if dtype is F16 else element
+
+
 def stored(dtype: DType, value: str) -> str:
     """A value in a register as an element of memory."""
     return f"ax_narrow({value})" if dtype is BF16 else value

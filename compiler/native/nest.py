@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ..ir.dims import Size
 from ..ir.scalar import Expr
-from ..ir.types import BF16, BOOL, F16, Shape
+from ..ir.types import Shape
 from ..schedule.kernel import Number, Window
-from .arithmetic import Arithmetic, constant, stored
+from .arithmetic import Arithmetic, constant, number, stored
 from .function import Function
 from .loops import Pointers, axes_of, elements
 
@@ -64,8 +64,4 @@ def stretched(x: Window, shape: Shape) -> tuple[Size, ...]:
 
 def loaded(x: Window, text: str) -> str:
     """An element of memory as a value in a register."""
-    if x.dtype is BOOL:
-        return f"{text} != 0"
-    if x.dtype is BF16:
-        return f"ax_widen({text})"
-    return f"(float){text}" if x.dtype is F16 else text
+    return number(x.dtype, text)

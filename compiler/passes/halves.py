@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..ir.graph import Builder, Graph, Input, Item, Node
 from ..ir.op import Op
-from ..ir.rewrite import copy, rewrite
+from ..ir.rewrite import Rule, copy, rewrite
 from ..ir.types import BF16, F32
 from ..ops.elementwise import Cast, converted
 from .precision import in_type
@@ -18,22 +20,26 @@ def compute_in_single(graph: Graph) -> Graph:
     left to emitters, which compute in f32 and round where they store. bf16 comes in and goes out as f32, since those
     who feed and read plans have arrays of NumPy.
     """
-    if not any(t.dtype.is_half for n in graph.nodes for t in n.types):
-        return graph
-    return _bordered(_inside(graph))
+    return _computed(graph, _wide)
 
 
 def compute_but_products_in_single(graph: Graph) -> Graph:
     """The same for a processor that multiplies halves itself and adds up in f32."""
-    return rewrite(within(graph, compute_but_products_in_single), _wide_but_products)
+    return _computed(graph, _wide_but_products)
+
+
+def _computed(graph: Graph, rule: Rule) -> Graph:
+    if not any(t.dtype.is_half for n in graph.nodes for t in n.types):
+        return graph
+    return _bordered(_inside(graph, rule))
+
+
+def _inside(graph: Graph, rule: Rule) -> Graph:
+    return rewrite(within(graph, partial(_inside, rule=rule)), rule)
 
 
 def _wide_but_products(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return None if node.op.precision == "half" else _wide(b, node, inputs)
-
-
-def _inside(graph: Graph) -> Graph:
-    return rewrite(within(graph, _inside), _wide)
 
 
 def _wide(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:

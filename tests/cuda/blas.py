@@ -117,7 +117,8 @@ class StandinCublas:
                 )
                 x, y = (multiplied(operand.T if turned else operand, compute) for operand, turned in ((x, ta), (y, tb)))
                 kept = beta * z.astype(x.dtype) if beta else 0  # what lies there is not looked at otherwise
-                z[...] = (alpha * (x @ y) + kept).astype(z.dtype)
+                with np.errstate(all="ignore"):
+                    z[...] = (alpha * (x @ y) + kept).astype(z.dtype)
 
         self.ask(self.stream, work)
         return 0
