@@ -24,6 +24,7 @@ from .passes.simplify import simplify
 from .passes.slices import slice_operands
 from .passes.split_scan import split_scan
 from .passes.stops import drop_stops
+from .passes.triangles import see_triangles
 from .passes.unused import drop_unused
 from .schedule.blocks import Blocks
 from .schedule.destination import place_values
@@ -55,11 +56,13 @@ GRAPH_PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 
 def graph_passes(target: Target) -> tuple[Callable[[Graph], Graph], ...]:
-    """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls; where a device
-    multiplies halves itself, they are left to it."""
+    """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls, and tiles of
+    products can leave out a triangle; where a device multiplies halves itself, they are left to it."""
     if target.name == "cupy":
         return tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
-    return (*GRAPH_PASSES, slice_operands, merge_duplicates) if target.name == "native" else GRAPH_PASSES
+    if target.name == "native":
+        return (*GRAPH_PASSES, slice_operands, merge_duplicates, see_triangles)
+    return GRAPH_PASSES
 
 
 def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Schedule], ...]:

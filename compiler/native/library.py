@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..emit import rearrangement
 from ..emit.emitter import Rule
@@ -28,6 +28,7 @@ from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, Pick, ScatterAdd, SliceAt, WriteAt
 from .index import Take as TakeForm
 from .index import TakeAlong as TakeAlongForm
+from .matrices import Triangle
 from .numbers import Count, Extent
 from .numbers import RandomBits as RandomForm
 from .order import Position, RunningSum, Sort
@@ -108,7 +109,12 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
     a, b = reads
     a = layout.swapped(a) if op.transpose_a else a
     b = layout.swapped(b) if op.transpose_b else b
-    packing.product(e, writes[0], a, b)
+    packing.product(e, writes[0], a, b, _triangle(op))
+
+
+def _triangle(op: Matmul) -> Triangle | None:
+    names: dict[str, Literal["a", "b", "out"]] = {"left": "a", "right": "b", "result": "out"}
+    return Triangle(names[op.triangle], op.upper) if op.triangle else None
 
 
 RULES: dict[type[Op], Rule] = {

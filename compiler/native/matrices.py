@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..ir.dims import Size
 from ..ir.types import DType, Shape
@@ -22,6 +22,18 @@ class Matrix(NamedTuple):
         return self._replace(row=self.column, column=self.row)
 
 
+class Triangle(NamedTuple):
+    """Which matrix is zero above its diagonal, or below where it is an `upper` one."""
+
+    of: Literal["a", "b", "out"]
+    upper: bool = False
+
+    @property
+    def turned(self) -> Triangle:
+        others: dict[str, Literal["a", "b", "out"]] = {"a": "b", "b": "a", "out": "out"}
+        return Triangle(others[self.of], not self.upper)
+
+
 class Matrices(NamedTuple):
     """`out[m, n] = a[m, k] @ b[k, n]` for each element of the leading axes."""
 
@@ -32,6 +44,7 @@ class Matrices(NamedTuple):
     out: Matrix
     a: Matrix
     b: Matrix
+    triangle: Triangle | None = None
 
     @property
     def dtype(self) -> DType:
@@ -41,10 +54,11 @@ class Matrices(NamedTuple):
     @property
     def turned(self) -> Matrices:
         """The same elements as the product of the transposed operands."""
-        return Matrices(self.lead, self.n, self.k, self.m, self.out.turned, self.b.turned, self.a.turned)
+        triangle = self.triangle and self.triangle.turned
+        return Matrices(self.lead, self.n, self.k, self.m, self.out.turned, self.b.turned, self.a.turned, triangle)
 
 
-def matrices(out: Window, a: Window, b: Window) -> Matrices:
+def matrices(out: Window, a: Window, b: Window, triangle: Triangle | None = None) -> Matrices:
     """Windows as matrices; axes that vectors or broadcast operands lack get stride 0."""
     m, k = a.shape[-2:] if len(a.shape) > 1 else (1, a.shape[0])
     n = b.shape[-1] if len(b.shape) > 1 else 1
@@ -63,7 +77,10 @@ def matrices(out: Window, a: Window, b: Window) -> Matrices:
         Matrix(out, tuple(strides), row, column),
         Matrix(a, _leading(a, lead), *left),
         Matrix(b, _leading(b, lead), *right),
+        triangle,
     )
+    if triangle:
+        return _merged(whole)  # rows and columns keep their numbers
     return _stacked(_stacked(_merged(whole)).turned).turned
 
 

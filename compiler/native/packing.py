@@ -6,17 +6,17 @@ from ..ir.types import Tensor
 from ..schedule.kernel import Window
 from .blocking import blocking, pushes_out
 from .emitter import NativeEmitter
-from .matrices import matrices
+from .matrices import Triangle, matrices
 from .product import Product
 from .tile import VECTORS
 
 
-def product(e: NativeEmitter, out: Window, a: Window, b: Window) -> None:
+def product(e: NativeEmitter, out: Window, a: Window, b: Window, triangle: Triangle | None = None) -> None:
     """Appends `out = a @ b`. Where b lasts, as weights do in a loop or when predicting, it is copied to panels before,
     unless it is read well as it lies."""
     width = _width(e, out, a, b)
-    if not width:
-        e.add(Product(e.machinery, e.adds), (out,), (a, b))
+    if not width or triangle:
+        e.add(Product(e.machinery, e.adds, triangle=triangle), (out,), (a, b))
         return
     with e.early(b) as lasts:
         panels = _panels(e, b, width) if lasts else b

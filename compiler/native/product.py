@@ -10,7 +10,7 @@ from ..schedule.kernel import Operand, Window
 from .blocking import COMMON, Blocking, blocking, likely
 from .dots import Dots, suits
 from .function import TYPES, Function, Machinery
-from .matrices import Matrices, matrices
+from .matrices import Matrices, Triangle, matrices
 from .tile import VECTORS
 from .tiles import Tiles
 from .units import matrix_of_unit
@@ -20,20 +20,22 @@ class Product(NamedTuple):
     """`out[lead..., m, n] = a[lead..., m, k] @ b[lead..., k, n]`; a vector lacks m or n, and leading axes broadcast.
 
     Windows may have any strides. `accumulate` adds to what lies in the result. Where there are `panels`, b is given as
-    `[n / panels, k, panels]`: so many of its columns after the other, and each of them row by row.
+    `[n / panels, k, panels]`: so many of its columns after the other, and each of them row by row. What a `triangle`
+    says to be zero is not multiplied.
     """
 
     machinery: Machinery
     accumulate: bool = False
     panels: int = 0
+    triangle: Triangle | None = None
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Operand, ...]) -> None:
         """The function of one product; threads divide its leading axes and rows, or its columns."""
-        given = _given(writes, reads, self.panels)
+        given = _given(writes, reads, self.panels, self.triangle)
         if self.panels:
             self._tiles(f, given, blocking(given, self.machinery, self.panels))
             return
-        few = next((p for p in (given, given.turned) if suits(p, self.machinery)), None)
+        few = next((p for p in (given, given.turned) if suits(p, self.machinery) and not self.triangle), None)
         p = oriented(given)
         if _is_by_elements(p):
             _elements(f, p, onto=self.accumulate)
@@ -57,7 +59,7 @@ class Product(NamedTuple):
     def _single_row(self, f: Function, p: Matrices, cut: Blocking) -> Callable[[], None] | None:
         """What prints the product of one row, which is all about reading b once, where a run may have one row."""
         row = p._replace(m=1)
-        if isinstance(p.m, int) or p.lead or likely(p.m) > COMMON:
+        if isinstance(p.m, int) or p.lead or self.triangle or likely(p.m) > COMMON:
             return None
         if self.panels:
             return Tiles(f, row, cut._replace(height=1), self.accumulate, self.masks).print
@@ -82,12 +84,12 @@ def _columns(f: Function, p: Matrices, width: int) -> tuple[str, str]:
     return f"from * {width}", f"(to * {width} < {size} ? to * {width} : {size})"
 
 
-def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...], panels: int) -> Matrices:
+def _given(writes: tuple[Window, ...], reads: tuple[Operand, ...], panels: int, triangle: Triangle | None) -> Matrices:
     (out,), (a, b) = writes, reads
     assert isinstance(a, Window)
     assert isinstance(b, Window)
     if not panels:
-        return matrices(out, a, b)
+        return matrices(out, a, b, triangle)
     number, k, _ = b.shape
     p = matrices(out, a, b._replace(shape=(k, number * panels), strides=(panels, k)))  # where panels begin
     return p._replace(b=p.b._replace(window=b))

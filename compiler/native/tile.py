@@ -44,6 +44,7 @@ def held(lanes: int) -> str:
 #define ax_held(v) ((void)0)
 #endif
 #define ax_hidden(p) __asm__("" : "+r"(p))
+static inline long ax_between(long x, long most) {{ return x < 0 ? 0 : x < most ? x : most; }}
 """
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..ir import dims
 from .blocking import Blocking
 from .function import TYPES, Function
-from .matrices import Matrices, Matrix
+from .matrices import Matrices, Matrix, Triangle
 from .tile import Tile
 
 GROUP = 192 << 10  # bytes of rows of a that meet all panels
@@ -250,31 +250,62 @@ class Tiles:
         assert isinstance(row, int)
         tile = Tile(p.dtype, tuple(i * row for i in range(height)), panels.vectors, cut.lanes)
         tile.begin(f)
-        steps = f"x += {step}, y += {panels.vectors * cut.lanes if packs else f.size(p.b.row)}"
-        self._steps(tile, steps, "" if packs else panels.last)
+        width = panels.vectors * cut.lanes
+        down = str(width) if packs else f.size(p.b.row)
+        if p.triangle:
+            self._reach(p.triangle, height, width)
+            f.line(f"x += first_k * {step}, y += first_k * {down};")
+        self._steps(tile, f"x += {step}, y += {down}", "" if packs else panels.last)
         self._store(tile, panels)
+        if p.triangle and p.triangle.of == "out":
+            self._clear(height, panels, upper=p.triangle.upper)
+
+    def _reach(self, triangle: Triangle, height: int, width: int) -> None:
+        """The steps `first_k` to `last_k` of the block that a triangle leaves to a tile."""
+        row, column = ("row", f"row + {height}"), ("j", f"j + {width}")
+        first, last = "0", "kb"
+        if triangle.of == "out":
+            (begin, _), (_, end) = (row, column) if triangle.upper else (column, row)
+            last = f"{begin} < {end} ? kb : 0"
+        elif (triangle.of == "a") == triangle.upper:
+            begin, _ = row if triangle.of == "a" else column
+            first = f"ax_between({begin} - k0, kb)"
+        else:
+            _, end = row if triangle.of == "a" else column
+            last = f"ax_between({end} - k0, kb)"
+        self.f.line(f"const long first_k = {first}, last_k = {last};")
+
+    def _clear(self, height: int, panels: Panels, *, upper: bool) -> None:
+        """Zeros in a tile that the diagonal goes through."""
+        f, out, columns = self.f, self.p.out, panels.columns
+        crosses = f"row + {height - 1} > j" if upper else f"j + {columns} - 1 > row"
+        with f.block(f"if (last_k && {crosses})"), f.loop("i", str(height)):
+            below, above = f"ax_between(row + i - j, {columns})", f"ax_between(row + i + 1 - j, {columns})"
+            with f.loop("o", below) if upper else f.loop("o", columns, above):
+                f.line(f"z[i * {f.size(out.row)} + o * {f.size(out.column)}] = 0;")
 
     def _steps(self, tile: Tile, steps: str, last: str) -> None:
         """All steps of the inner axis; few of them without a loop."""
         f, k = self.f, self.p.k
-        if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED:
+        first, end = ("first_k", "last_k") if self.p.triangle else ("0", "kb")
+        if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED and not self.p.triangle:
             for i in range(k):
                 with f.block("" if i == 0 else f"{steps};"):
                     tile.add(f, "x", "y", last=last)
             return
-        f.line("long k = 0;")
+        f.line(f"long k = {first};")
         chains = [tile._replace(sums=f"c{c}_") for c in range(1, max(1, ENOUGH // len(tile.each())))]
         if chains and len(tile.offsets) == self.cut.height:
-            self._chained(tile, chains, steps, last)
-        with f.block(f"for (; k < kb; k++, {steps})"):
+            self._chained(tile, chains, steps, last, end)
+        with f.block(f"for (; k < {end}; k++, {steps})"):
             tile.add(f, "x", "y", last=last)
 
-    def _chained(self, tile: Tile, chains: list[Tile], steps: str, last: str) -> None:
+    def _chained(self, tile: Tile, chains: list[Tile], steps: str, last: str, end: str) -> None:
         """Several steps at once, each with sums of its own, so that no sum waits for itself."""
         f = self.f
         for chain in chains:
             chain.begin(f)
-        with f.block(f"for (; k + {len(chains)} < kb; k += {len(chains) + 1})"):
+        with f.block(f"for (; k + {len(chains)} < {end}; k += {len(chains) + 1})"):
             for chain in (tile, *chains):
                 with f.block(""):
                     chain.add(f, "x", "y", last=last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..ir import dims
 from ..ir.check import Check
@@ -18,11 +19,16 @@ class Matmul(Op):
 
     A transposed operand is stored as [k, m] or [n, k]. A vector is a row on the left and a column on the right,
     and its axis is missing in the result.
+
+    With a `triangle` that matrix of the three, not transposed, is zero above its diagonal, or below where it is an
+    `upper` one: an operand is known to be, a result is made so.
     """
 
     precision = "half"
     transpose_a: bool = False
     transpose_b: bool = False
+    triangle: Literal["", "left", "right", "result"] = ""
+    upper: bool = False
 
     def infer(self, c: Check, *types: Tensor) -> Tensor:
         a, b = types
@@ -50,7 +56,10 @@ class Matmul(Op):
         a, b = arrays
         a = xp.matrix_transpose(a) if self.transpose_a else a
         b = xp.matrix_transpose(b) if self.transpose_b else b
-        return xp.matmul(a, b)
+        product = xp.matmul(a, b)
+        if self.triangle != "result":
+            return product
+        return xp.triu(product) if self.upper else xp.tril(product)
 
     def grad(self, b: Builder, node: Node, *g: Node | None) -> Sequence[Node | None]:
         if g[0] is None:
@@ -97,7 +106,8 @@ class Matmul(Op):
     def flops(self, *types: Tensor) -> Size:
         (out,) = self.result_types(*types)
         (_, k), _ = self._matrices(*types)
-        return out.size * k * 2 if out.dtype.is_float else 0
+        whole = out.size * k * 2 if out.dtype.is_float else 0
+        return dims.floor_divide(whole, 2) if self.triangle else whole
 
     def formula(self, *names: str) -> str:
         a, b = names

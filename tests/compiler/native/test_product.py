@@ -12,6 +12,7 @@ from axonc.compiler.ir import dims
 from axonc.compiler.ir.dims import Size
 from axonc.compiler.ir.types import F32, F64, I32, I64, DType
 from axonc.compiler.native.function import Machinery
+from axonc.compiler.native.matrices import Triangle
 from axonc.compiler.native.product import Product
 from axonc.compiler.schedule.kernel import Window
 from hypothesis import given, settings
@@ -256,6 +257,55 @@ def test_products_with_panels_are_those_of_numpy(samples: int) -> None:
         call(lib, f, memories, {"N": samples}, (0, 0.4, 1))
         assert [memory.outside() for memory in memories] == before
         np.testing.assert_allclose(memories[0].array, wanted, atol=2e-4)
+
+
+TRIANGLES = [Triangle(of, upper) for of in ("a", "b", "out") for upper in (False, True)]
+
+
+@pytest.mark.parametrize("triangle", TRIANGLES, ids=str)
+def test_products_that_know_of_a_triangle_are_those_of_numpy(triangle: Triangle) -> None:
+    cases = [
+        Case((), 64, 64, 64),
+        Case((2, 3), 37, 53, 41, "nnt"),
+        Case((2,), 70, 40, 33, "tnn", shared="b"),
+        Case((2,), 33, 70, 100, "ntn", shared="a"),
+        Case((N,), 40, 8, 90, "sss", F64),
+        Case((), 48, N * 9, 40, "nnt"),
+        Case((), N * 7, 40, N * 8),
+        Case((), 90, 1500, 70, "pnn"),
+        Case((), 256, 700, 90, "ntn"),
+    ]
+    cut = np.triu if triangle.upper else np.tril
+    for m in (machinery(), Machinery(8, 16, first_cache=4 << 10, second_cache=64 << 10)):
+        made = [(c, c.windows()) for c in cases]
+        functions = [printed(Product(m, triangle=triangle), w[:1], w[1:]) for _, w in made]
+        lib = library(functions, m)
+        for (case, windows), f in zip(made, functions, strict=True):
+            memories = {of: Memory(w, {"N": 5}) for of, w in zip(("out", "a", "b"), windows, strict=True)}
+            for memory in memories.values():
+                memory.array[...] = np.random.default_rng(3).standard_normal(memory.array.shape)
+            known = memories[triangle.of].array
+            known[...] = cut(known)
+            a, b = (memories[of].array.astype(np.float64) for of in "ab")
+            wanted = cut(a @ b) if triangle.of == "out" else a @ b
+            before = [x.outside() for x in memories.values()]
+            call(lib, f, [*memories.values()], {"N": 5}, (0, 0.4, 1))
+            assert [x.outside() for x in memories.values()] == before, case
+            np.testing.assert_allclose(memories["out"].array, wanted, atol=2e-4, err_msg=str(case))
+
+
+def test_what_a_triangle_says_to_be_zero_is_not_multiplied() -> None:
+    """Elements that are far from the diagonal may be anything."""
+    m = machinery()
+    for of, where in (("a", (slice(0, 8), slice(80, 96))), ("b", (slice(0, 8), slice(80, 96)))):
+        windows = Case((), 96, 96, 96).windows()
+        f = printed(Product(m, triangle=Triangle(of)), windows[:1], windows[1:])
+        out, a, b = memories = [Memory(w) for w in windows]
+        for memory in memories:
+            memory.array[...] = np.tril(np.ones((96, 96)))
+        (a if of == "a" else b).array[where] = np.nan
+        call(library([f], m), f, memories)
+        np.testing.assert_allclose(out.array, np.tril(np.ones((96, 96))) @ np.tril(np.ones((96, 96))))
 
 
 def test_a_product_over_nothing_is_zero() -> None:
