@@ -38,8 +38,8 @@ class Kernel(Function):
         return name
 
     @property
-    def text(self) -> str:
-        """The definition, with @ for its name."""
+    def draft(self) -> str:
+        """The definition, with @ for its name; its sizes are marked."""
         head = f'extern "C" __global__ void __launch_bounds__({THREADS}) @({", ".join(self.formals)}) {{\n'
         return head + "\n".join(self.lines) + "\n}\n"
 

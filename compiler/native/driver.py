@@ -16,10 +16,12 @@ from ..schedule.target import Machinery, Target
 from .emitter import Kernels
 from .function import FLOOR_DIVIDE, HEAD, TYPES, Function, c_size
 from .mathematics import definitions
+from .sharing import Shared, shared
 from .tile import prelude
 
 PHASES = ("sizes", "prepare", "steps")
 KERNELS = "\n/* Kernels */\n"
+CALL = re.compile(r"\bk[0-9a-f]{16}\(")
 UNIT = 24000  # characters of kernels that are compiled together: fewer cost less, until cores wait for the last
 
 
@@ -31,6 +33,7 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         {b: plan.buffers[i].offset for b, i in numbers.items()},
         {b: named.index(i) for b, i in numbers.items() if i in named},
         target.threads,
+        alone=int(target.threads == 1),
     )
     text = driver.text()
     return CodeText(tuple(units(driver, target.machinery)), text, target.threads, target.machinery.lanes)
@@ -40,8 +43,9 @@ def units(driver: Driver, machinery: Machinery) -> Iterator[str]:
     """The kernels as texts that are compiled one by one."""
     size = 0
     texts: list[str] = []
-    for name, f in driver.functions.items():
-        text = f"/* {driver.comments[name]} */\n{f.text.replace('@', name)}"
+    for f in driver.shared:
+        more = f"\n   and {len(f.given) - 1} more of other sizes" if len(f.given) > 1 else ""
+        text = f"/* {driver.comments[next(iter(f.given))]}{more} */\n{f.text.replace('@', f.name)}"
         if texts and size + len(text) > UNIT:
             yield unit(texts, machinery)
             texts, size = [], 0
@@ -69,18 +73,21 @@ class Driver:
     timed: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
+    shared: list[Shared] = field(default_factory=list)  # what of them is printed
     lines: list[str] = field(default_factory=list)
     symbols: dict[str, str] = field(default_factory=lambda: {"N": "N", THREAD: "t"})
     steps: int = 0  # so far, those of loops counted once
-    alone: int = 0  # loops around whose turns one thread does by itself
+    alone: int = 0  # what is around that one thread does by itself: turns of loops, all of a program with one thread
 
     def text(self) -> str:
         """The driver, without the prelude: declarations, one function for each phase, and the entry."""
         for name, phase in zip(PHASES, self.kernels.code.phases, strict=True):
             self.timed = name == "steps"
             self._phase(name, phase)
-        declared = [_declaration(name, f) for name, f in self.functions.items()]
-        return "\n".join([START, *declared, *self.lines, ENTRY])
+        self.shared = shared({name: f.draft for name, f in self.functions.items()})
+        calls = {f"{name}(": call for f in self.shared for name, call in f.calls().items()}
+        lines = [CALL.sub(lambda found: calls[found[0]], line) for line in self.lines]
+        return "\n".join([START, *map(_declaration, self.shared), *lines, ENTRY])
 
     def _phase(self, name: str, lines: tuple[Line, ...]) -> None:
         self.lines.append(f"static void ax_{name}(struct ax_run *run, int t) {{")
@@ -155,8 +162,8 @@ class Driver:
         return c_size(size, self.symbols.__getitem__) if isinstance(size, Dim) else str(size)
 
 
-def _declaration(name: str, f: Function) -> str:
-    return f.text.split(" {", 1)[0].replace("@", name) + ";"
+def _declaration(f: Shared) -> str:
+    return f.text.split(" {", 1)[0].replace("@", f.name) + ";"
 
 
 def shapes(line: Instruction) -> str:

@@ -6,6 +6,7 @@ equal text whatever the names in the spec: one function serves them all, and is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,6 +19,8 @@ from ..schedule.target import Machinery as Machinery
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
 TYPES |= {I64: "int64_t", F16: "_Float16", BF16: "uint16_t"}
 
+MARKS = 16  # the least size that is marked
+MARKED = re.compile(r"(?<![\w.])0(\d+)(?![\w.])")
 
 FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
@@ -57,8 +60,12 @@ class Function:
         return f"p{len(self.windows) - 1}"
 
     def size(self, size: Size) -> str:
-        """A size as a C expression of type `long`; a constant is a literal."""
-        return str(size) if isinstance(size, int) else c_size(size, self._symbol)
+        """A size as a C expression of type `long`; a constant is a literal, which sharing.py may find."""
+        return marked(size) if isinstance(size, int) else c_size(size, self._symbol, marked)
+
+    def number(self, n: int) -> str:
+        """A literal of type `long`, which sharing.py may find however small it is."""
+        return marked(n, least=1)
 
     def _symbol(self, name: str) -> str:
         if name not in self.symbols:
@@ -102,6 +109,11 @@ class Function:
     @property
     def text(self) -> str:
         """The definition, with @ for its name."""
+        return MARKED.sub(r"\1", self.draft)
+
+    @property
+    def draft(self) -> str:
+        """The definition, whose sizes are marked."""
         return f"void @({', '.join(self.formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
 
     @property
@@ -115,15 +127,26 @@ class Function:
     @property
     def name(self) -> str:
         """A name that the text decides."""
-        return "k" + sha256(self.text.encode()).hexdigest()[:16]
+        return name_of(self.text)
 
 
-def c_size(size: Dim, symbol: Callable[[str], str]) -> str:
-    """A size in C, given what stands for each of its names."""
+def name_of(text: str) -> str:
+    """The name of a function, which its text decides."""
+    return "k" + sha256(text.encode()).hexdigest()[:16]
+
+
+def marked(size: int, least: int = MARKS) -> str:
+    """A literal that is told from others by a zero before it, until `text` takes that away; small ones, by which the
+    compiler unrolls loops, have none."""
+    return f"0{size}" if size >= least else str(size)
+
+
+def c_size(size: Dim, symbol: Callable[[str], str], number: Callable[[int], str] = str) -> str:
+    """A size in C, given what stands for each of its names, and how its numbers are written."""
     terms = []
     for product, factor in size.terms:
         atoms = [_atom(atom, symbol) for atom, power in product for _ in range(power)]
-        terms.append(" * ".join([*([str(factor)] if factor != 1 or not atoms else []), *atoms]))
+        terms.append(" * ".join([*([number(factor)] if factor != 1 or not atoms else []), *atoms]))
     return f"({' + '.join(terms)})"
 
 

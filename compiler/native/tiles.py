@@ -59,9 +59,9 @@ class Tiles:
         aligned = "__attribute__((aligned(64)))"
         if any(self._packs(panels) for panels in self._panels()):
             width = cut.width if cut.by_columns or not cut.packs_b else self._breadth()
-            self.f.line(f"{self.scalar} copied[{cut.depth * width}] {aligned};")
+            self.f.line(f"{self.scalar} copied[{self.f.size(cut.depth * width)}] {aligned};")
         if cut.packs_a:
-            self.f.line(f"{self.scalar} rows[{self._group() * cut.height * cut.depth}] {aligned};")
+            self.f.line(f"{self.scalar} rows[{self.f.size(self._group() * cut.height * cut.depth)}] {aligned};")
 
     def _breadth(self) -> int:
         """Columns of b that are packed together: whole panels."""
@@ -81,7 +81,7 @@ class Tiles:
         """The inner axis, block by block: lines inside see its start `k0` and its size `kb`."""
         f, k, depth = self.f, self.p.k, self.cut.depth
         if k == depth:
-            f.line(f"enum {{ k0 = 0, kb = {depth} }};")
+            f.line(f"const long k0 = 0, kb = {f.size(depth)};")
             yield
             return
         with f.loop("k0", f.size(k), step=depth):
@@ -97,10 +97,10 @@ class Tiles:
             rest = f"(j + {cut.lanes} > {size} ? {size} - j : {cut.lanes})"
             return [Panels(cut.vectors, "0", whole, "", str(cut.width)), Panels(1, whole, size, rest, rest)]
         rest_ = n % cut.width
-        found = [Panels(cut.vectors, "0", str(n - rest_), "", str(cut.width))] if n > rest_ else []
+        found = [Panels(cut.vectors, "0", self.f.size(n - rest_), "", str(cut.width))] if n > rest_ else []
         if rest_:
             last = str(rest_ % cut.lanes) if rest_ % cut.lanes else ""
-            found.append(Panels(-(-rest_ // cut.lanes), str(n - rest_), str(n), last, str(rest_)))
+            found.append(Panels(-(-rest_ // cut.lanes), self.f.size(n - rest_), self.f.size(n), last, str(rest_)))
         return found
 
     def _packs(self, panels: Panels) -> bool:
@@ -154,7 +154,7 @@ class Tiles:
 
     def _place(self, panels: Panels) -> str:
         """Where the copy of the panel of column `j` begins."""
-        return f"copied + (j - {'first' if self.cut.packs_b else panels.start}) * {self.cut.depth}"
+        return f"copied + (j - {'first' if self.cut.packs_b else panels.start}) * {self.f.size(self.cut.depth)}"
 
     def _pack_all(self, panels: Panels) -> None:
         """Copies panels between `first` and `last`; of full ones each row at once, where it is a run of memory."""
@@ -165,7 +165,7 @@ class Tiles:
             return
         with f.block(""):
             f.line(f"const long end = last < {panels.stop} ? last : {panels.stop};")
-            given = (cut.width, cut.width * cut.depth, self._at("b", b, "k0", "first"), f.size(b.row))
+            given = (cut.width, f.size(cut.width * cut.depth), self._at("b", b, "k0", "first"), f.size(b.row))
             f.line(f"{self.p.dtype}_strips(copied, {', '.join(map(str, given))}, kb, end - first);")
 
     def _pack(self, to: str, panels: Panels) -> None:
@@ -197,7 +197,7 @@ class Tiles:
     def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
         f, m, height = self.f, self.p.m, self.cut.height
-        whole = str(m // height) if isinstance(m, int) else f"{f.size(m)} / {height}"
+        whole = f.number(m // height) if isinstance(m, int) else f"{f.size(m)} / {height}"
         with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
             f.line(f"const long row = u * {height};")
             print_tile(height)
@@ -207,7 +207,7 @@ class Tiles:
                 self._pieces(print_tile)
         elif m % height:
             with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
-                f.line(f"const long row = {m // height * height};")
+                f.line(f"const long row = {f.size(m // height * height)};")
                 print_tile(m % height)
 
     def _pieces(self, print_tile: Callable[[int], None]) -> None:
@@ -225,18 +225,20 @@ class Tiles:
         f.line(f"const long high = (end - g) * {cut.height} < below ? (end - g) * {cut.height} : below;")
         source = self._at("a", a, "k0", "row")
         if a.column == 1:
-            f.line(f"{kind}_strips(rows, {cut.strip}, {cut.strip * cut.depth}, {source}, {f.size(a.row)}, kb, high);")
+            size = f.size(cut.strip * cut.depth)
+            f.line(f"{kind}_strips(rows, {cut.strip}, {size}, {source}, {f.size(a.row)}, kb, high);")
             return
         with f.loop("r", "high", step=cut.strip):
             columns = f"(high - r < {cut.strip} ? high - r : {cut.strip})"
-            f.line(self._copy(f"rows + r * {cut.depth}", cut.strip, f"{source} + r * {f.size(a.column)}", a, columns))
+            to, source = f"rows + r * {f.size(cut.depth)}", f"{source} + r * {f.size(a.column)}"
+            f.line(self._copy(to, cut.strip, source, a, columns))
 
     def _packed(self) -> str:
         """Where the packed tile of a begins whose first row is `row`."""
         cut, row = self.cut, f"(row - g * {self.cut.height})"
         if cut.strip == cut.height:
-            return f"rows + {row} * {cut.depth}"
-        return f"rows + {row} / {cut.strip} * {cut.strip * cut.depth} + {row} % {cut.strip}"
+            return f"rows + {row} * {self.f.size(cut.depth)}"
+        return f"rows + {row} / {cut.strip} * {self.f.size(cut.strip * cut.depth)} + {row} % {cut.strip}"
 
     def _tile(self, panels: Panels, copied: str, height: int) -> None:
         """One tile: all its steps, and its place in the result."""
@@ -248,7 +250,7 @@ class Tiles:
         f.line(f"{self.scalar} *z = {self._at('c', p.out, 'row', 'j')};")
         row, step = (1, str(cut.strip)) if cut.packs_a else (p.a.row, f.size(p.a.column))
         assert isinstance(row, int)
-        tile = Tile(p.dtype, tuple(i * row for i in range(height)), panels.vectors, cut.lanes)
+        tile = Tile(p.dtype, tuple(f.size(i * row) for i in range(height)), panels.vectors, cut.lanes)
         tile.begin(f)
         width = panels.vectors * cut.lanes
         down = str(width) if packs else f.size(p.b.row)

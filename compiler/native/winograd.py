@@ -21,6 +21,7 @@ from .transform import PLACES, SIDE, STEP, Writer, staggered
 
 Windows = tuple[Window, ...]
 MOST = 1 << 20  # elements on the stack
+UNROLLED = 4  # channels, which lanes are a multiple of
 TILES = 16  # for which weights are fetched once, at least
 DATA, RESULTS = 130, 220  # products that take as long as the sums of a tile, for each vector of channels
 
@@ -79,7 +80,7 @@ class WinogradWeights(NamedTuple):
         width = known(out.shape[3])
         loops = [
             ("c", "lo", "hi", 1, (width, w.strides[2])),
-            ("k", "0", f.size(out.shape[0]), 1, (out.strides[0], width * w.strides[3])),
+            ("k", "0", f.number(known(out.shape[0])), 1, (out.strides[0], width * w.strides[3])),
             ("v", "0", str(width), writer.lanes, (1, w.strides[3])),
         ]
         with nested_loops(f, loops, writer.pointers):
@@ -129,21 +130,21 @@ class Data(NamedTuple):
         lanes, columns = machinery.lanes, STEP * self.wide + SIDE - STEP
         first = Writer(f, ["&half[0]", source], (1, step), machinery)
         then = Writer(f, [self.name, "&half[0]"], (1, 1), machinery)
-        f.line(f"float half[{SIDE * columns * lanes}] __attribute__((aligned(64)));")
+        f.line(f"float half[{f.size(SIDE * columns * lanes)}] __attribute__((aligned(64)));")
         start, end = channels
         loops: list[Loop] = [
-            ("row", "0", str(self.rows), 1, (0, self.wide * self.tile, STEP * high)),
+            ("row", "0", f.number(self.rows), 1, (0, self.wide * self.tile, STEP * high)),
             ("c", start, end, lanes, (0, 1, step)),
         ]
         both = Pointers(f, ["&half[0]", self.name, source])
         with nested_loops(f, loops, both):
             first.pointers.names[1], then.pointers.names[0] = both.names[2], both.names[1]
-            with nested_loops(f, [("column", "0", str(columns), 1, (lanes, across))], first.pointers):
+            with nested_loops(f, [("column", "0", f.number(columns), 1, (lanes, across))], first.pointers):
                 values = first.data(*(first.load(1, i * high) for i in range(SIDE)))
                 for i, value in enumerate(values):
                     first.store(0, i * columns * lanes, value)
             inner: list[Loop] = [
-                ("tile", "0", str(self.wide), 1, (self.tile, STEP * lanes)),
+                ("tile", "0", f.number(self.wide), 1, (self.tile, STEP * lanes)),
                 ("i", "0", str(SIDE), 1, (SIDE * self.place, columns * lanes)),
             ]
             with nested_loops(f, inner, then.pointers):
@@ -170,20 +171,21 @@ class _Printer:
         f, y, x, group = self.f, self.y, self.x, self.group
         across = self.high // group.rows
         f.split(dims.ceil_divide(y.shape[0], group.images) * across)
-        f.line(f"float data[{PLACES * self.data}] __attribute__((aligned(64)));")
-        f.line(f"float made[{PLACES * self.made}] __attribute__((aligned(64)));")
+        times, images = f.number(across), f.number(group.images)
+        f.line(f"float data[{f.size(PLACES * self.data)}] __attribute__((aligned(64)));")
+        f.line(f"float made[{f.size(PLACES * self.made)}] __attribute__((aligned(64)));")
         with f.loop("unit", "hi", "lo"), ExitStack() as stack:
-            f.line(f"const long image = unit / {across} * {group.images}, left = {f.size(y.shape[0])} - image;")
-            f.line(f"const long images = left < {group.images} ? left : {group.images};")
-            f.line(f"const long first = unit % {across} * {group.rows};")
+            f.line(f"const long image = unit / {times} * {images}, left = {f.size(y.shape[0])} - image;")
+            f.line(f"const long images = left < {images} ? left : {images};")
+            f.line(f"const long first = unit % {times} * {f.number(group.rows)};")
             rows = STEP * y.strides[1], STEP * x.strides[1]
             stack.enter_context(self.pointers.advanced(Axis(0, (y.strides[0], x.strides[0], 0)), "image"))
             stack.enter_context(self.pointers.advanced(Axis(0, (*rows, 0)), "first"))
             names = Pointers(f, ["&data[0]", self.pointers.names[1]])
             with nested_loops(f, [("i", "0", "images", 1, (group.tiles * self.own, x.strides[0]))], names):
                 data = Data(names.names[0], self.data, self.own, group.rows, group.wide)
-                data.print(f, names.names[1], x, ("0", str(self.own)), self.machinery)
-            stack.enter_context(f.loop("k", f.size(self.w.shape[0])))
+                data.print(f, names.names[1], x, ("0", f.size(self.own)), self.machinery)
+            stack.enter_context(f.loop("k", f.number(known(self.w.shape[0]))))
             panels = Axis(0, (self.width * y.strides[3], 0, self.w.strides[0]))
             stack.enter_context(self.pointers.advanced(panels, "k"))
             self._multiply()
@@ -196,26 +198,27 @@ class _Printer:
         with nested_loops(f, [("place", "0", str(PLACES), 1, (self.made, self.data, self.w.strides[1]))], names):
             if group.images > 1:
                 steps = (self.width, self.own, 0)
-                with nested_loops(f, [("tile", "0", f"images * {group.tiles}", self.most, steps)], names):
+                with nested_loops(f, [("tile", "0", f"images * {f.number(group.tiles)}", self.most, steps)], names):
                     self._tile(self.most, names)
                 return
             done = 0
             for rows, many in evenly(group.tiles, self.most):
                 with ExitStack() as stack:
-                    stack.enter_context(names.advanced(Axis(0, (self.width, self.own, 0)), str(done)))
+                    stack.enter_context(names.advanced(Axis(0, (self.width, self.own, 0)), f.number(done)))
                     steps = (rows * self.width, rows * self.own, 0)
-                    stack.enter_context(nested_loops(f, [("tile", "0", str(many), 1, steps)], names))
+                    stack.enter_context(nested_loops(f, [("tile", "0", f.number(many), 1, steps)], names))
                     self._tile(rows, names)
                 done += rows * many
 
     def _tile(self, rows: int, names: Pointers) -> None:
         f, lanes = self.f, self.machinery.lanes
-        tile = Tile(F32, tuple(i * self.own for i in range(rows)), self.width // lanes, lanes)
+        tile = Tile(F32, tuple(f.size(i * self.own) for i in range(rows)), self.width // lanes, lanes)
         tile.begin(f)
         f.line(f"const float *a = {names.names[1]}, *b = {names.names[2]};")
-        f.line("#pragma GCC unroll 4")
-        with f.block(f"for (long c = 0; c < {self.own}; c++, a++, b += {self.width})"):
-            tile.add(f, "a", "b")
+        with f.loop("c", f.size(self.own), step=UNROLLED):
+            f.line(f"#pragma GCC unroll {UNROLLED}")
+            with f.block(f"for (long o = 0; o < {UNROLLED}; o++, a++, b += {self.width})"):
+                tile.add(f, "a", "b")
         tile.store(f, lambda i, j: f"{names.names[0]} + {i * self.width + j * lanes}")
 
     def _gather(self) -> None:
@@ -225,8 +228,8 @@ class _Printer:
         f.line(f"float half[{STEP * SIDE * lanes}] __attribute__((aligned(64)));")
         loops: list[Loop] = [
             ("i", "0", "images", 1, (y.strides[0], group.tiles * self.width)),
-            ("row", "0", str(group.rows), 1, (STEP * y.strides[1], group.wide * self.width)),
-            ("tile", "0", str(group.wide), 1, (STEP * y.strides[2], self.width)),
+            ("row", "0", f.number(group.rows), 1, (STEP * y.strides[1], group.wide * self.width)),
+            ("tile", "0", f.number(group.wide), 1, (STEP * y.strides[2], self.width)),
             ("v", "0", str(self.width), lanes, (y.strides[3], 1)),
         ]
         ragged = [n % STEP != 0 for n in map(known, y.shape[1:-1])]
@@ -243,7 +246,7 @@ class _Printer:
                 values = then.results(*(then.load(1, j * lanes) for j in range(SIDE)))
                 for j, value in enumerate(values):
                     last = known(y.shape[2]) % STEP
-                    with f.block(f"if (tile < {group.wide - 1})" if ragged[1] and j >= last else ""):
+                    with f.block(f"if (tile < {f.number(group.wide - 1)})" if ragged[1] and j >= last else ""):
                         then.store(0, j * y.strides[2], value)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from ..ir import dims
 from ..ir.types import F32
 from ..schedule.kernel import Window
 from . import winograd
@@ -73,7 +72,7 @@ class _Printer:
         f.split(sum(many for _, many in self.tiles))
         f.line(f"const long from = {self._channel('lo')}, to = {self._channel('hi')};")
         for name, place in (("data", self.data), ("flow", self.flow), ("sums", self.sums)):
-            f.line(f"float {name}[{PLACES * place}] __attribute__((aligned(64)));")
+            f.line(f"float {name}[{f.size(PLACES * place)}] __attribute__((aligned(64)));")
         with ExitStack() as stack:
             self._pieces(stack)
             self._data()
@@ -86,19 +85,21 @@ class _Printer:
         (rows, many), *rest = self.tiles
         if not rest:
             return f"{rows} * {unit}"
-        return f"({unit} < {many} ? {rows} * {unit} : {many} + {rest[0][0]} * {unit})"
+        many_ = self.f.number(many)
+        return f"({unit} < {many_} ? {rows} * {unit} : {many_} + {rest[0][0]} * {unit})"
 
     def _pieces(self, stack: ExitStack) -> None:
         """Groups of tiles, one after the other; at least one, so that there is a result of no images."""
         f, group, across = self.f, self.group, self.high // self.group.rows
-        count = dims.ceil_divide(self.y.shape[0], group.images)
-        stack.enter_context(f.block(f"for (long piece = 0; piece == 0 || piece < {f.size(count * across)}; piece++)"))
-        f.line(f"const long image = piece / {across} * {group.images}, left = {f.size(self.y.shape[0])} - image;")
-        f.line(f"const long images = left < {group.images} ? left : {group.images};")
-        f.line(f"const long tiles = images * {group.tiles};")
+        times, images, all_images = f.number(across), f.number(group.images), f.size(self.y.shape[0])
+        more = f"piece / {times} * {images} < {all_images}"
+        stack.enter_context(f.block(f"for (long piece = 0; piece == 0 || {more}; piece++)"))
+        f.line(f"const long image = piece / {times} * {images}, left = {all_images} - image;")
+        f.line(f"const long images = left < {images} ? left : {images};")
+        f.line(f"const long tiles = images * {f.number(group.tiles)};")
         steps = tuple(STEP * group.rows * v.strides[1] for v in (self.x, self.y))
         stack.enter_context(self.pointers.advanced(Axis(0, (0, self.x.strides[0], self.y.strides[0])), "image"))
-        stack.enter_context(self.pointers.advanced(Axis(0, (0, *steps)), f"(piece % {across})"))
+        stack.enter_context(self.pointers.advanced(Axis(0, (0, *steps)), f"(piece % {times})"))
 
     def _data(self) -> None:
         """The transformed data of own channels: [place, tile, channel]."""
@@ -114,9 +115,9 @@ class _Printer:
         f.line(f"float half[{SIDE * STEP * lanes}] __attribute__((aligned(64)));")
         loops: list[Loop] = [
             ("i", "0", "images", 1, (self.group.tiles * tile, y.strides[0])),
-            ("row", "0", str(self.group.rows), 1, (self.wide * tile, STEP * y.strides[1])),
-            ("tile", "0", str(self.wide), 1, (tile, STEP * y.strides[2])),
-            ("k", "0", str(self.results), lanes, (1, y.strides[3])),
+            ("row", "0", f.number(self.group.rows), 1, (self.wide * tile, STEP * y.strides[1])),
+            ("tile", "0", f.number(self.wide), 1, (tile, STEP * y.strides[2])),
+            ("k", "0", f.size(self.results), lanes, (1, y.strides[3])),
         ]
         with nested_loops(f, loops, names):
             first = Writer(f, ["&half[0]", names.names[1]], (1, y.strides[3]), self.m)
@@ -136,15 +137,16 @@ class _Printer:
         names = Pointers(f, ["&sums[0]", "&data[0]", "&flow[0]"])
         loops: list[Loop] = [
             ("place", "0", str(PLACES), 1, (self.sums, self.data, self.flow)),
-            ("k", "0", str(self.results), width, (1, 0, 1)),
+            ("k", "0", f.size(self.results), width, (1, 0, 1)),
         ]
         with nested_loops(f, loops, names):
             done = units = 0
             for rows, many in self.tiles:
-                start = f"lo > {units} ? lo - {units} : 0"
-                end = f"hi < {units + many} ? hi - {units} : {many}"
+                before, behind = f.number(units), f.number(units + many)
+                start = f"lo > {before} ? lo - {before} : 0"
+                end = f"(hi < {behind} ? hi : {behind}) - {before}"
                 with ExitStack() as stack:
-                    stack.enter_context(names.advanced(Axis(0, (self.results, 1, 0)), str(done)))
+                    stack.enter_context(names.advanced(Axis(0, (self.results, 1, 0)), f.number(done)))
                     stack.enter_context(f.loop("c", f"({end})", start))
                     stack.enter_context(names.advanced(Axis(0, (self.results * rows, rows, 0)), "c"))
                     self._tile(rows, width // lanes, names)
@@ -155,11 +157,11 @@ class _Printer:
         tile = Tile(F32, tuple(range(rows)), vectors, lanes)
         tile.begin(f)
         f.line(f"const float *a = {names.names[1]}, *b = {names.names[2]};")
-        with f.block(f"for (long t = 0; t < tiles; t++, a += {self.own}, b += {self.results})"):
+        with f.block(f"for (long t = 0; t < tiles; t++, a += {f.size(self.own)}, b += {f.size(self.results)})"):
             tile.add(f, "a", "b")
         for head, onto in (("if (piece == 0)", False), ("else", True)):
             with f.block(head):
-                tile.store(f, lambda i, j: f"{names.names[0]} + {i * self.results + j * lanes}", onto=onto)
+                tile.store(f, lambda i, j: f"{names.names[0]} + {f.size(i * self.results)} + {j * lanes}", onto=onto)
 
     def _gather(self) -> None:
         """The sums of 36 places as 9 weights."""
@@ -168,7 +170,7 @@ class _Printer:
         f.line(f"float half[{3 * SIDE * lanes}] __attribute__((aligned(64)));")
         loops: list[Loop] = [
             ("c", "from", "to", 1, (w.strides[2], self.results)),
-            ("k", "0", str(self.results), lanes, (w.strides[3], 1)),
+            ("k", "0", f.size(self.results), lanes, (w.strides[3], 1)),
         ]
         with nested_loops(f, loops, names):
             first = Writer(f, ["&half[0]", names.names[1]], (1, 1), self.m)
