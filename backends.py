@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from .compiler.schedule.target import Machinery, Target, native
+from .compiler.schedule.target import CUPY, Machinery, Target, native
 from .runtime.machine import Machine, Memory
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
@@ -64,7 +64,7 @@ def on_device(device: Device) -> Backend:
     from .runtime.cupy.machine import DeviceMachine
     from .runtime.cupy.memory import DeviceMemory
 
-    return Backend("cupy", Target("cupy"), DeviceMachine, memory=partial(DeviceMemory, device))
+    return Backend("cupy", CUPY, DeviceMachine, memory=partial(DeviceMemory, device))
 
 
 def _native(threads: int) -> Backend:

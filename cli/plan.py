@@ -188,10 +188,10 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
 def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel that a GPU runs, each once, and the products of cuBLAS; neither is needed to see them."""
     from ..compiler.native.driver import KERNELS
-    from ..compiler.schedule.target import Target
+    from ..compiler.schedule.target import CUPY
     from .plan_instructions import products
 
-    plan = compiled(specification, _graph(specification, phase), rows, Target("cupy")).plan
+    plan = compiled(specification, _graph(specification, phase), rows, CUPY).plan
     kernels = "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
     return kernels + "".join(f"{line}\n" for line in products(plan))
 

@@ -32,6 +32,7 @@ from .schedule.group import group
 from .schedule.kernel import Schedule
 from .schedule.sums import AbsorbSums
 from .schedule.sweep import Sweep
+from .schedule.target import CUPY as CUPY
 from .schedule.target import Target as Target
 
 NUMPY = Target()

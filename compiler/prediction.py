@@ -17,14 +17,12 @@ from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
 from .memory import NotAffine
 from .passes.sequence import run
-from .pipeline import graph_passes
+from .pipeline import CUPY, graph_passes, schedule_passes
 from .schedule import cost
 from .schedule.group import group
 from .schedule.kernel import Call, Library, Repeat, Schedule, Window
-from .schedule.target import Target
 
 Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
-PASSES = graph_passes(Target("cupy"))
 
 # What is assumed of every device, and printed with every prediction.
 ARITHMETIC = 0.7  # share of the peak that is reached
@@ -91,11 +89,16 @@ class Prediction:
 @without_collection()
 def predict(graph: Graph, device: Device, rows: int) -> Prediction:
     """The prediction for a graph whose sizes are numbers but for N."""
-    schedule = group(run(bind(graph, {"N": rows}), PASSES))
+    schedule = _schedule(bind(graph, {"N": rows}), rows)
     calls = cost.with_loops(schedule.items)
     kernels = tuple(forecast(call, loops, device) for call, loops in calls if call.phase == STEPS)
     memory = _memory(graph)
     return Prediction(device, rows, kernels, memory(rows), *_largest(memory, device.memory, rows))
+
+
+def _schedule(graph: Graph, rows: int) -> Schedule:
+    """What a GPU runs, for at most `rows` samples."""
+    return run(group(run(graph, graph_passes(CUPY)), CUPY.row), schedule_passes(CUPY, rows))
 
 
 def _memory(graph: Graph) -> Callable[[int], int]:
@@ -108,17 +111,14 @@ def _memory(graph: Graph) -> Callable[[int], int]:
         given = [w for _, w in schedule.inputs if w.buffer.home == "input"]
         return plan.arena + named + sum(cost.at(cost.covered(w), {"N": rows}) for w in given) + RESERVE
 
-    def schedule_of(graph: Graph) -> Schedule:
-        return group(run(graph, PASSES))
-
-    schedule = schedule_of(graph)
+    schedule = _schedule(graph, 0)
 
     @cache
     def memory(rows: int) -> int:
         try:
             return of_plan(schedule, rows)
         except NotAffine:
-            return of_plan(schedule_of(bind(graph, {"N": rows})), rows)
+            return of_plan(_schedule(bind(graph, {"N": rows}), rows), rows)
 
     return memory
 

@@ -11,10 +11,12 @@ from ..ir.dims import Size
 from ..ir.op import Op
 from ..native.emitter import Form as Form
 from ..native.emitter import NativeEmitter
+from ..native.rows import replaced
 from ..schedule import layout
 from ..schedule.code import Code
-from ..schedule.kernel import Window
+from ..schedule.kernel import Nest, Window
 from ..schedule.target import Machinery
+from .rows import Rows
 
 
 class CudaEmitter(NativeEmitter):
@@ -23,6 +25,9 @@ class CudaEmitter(NativeEmitter):
     def __init__(self, rules: Mapping[type[Op], Rule], rows: int) -> None:
         super().__init__(rules, frozenset(), Machinery())
         self.rows = rows
+
+    def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads, keeps=False), each=True)
 
     def with_plain_results(self, code: Code) -> Code:
         """The code whose results lie in row-major order, as they are brought to the host."""

@@ -76,6 +76,15 @@ def visited(axes: Sequence[Axis], indices: Sequence[str], pointers: Pointers) ->
         yield
 
 
+@contextmanager
+def standing(axes: Sequence[Axis], indices: Sequence[str], pointers: Pointers) -> Iterator[None]:
+    """Inside, new pointers stand at a place."""
+    with ExitStack() as stack:
+        for axis, index in zip(axes, indices, strict=True):
+            stack.enter_context(pointers.advanced(axis, index))
+        yield
+
+
 @elements.register(Kernel)
 @contextmanager
 def _elements(f: Kernel, axes: Sequence[Axis], pointers: Pointers) -> Iterator[str]:
@@ -88,9 +97,7 @@ def _elements(f: Kernel, axes: Sequence[Axis], pointers: Pointers) -> Iterator[s
 @contextmanager
 def _rows(f: Kernel, axes: Sequence[Axis], pointers: Pointers) -> Iterator[None]:
     """One thread for each row; pointers stand at its start."""
-    with spread(f, [a.size for a in axes]) as indices, ExitStack() as stack:
-        for axis, index in zip(axes, indices, strict=True):
-            stack.enter_context(pointers.advanced(axis, index))
+    with spread(f, [a.size for a in axes]) as indices, standing(axes, indices, pointers):
         yield
 
 

@@ -78,7 +78,7 @@ def print_reduction(
     kept axis numbers stretches.
     """
     kind = "int" if dtype is BOOL else local(dtype)
-    combine = _combination(law, dtype)
+    combine = combination(law, dtype)
     results, count = dims.product(a.size for a in kept), dims.product(a.size for a in added)
     lanes = lanes_of(f, results, count, parts, across=across)
     each = THREADS // lanes
@@ -117,7 +117,7 @@ def lanes_of(f: Kernel, results: Size, count: Size, parts: int, *, across: bool)
     return min(limit, 1 << (most // 2).bit_length())
 
 
-def _combination(law: str, dtype: DType) -> str:
+def combination(law: str, dtype: DType) -> str:
     """The C of combining; of floats a NaN stays whatever else there is."""
     text = LAWS[law].combine
     return f"{{a}} != {{a}} || {text}" if law in ("max", "min") and dtype.is_float else text

@@ -58,10 +58,14 @@ class NativeEmitter(Emitter):
         reads = tuple(r for r in call.reads if isinstance(r, Window))
         assert len(reads) == len(call.reads)
         if nest.row:
-            self.add(Rows(nest), call.writes, reads, replaces=replaced(nest, reads), each=True)
+            self.by_rows(nest, call.writes, reads)
             return
         same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
         self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same, each=True)
+
+    def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
+        """Appends what computes rows."""
+        self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads), each=True)
 
     def fill(self, out: Window, value: Number) -> None:
         self.add(Fill(value), (out,), ())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir.dims import Size
 from ..ir.scalar import PLACE, Expr
 from ..schedule.kernel import Nest, Window, row_major
-from ..schedule.rounds import FOLDED, Rounds, rounds
+from ..schedule.rounds import FOLDED, rounds
 from .arithmetic import Arithmetic, local, stored
 from .function import Function
 from .index import checked
@@ -32,18 +32,17 @@ class Rows(NamedTuple):
         _Printer(f, self.nest, writes, reads).print()
 
 
-def rounds_of(nest: Nest, reads: tuple[Window, ...]) -> Rounds:
-    """The rounds over the rows of windows."""
+def moving(nest: Nest, reads: tuple[Window, ...]) -> frozenset[int]:
+    """The reads that have different elements within a row."""
     first = len(nest.rows)
     of_rows = nest.reads_of_rows
     steps = [stretched(r, nest.shape)[first:] if i not in of_rows else () for i, r in enumerate(reads)]
-    moving = (i for i, along in enumerate(steps) if any(s != 0 for s in along))
-    return rounds(nest, frozenset(moving))
+    return frozenset(i for i, along in enumerate(steps) if any(s != 0 for s in along))
 
 
-def replaced(nest: Nest, reads: tuple[Window, ...]) -> tuple[int, ...]:
+def replaced(nest: Nest, reads: tuple[Window, ...], *, keeps: bool = True) -> tuple[int, ...]:
     """The reads whose place a write may take: no round loads of them after the first that stores."""
-    found = rounds_of(nest, reads)
+    found = rounds(nest, moving(nest, reads), keeps=keeps)
     stored = min((found.of[x] for i, x in enumerate(nest.stores) if i not in nest.sums), default=0)
     whole = (i for i, r in enumerate(reads) if r.shape == nest.shape and i not in nest.reads_of_rows)
     return tuple(i for i in whole if found.last_load(i) <= stored)
@@ -69,7 +68,7 @@ class _Printer:
     def __init__(self, f: Function, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         self.f, self.nest, self.writes, self.reads = f, nest, writes, reads
         self.first = len(nest.rows)
-        self.rounds = rounds_of(nest, reads)
+        self.rounds = rounds(nest, moving(nest, reads))
         self.row = nest.shape[self.first :]
         names = [*(f.pointer(w, write=True) for w in writes), *map(f.pointer, reads)]
         strides = [*map(self._written, range(len(writes))), *map(self._read, range(len(reads)))]

@@ -35,8 +35,9 @@ class Rounds:
         return max((r for x in loads for r in self.needed.get(x, ())), default=-1)
 
 
-def rounds(nest: Nest, moving: frozenset[int]) -> Rounds:
-    """The rounds of a nest whose reads `moving` have different elements within a row."""
+def rounds(nest: Nest, moving: frozenset[int], *, keeps: bool = True) -> Rounds:
+    """The rounds of a nest whose reads `moving` have different elements within a row; one that `keeps` nothing computes
+    again whatever a later round needs."""
     found = parts(nest.stores)
     of: dict[Expr, int] = {}
     steady: set[Expr] = set()
@@ -54,7 +55,7 @@ def rounds(nest: Nest, moving: frozenset[int]) -> Rounds:
     for x in reversed(found):
         if x in steady or x not in needed:
             continue
-        if max(needed[x]) > of[x] and efforts[x] > (STORED if x in elements else AGAIN):
+        if keeps and max(needed[x]) > of[x] and efforts[x] > (STORED if x in elements else AGAIN):
             kept.add(x)
         for operand in x.operands:
             needed.setdefault(operand, set()).update({of[x]} if x in kept else needed[x])

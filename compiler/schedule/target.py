@@ -35,6 +35,10 @@ class Target:
     threads: int = 1
 
 
+# On a GPU a warp or a block shares a row, which lies in a cache when it is gone through again.
+CUPY = Target("cupy", row=256 << 10)
+
+
 def native(machinery: Machinery = Machinery(), threads: int = 1) -> Target:
     """The target of C for a processor: a turn of a sweep fills the second cache, and a few rows do not leave it."""
     cache = machinery.second_cache

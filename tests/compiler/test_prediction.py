@@ -14,7 +14,7 @@ from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.elementwise import Cast
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.prediction import ARITHMETIC, BANDWIDTH, BLOCK, RESERVE, START, predict
-from axonc.compiler.schedule.target import Target
+from axonc.compiler.schedule.target import CUPY
 from axonc.compiler.training.adam import Adam
 from axonc.compiler.training.arithmetic import Formula
 from axonc.runtime.cupy.machine import FIXED, needed_bytes
@@ -135,7 +135,7 @@ def test_a_scan_starts_its_kernels_at_every_step() -> None:
 def test_memory_is_that_of_the_plan_and_the_most_samples_are_the_most_that_fit() -> None:
     graph = check(SPEC).phases.train
     weights = 64 * 128 + 128 + 128 * 10 + 10
-    plan = compile_graph(graph, rows=8, target=Target("cupy"))
+    plan = compile_graph(graph, rows=8, target=CUPY)
     named = sum(b.size * np.dtype(dtype_name(b.dtype)).itemsize for b in plan.buffers if b.home == "named")
     assert named >= 3 * 4 * weights  # Adam's
     assert predict(graph, BOARD, 8).memory == pytest.approx(RESERVE + named + needed_bytes(plan), abs=2 * FIXED)

@@ -196,13 +196,14 @@ template <typename T, int N> struct Shared {
   }
 };
 
-template <typename T> T exchange(T x, int distance, int width) {
+/* What the lane `from` of the warp gives, or without one what is given. */
+template <typename T> T exchange(unsigned mask, T x, int from) {
+  if (mask != 0xffffffffu) complain("an exchange without all lanes, with", (long)mask);
   static_assert(sizeof(T) <= 8, "one register or two");
-  int t = (int)threadIdx.x, lane = t % WARP % width;
   memcpy(&current->given, &x, sizeof x);
   leave(AT_EXCHANGE);
   T other = x;
-  if (lane + distance < width) memcpy(&other, &fibres[t + distance].given, sizeof other);
+  if (from >= 0) memcpy(&other, &fibres[(int)threadIdx.x - (int)threadIdx.x % WARP + from].given, sizeof other);
   leave(AT_EXCHANGE);
   return other;
 }
@@ -219,9 +220,15 @@ inline int __syncthreads_or(int x) {
   return standin::any;
 }
 
+inline void __syncwarp() { standin::leave(standin::AT_EXCHANGE); }
+
 template <typename T> T __shfl_down_sync(unsigned mask, T x, int distance, int width) {
-  if (mask != 0xffffffffu) standin::complain("an exchange without all lanes, with", (long)mask);
-  return standin::exchange(x, distance, width);
+  int lane = (int)threadIdx.x % standin::WARP;
+  return standin::exchange(mask, x, lane % width + distance < width ? lane + distance : -1);
+}
+
+template <typename T> T __shfl_xor_sync(unsigned mask, T x, int distance) {
+  return standin::exchange(mask, x, ((int)threadIdx.x % standin::WARP) ^ distance);
 }
 
 inline unsigned long long atomicCAS(unsigned long long *at, unsigned long long old, unsigned long long next) {

@@ -248,10 +248,12 @@ def _poisoned(start: int, size: int) -> int:
     return int(function(ctypes.c_void_p(start), ctypes.c_size_t(size)) or 0)
 
 
-def sanitized(plan: Plan, inputs: Mapping[str, Array], *, backwards: bool = False) -> dict[str, Array]:
+def sanitized(
+    plan: Plan, inputs: Mapping[str, Array], count: int | None = None, *, backwards: bool = False
+) -> dict[str, Array]:
     """The results of a plan that runs in a process of its own, which a touch outside of windows ends."""
     job = Path(tempfile.mkdtemp(dir=FOLDER)) / "job"
-    job.write_bytes(pickle.dumps((plan, dict(inputs), backwards)))
+    job.write_bytes(pickle.dumps((plan, dict(inputs), count, backwards)))
     asan = subprocess.run([*COMPILER, "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
     options = {"LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0", "STANDIN_FOLDER": str(FOLDER)}
     command = [sys.executable, "-m", "axonc.tests.cuda.standin", str(job)]
@@ -261,20 +263,20 @@ def sanitized(plan: Plan, inputs: Mapping[str, Array], *, backwards: bool = Fals
         return dict(found)
 
 
-def repeated(machine: DeviceMachine, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def repeated(machine: DeviceMachine, inputs: Mapping[str, Array], count: int | None = None) -> dict[str, Array]:
     """The results of a run by launches, which later ones, by what is kept of them, must give again."""
-    first = machine.run(inputs)
+    first = machine.run(inputs, count)
     for _ in range(3):
-        np.testing.assert_equal(machine.run(inputs), first)
+        np.testing.assert_equal(machine.run(inputs, count), first)
     return first
 
 
 def main(job: Path) -> None:
-    plan, inputs, backwards = pickle.loads(job.read_bytes())
+    plan, inputs, count, backwards = pickle.loads(job.read_bytes())
     global FOLDER
     FOLDER = Path(environ["STANDIN_FOLDER"])
     machine = Watched(plan, DeviceMemory(Standin(backwards=backwards, flags=SANITIZER)))
-    np.savez(job.with_suffix(".npz"), **repeated(machine, inputs))
+    np.savez(job.with_suffix(".npz"), **repeated(machine, inputs, count))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from axonc.compiler.ir.graph import DATA, Builder, Graph, Node
 from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.layout import Concat, Slice, Transpose
-from axonc.compiler.pipeline import Target, compile_graph
+from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.runtime.cupy.cublas import Cublas
 from axonc.runtime.cupy.device import Operand, Product
 from axonc.runtime.cupy.machine import DeviceMachine
@@ -29,7 +29,6 @@ from .blas import StandinCublas
 from .conftest import ON_GPU, gpu
 from .standin import Standin, StandinFault, needs_compiler
 
-CUPY = Target("cupy")
 N = dims.name("N")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from axonc.backends import NUMPY, on_device
 from axonc.compiler.cuda import plan as printing
-from axonc.compiler.pipeline import Target, compile_graph
+from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.program import Program
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.cupy.errors import LittleMemory
@@ -157,7 +157,7 @@ def test_a_beam_finds_its_caches_on_the_device(device: Device) -> None:
 
 
 def test_a_plan_that_is_too_large_is_refused_before_anything_is_taken(device: Device) -> None:
-    plan = compile_graph(check(SPEC).phases.train, rows=10**10, target=Target("cupy"))
+    plan = compile_graph(check(SPEC).phases.train, rows=10**10, target=CUPY)
     before = device.free()
     with pytest.raises(LittleMemory, match="10000000000 samples at once need"):
         DeviceMachine(plan, DeviceMemory(device))

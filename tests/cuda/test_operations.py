@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from axonc.compiler.ir.evaluate import evaluate
-from axonc.compiler.pipeline import Target, compile_graph
+from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.cupy.machine import DeviceMachine
@@ -21,7 +21,6 @@ from . import standin
 from .conftest import ON_GPU, gpu
 from .standin import needs_compiler
 
-CUPY = Target("cupy")
 WATCHED = pytest.param("watched", marks=needs_compiler)
 
 

@@ -10,7 +10,7 @@ from axonc.compiler.cuda.plan import prelude
 from axonc.compiler.ir.graph import DATA, Builder
 from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.ops.contract import Matmul
-from axonc.compiler.pipeline import Target, compile_graph
+from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.runtime.plan import THREADS, Unit
@@ -86,7 +86,7 @@ def test_a_kernel_that_is_wrong_is_found(body: str, problem: str) -> None:
 def test_a_product_that_lacks_one_of_its_barriers_is_found(which: int) -> None:
     b = Builder(NOWHERE)
     x, y = (b.input(name, DATA, Tensor(F32, (40, 40))) for name in "xy")
-    plan = compile_graph(b.graph({"z": b.add(Matmul(), x, y)}), target=Target("cupy"))
+    plan = compile_graph(b.graph({"z": b.add(Matmul(), x, y)}), target=CUPY)
     (unit,) = plan.units
     parts = unit.text.split("__syncthreads();")
     assert len(parts) == 3
