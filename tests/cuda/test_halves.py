@@ -9,7 +9,7 @@ from axonc.backends import NUMPY, on_device
 from axonc.compiler.cuda import gemm
 from axonc.compiler.ir.op import Op
 from axonc.compiler.ir.types import DType
-from axonc.compiler.pipeline import Target, compile_graph
+from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.program import Program
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.plan import Gemm
@@ -33,7 +33,7 @@ def test_products_are_those_of_the_exact_numbers_rounded_once(
     monkeypatch.setattr(gemm, "LEAST", least)
     samples = with_floats(words) | {"long": LONG}
     graph, arrays = graph_of(samples, half)
-    plan = compile_graph(graph, target=Target("cupy"))
+    plan = compile_graph(graph, target=CUPY)
     products = [step.launch for step in plan.steps if isinstance(step.launch, Gemm)]
     assert (len(products) > 10) == (least == 1)
     assert all(plan.buffers[m.view.buffer].dtype == half.value for p in products for m in (p.a, p.b, p.c))
