@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import examples, set_option, size_option
+from .options import allow_option, examples, set_option, size_option
 
 if TYPE_CHECKING:
     from ..program import Program
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @set_option
 @size_option
-def command(source: str, target: str, force: bool, overrides: dict[str, str], sizes: dict[str, int]) -> None:
+@allow_option
+def command(
+    source: str, target: str, force: bool, overrides: dict[str, str], sizes: dict[str, int], allowed: tuple[str, ...]
+) -> None:
     """Write a model as an ONNX file.
 
     It computes what the model predicts, with the best weights of a run, or the first ones of a spec. Inputs and
@@ -38,16 +41,16 @@ def command(source: str, target: str, force: bool, overrides: dict[str, str], si
         raise click.UsageError(f"{target} is there already; --force replaces it")
     from ..exporting import export
 
-    export(_program(source, overrides, sizes), Path(target))
+    export(_program(source, overrides, sizes, allowed), Path(target))
 
 
-def _program(source: str, overrides: dict[str, str], sizes: dict[str, int]) -> Program:
+def _program(source: str, overrides: dict[str, str], sizes: dict[str, int], allowed: tuple[str, ...]) -> Program:
     if not Path(source).is_dir():
         from ..program import compile as compile_spec
 
-        return compile_spec(source, overrides=overrides, sizes=sizes)
-    if overrides or sizes:
-        raise click.UsageError("a run has its constants and sizes already; --set and --size are for a spec")
+        return compile_spec(source, overrides=overrides, sizes=sizes, allowed=allowed)
+    if overrides or sizes or allowed:
+        raise click.UsageError("a run knows its constants, sizes and folders; --set, --size and --allow are for a spec")
     from .saved import trained
 
     return trained(Path(source))

@@ -36,6 +36,16 @@ def test_a_spec_is_exported_with_its_first_weights_and_other_constants(axonc: Ru
     np.testing.assert_allclose(logits, wanted, 1e-5, 1e-6)
 
 
+def test_a_spec_may_read_what_is_allowed(axonc: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "blocks.axon").write_text("block twice(x) { x |> dense(3) |> dense(3) }\n")
+    Path("user.axon").write_text(
+        f'axonc 1\nmodel user\ninclude "{tmp_path}/elsewhere/blocks.axon"\ninput x: f32[N, 3]\noutput y = x |> twice\n'
+    )
+    assert axonc("export", "user.axon", "user.onnx").code == 1
+    assert axonc("export", "user.axon", "user.onnx", "--allow", str(tmp_path / "elsewhere")).code == 0
+
+
 def test_a_file_is_replaced_only_when_forced(axonc: Run, folder: Path) -> None:
     Path("net.onnx").write_text("mine")
     ended = axonc("export", "deep.axon", "net.onnx")
@@ -52,7 +62,8 @@ def test_a_file_is_replaced_only_when_forced(axonc: Run, folder: Path) -> None:
         (("deep.axon", "net.txt"), 2, "does not end with .onnx"),
         (("missing.axon", "net.onnx"), 1, "missing.axon"),
         ((".", "net.onnx"), 3, "no-run"),
-        ((".", "net.onnx", "--set", "width=3"), 2, "--set and --size are for a spec"),
+        ((".", "net.onnx", "--set", "width=3"), 2, "--set, --size and --allow are for a spec"),
+        ((".", "net.onnx", "--allow", "."), 2, "--set, --size and --allow are for a spec"),
         (("deep.axon", "no/folder/net.onnx"), 3, "cannot-write"),
     ],
 )
