@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -120,8 +120,9 @@ class Machines:
         ready = self._ready[_key(phase, arrays)] = Ready(machine, rows, found.data, found.controls)
         return ready
 
-    def ready(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> Ready:
-        """The machine of a phase for arrays like these and at most `rows` samples."""
+    def ready(self, phase: str, graph: Graph, arrays: Arrays, rows: int, *, tf32: bool = False) -> Ready:
+        """The machine of a phase for arrays like these and at most `rows` samples, with products in `tf32` where the
+        backend has them."""
         from .compiler.ir.evaluate import read_shape
         from .compiler.ir.graph import CONTROL, DATA, TARGET
         from .compiler.memory import NotAffine
@@ -140,25 +141,26 @@ class Machines:
         self.seen_sizes |= sizes
         controls = tuple(graph.named_inputs(CONTROL))
         try:
-            plan, machine = self._compiled(graph, rows, sizes)
+            plan, machine = self._compiled(graph, rows, sizes, tf32=tf32)
             if self.plans is not None:
                 self.plans.keep(phase, arrays, rows, self.backend.target, Kept(plan, sizes, tuple(wanted), controls))
         except NotAffine:  # samples meet each other: a plan for every count
             key = (*key, count)
-            _, machine = self._compiled(graph, count, sizes | {"N": count})
+            _, machine = self._compiled(graph, count, sizes | {"N": count}, tf32=tf32)
         ready = self._ready[key] = Ready(machine, rows, tuple(wanted), controls)
         return ready
 
-    def _compiled(self, graph: Graph, rows: int, sizes: Mapping[str, int]) -> tuple[Plan, Machine]:
+    def _compiled(self, graph: Graph, rows: int, sizes: Mapping[str, int], *, tf32: bool) -> tuple[Plan, Machine]:
         """A graph, compiled and bound to memory; on NumPy from now on where its C cannot be compiled."""
         from .compiler.pipeline import compile_graph
 
         try:
-            plan = compile_graph(graph, rows=rows, sizes=sizes, target=self.backend.target)
+            target = replace(self.backend.target, tf32=tf32)
+            plan = compile_graph(graph, rows=rows, sizes=sizes, target=target)
             return plan, self.backend.machine(plan, self.memory)
         except NotNative as reason:
             self.fall_back(reason)
-            return self._compiled(graph, rows, sizes)
+            return self._compiled(graph, rows, sizes, tf32=tf32)
         except LittleMemory as refusal:
             raise refusal.with_largest(self._largest(graph, rows, sizes, refusal)) from None
 

@@ -262,7 +262,8 @@ class Program:
 
     def _machine(self, phase: str, graph: Graph, arrays: Arrays, rows: int) -> Ready:
         self._follow()
-        return self._machines.ready(phase, graph, arrays, rows)
+        tf32 = phase in ("train", "gradients") and self.specification.training.tf32
+        return self._machines.ready(phase, graph, arrays, rows, tf32=tf32)
 
     def _follow(self) -> None:
         """Before a run: what is made of weights is as they are now."""

@@ -108,7 +108,8 @@ def _view(
 
     stages = compiled(specification, _graph(specification, phase), rows)
     found = explain(stages, specification.phases.ranges, rows=rows, update=specification.training.place)
-    prediction = _predicted(_graph(specification, phase), rows, device) if device else None
+    tf32 = phase == "train" and specification.training.tf32
+    prediction = _predicted(_graph(specification, phase), rows, device, tf32=tf32) if device else None
     if form == "json":
         from .plan_json import render as render_json
 
@@ -129,14 +130,15 @@ def _view(
     return text + "".join(f"{line.rstrip()}\n" for line in lines(prediction, columns, unfolded=unfolded))
 
 
-def _predicted(graph: Graph, rows: int, device: str) -> Prediction:
+def _predicted(graph: Graph, rows: int, device: str, *, tf32: bool) -> Prediction:
     """What the graph would take on a device, for so many samples."""
     from ..compiler.ir import dims
     from ..compiler.ir.rewrite import bind
     from ..compiler.prediction import predict
 
     batch = batch_of(graph)
-    return predict(bind(graph, {batch: dims.name("N")}) if batch not in ("", "N") else graph, DEVICES[device], rows)
+    named = bind(graph, {batch: dims.name("N")}) if batch not in ("", "N") else graph
+    return predict(named, DEVICES[device], rows, tf32=tf32)
 
 
 def _stage(specification: Specification, stage: str, phase: str, rows: int, form: str) -> str:
@@ -187,11 +189,14 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
 
 def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel that a GPU runs, each once, and the products of cuBLAS; neither is needed to see them."""
+    from dataclasses import replace
+
     from ..compiler.native.driver import KERNELS
     from ..compiler.schedule.target import CUPY
     from .plan_instructions import products
 
-    plan = compiled(specification, _graph(specification, phase), rows, CUPY).plan
+    target = replace(CUPY, tf32=phase == "train" and specification.training.tf32)
+    plan = compiled(specification, _graph(specification, phase), rows, target).plan
     kernels = "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
     return kernels + "".join(f"{line}\n" for line in products(plan))
 

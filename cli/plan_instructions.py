@@ -42,7 +42,8 @@ def _gemm(plan: Plan, gemm: Gemm) -> str:
     m, n, k = map(extent, (gemm.m, gemm.n, gemm.k))
     count = "" if gemm.batch == 1 else f"{extent(gemm.batch)} times "
     c, a, b = map(_matrix, (gemm.c, gemm.a, gemm.b))
-    return f"gemm {plan.buffers[gemm.c.view.buffer].dtype} {count}[{m}, {k}] @ [{k}, {n}]: {c} = {a} @ {b}"
+    kind = "tf32" if gemm.tf32 else plan.buffers[gemm.c.view.buffer].dtype
+    return f"gemm {kind} {count}[{m}, {k}] @ [{k}, {n}]: {c} = {a} @ {b}"
 
 
 def _matrix(x: Matrix) -> str:

@@ -129,7 +129,7 @@ def _native(schedule: Schedule, target: Target, rows: int) -> Plan:
 def _cupy(schedule: Schedule, target: Target, rows: int) -> Plan:
     from .cuda.plan import plan_of
 
-    return plan_of(schedule, rows)
+    return plan_of(schedule, rows, tf32=target.tf32)
 
 
 PLANS: dict[str, Callable[[Schedule, Target, int], Plan]] = {"numpy": _numpy, "native": _native, "cupy": _cupy}

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Literal, TypeAlias
 
 from ..spec.source import Place
+from .cuda.gemm import call_of, product_of
 from .cuda.plan import laid_out
 from .devices import Device
 from .garbage import without_collection
@@ -37,7 +38,7 @@ STEPS = 2  # the phase of what runs at each step
 ASSUMPTIONS = (
     "every kernel of the schedule is one launch; operands are read and results written once, in device memory",
     f"arithmetic reaches {ARITHMETIC:.0%} of the peak for its type, memory {BANDWIDTH:.0%} of the bandwidth",
-    "products of f16 and bf16 run on tensor cores, which no backend here uses yet, those of f32 do not (no TF32)",
+    "products by cuBLAS run on tensor cores where they are of f16, of bf16 or in TF32; nothing else does",
     f"a block computes 128 x 128 elements of a product, {DEPTH} terms each, or {BLOCK} elements of anything else",
     "fewer blocks than processors leave the others idle, and so does the last round of blocks of a product",
     f"{START * 1e6:g} us from the end of one kernel to the beginning of the next",
@@ -87,11 +88,11 @@ class Prediction:
 
 
 @without_collection()
-def predict(graph: Graph, device: Device, rows: int) -> Prediction:
-    """The prediction for a graph whose sizes are numbers but for N."""
+def predict(graph: Graph, device: Device, rows: int, *, tf32: bool = False) -> Prediction:
+    """The prediction for a graph whose sizes are numbers but for N, with products of f32 in TF32 if asked for."""
     schedule = _schedule(bind(graph, {"N": rows}), rows)
     calls = cost.with_loops(schedule.items)
-    kernels = tuple(forecast(call, loops, device) for call, loops in calls if call.phase == STEPS)
+    kernels = tuple(forecast(call, loops, device, tf32=tf32) for call, loops in calls if call.phase == STEPS)
     memory = _memory(graph)
     return Prediction(device, rows, kernels, memory(rows), *_largest(memory, device.memory, rows))
 
@@ -123,12 +124,12 @@ def _memory(graph: Graph) -> Callable[[int], int]:
     return memory
 
 
-def forecast(call: Call, loops: tuple[Repeat, ...], device: Device) -> Forecast:
+def forecast(call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: bool = False) -> Forecast:
     """One kernel with all turns of the loops around it."""
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in (1, cost.flops(call), cost.moved(call)))
     form = call.kernel.form
     is_product = isinstance(form, Library) and form.op.precision == "half"
-    peak = _peak(call, device, is_product=is_product)
+    peak = _peak(call, device, by_cublas=_is_of_cublas(call, loops), tf32=tf32)
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
     arithmetic = flops / turns / (peak * ARITHMETIC * busy)
     bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy)
@@ -138,11 +139,21 @@ def forecast(call: Call, loops: tuple[Repeat, ...], device: Device) -> Forecast:
     return Forecast(call.formula, call.place, flops, moved, turns, blocks, least, seconds, max(slowest)[1])
 
 
-def _peak(call: Call, device: Device, *, is_product: bool) -> float:
-    """FLOP/s for the widest type of a call: what goes by elements computes halves in f32."""
+def _is_of_cublas(call: Call, loops: tuple[Repeat, ...]) -> bool:
+    """Whether the library computes a product; else it is a kernel of ours, which has no tensor cores."""
+    form, lengths = call.kernel.form, {loop.length: loop.chunk for loop in loops}
+    if not isinstance(form, Library):
+        return False
+    product = product_of(form.op, call.writes[0], tuple(r for r in call.reads if isinstance(r, Window)))
+    return product is not None and call_of(*product, lambda size: cost.at(size, lengths)) is not None
+
+
+def _peak(call: Call, device: Device, *, by_cublas: bool, tf32: bool) -> float:
+    """FLOP/s for the widest type of a call: halves are computed in f32, but for products of the library."""
     dtypes = {w.dtype for w in (*call.writes, *call.reads) if isinstance(w, Window) and w.dtype.is_float}
-    if is_product:
-        return device.products[max(dtypes, key=lambda d: d.bytes, default=F32)]
+    if by_cublas:
+        widest = max(dtypes, key=lambda d: d.bytes)
+        return device.tf32 if tf32 and widest is F32 else device.products[widest]
     return device.scalar[F64 if F64 in dtypes else F32]
 
 

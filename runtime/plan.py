@@ -99,7 +99,8 @@ class Matrix(NamedTuple):
 class Gemm(NamedTuple):
     """A product that a device's library computes, column by column: `c = a @ b`, [m, k] by [k, n], `batch` times.
 
-    The library works in the bytes of `workspace` and takes no others.
+    With `tf32` operands of f32 may be rounded to 11 bits. The library works in the bytes of `workspace` and takes no
+    others.
     """
 
     m: Extent
@@ -110,6 +111,7 @@ class Gemm(NamedTuple):
     c: Matrix
     workspace: View
     batch: Extent = 1
+    tf32: bool = False
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -7,8 +7,12 @@ from typing import NamedTuple
 
 from ..ir import dims
 from ..ir.dims import Size
+from ..ir.op import Op
 from ..ir.types import BF16, F16, F32, F64, U8, Tensor
 from ..native.matrices import Matrix, matrices
+from ..ops.contract import Matmul
+from ..ops.convolution import Conv, ConvInput, Convolution, ConvWeight
+from ..schedule import layout
 from ..schedule.kernel import Window
 from .kernel import Kernel
 from .product import Product
@@ -48,6 +52,39 @@ class Gemm(NamedTuple):
 
     def print(self, f: Kernel, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         Product().print(f, writes[:1], reads)
+
+
+def product_of(op: Op, out: Window, reads: tuple[Window, ...]) -> tuple[Window, Window, Window] | None:
+    """The result and the operands of the product of matrices that an operation is; a convolution of one tap is one of
+    all pixels."""
+    match op:
+        case Matmul():
+            return out, *operands(op, reads)
+        case Conv() if _is_pointwise(op, reads[1]):
+            return out, reads[0], _matrix(reads[1])
+        case ConvInput() if _is_pointwise(op, reads[1]):
+            return out, reads[0], layout.swapped(_matrix(reads[1]))
+        case ConvWeight() if _is_pointwise(op, out):
+            x, y = (layout.reshape(w, (dims.product(w.shape[:-1]), w.shape[-1])) for w in reads)
+            return (_matrix(out), layout.swapped(x), y) if x and y else None
+    return None
+
+
+def operands(op: Matmul, reads: tuple[Window, ...]) -> tuple[Window, Window]:
+    """The operands of a product as they are multiplied."""
+    a, b = reads
+    return layout.swapped(a) if op.transpose_a else a, layout.swapped(b) if op.transpose_b else b
+
+
+def _is_pointwise(op: Convolution, weights: Window) -> bool:
+    """Whether each pixel is multiplied by the same matrix, and nothing else."""
+    still = all(s == 1 for s in op.stride) and all(p == (0, 0) for p in op.padding)
+    return still and op.groups == 1 and all(k == 1 for k in weights.shape[:-2])
+
+
+def _matrix(weights: Window) -> Window:
+    """Weights of one tap as a matrix."""
+    return layout.squeeze(weights, tuple(range(len(weights.shape) - 2)))
 
 
 def call_of(out: Window, a: Window, b: Window, most: Most) -> Call | None:

@@ -27,7 +27,7 @@ from ..schedule.kernel import Window
 from . import pool as forms
 from .convolution import Conv, ConvInput, ConvWeight, Slide
 from .emitter import CudaEmitter, Form
-from .gemm import WORKSPACE, Gemm, call_of
+from .gemm import WORKSPACE, Gemm, call_of, operands, product_of
 from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, ScatterAdd, SliceAt, WriteAt
 from .index import Take as TakeForm
@@ -82,29 +82,37 @@ def reduce(law: str) -> Rule:
 
 
 def matmul(e: CudaEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
-    """Transposition is a matter of strides; f16 is multiplied and added up in f32 as it comes."""
-    (out,) = writes
-    a, b = reads
-    a = layout.swapped(a) if op.transpose_a else a
-    b = layout.swapped(b) if op.transpose_b else b
-    if call_of(out, a, b, e.most):
-        e.add(Gemm(), (out, e.scratch(WORKSPACE, "workspace")), (a, b))
-        return
-    in_parts(e, out, Product, (a, b), out.type.size, a.shape[-1])
+    """Transposition is a matter of strides; halves are multiplied as they come and added up in f32."""
+    if not by_cublas(e, op, writes[0], reads):
+        a, b = operands(op, reads)
+        in_parts(e, writes[0], Product, (a, b), writes[0].type.size, a.shape[-1])
+
+
+def by_cublas(e: CudaEmitter, op: Op, out: Window, reads: Windows) -> bool:
+    """Appends a product that cuBLAS computes; whether it is one."""
+    product = product_of(op, out, reads)
+    if product is None or call_of(*product, e.most) is None:
+        return False
+    to, a, b = product
+    e.add(Gemm(), (to, e.scratch(WORKSPACE, "workspace")), (a, b))
+    return True
 
 
 def conv(e: CudaEmitter, op: ops.Conv, writes: Windows, reads: Windows) -> None:
-    e.add(Conv(Slide.of(op)), writes, reads)
+    if not by_cublas(e, op, writes[0], reads):
+        e.add(Conv(Slide.of(op)), writes, reads)
 
 
 def conv_input(e: CudaEmitter, op: ops.ConvInput, writes: Windows, reads: Windows) -> None:
-    e.add(ConvInput(Slide.of(op)), writes, reads)
+    if not by_cublas(e, op, writes[0], reads):
+        e.add(ConvInput(Slide.of(op)), writes, reads)
 
 
 def conv_weight(e: CudaEmitter, op: ops.ConvWeight, writes: Windows, reads: Windows) -> None:
     (out,), (_, y) = writes, reads
-    pixels = dims.product(y.shape[:-1])
-    in_parts(e, out, lambda parts: ConvWeight(Slide.of(op), parts), reads, out.type.size, pixels)
+    if not by_cublas(e, op, out, reads):
+        pixels = dims.product(y.shape[:-1])
+        in_parts(e, out, lambda parts: ConvWeight(Slide.of(op), parts), reads, out.type.size, pixels)
 
 
 def pool(form: Callable[..., Form]) -> Rule:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...runtime.plan import Gemm, Launch, Loop, Matrix, Plan, Step, Unit, View
 from ..ir import dims
 from ..ir.dims import Size
+from ..ir.types import F32
 from ..memory import affine, numbered
 from ..native.driver import KERNELS, clean, shapes
 from ..native.emitter import Kernels
@@ -26,10 +27,10 @@ FAR = 1 << 30  # elements up to which places are of type int
 PRELUDE = Path(__file__).with_name("prelude.h")
 
 
-def plan_of(schedule: Schedule, rows: int) -> Plan:
-    """The plan of a schedule for at most `rows` samples. Raises NotAffine."""
+def plan_of(schedule: Schedule, rows: int, *, tf32: bool = False) -> Plan:
+    """The plan of a schedule for at most `rows` samples, products of f32 in TF32 if asked for. Raises NotAffine."""
     kernels, plan, numbers = laid_out(schedule, rows)
-    printer = Printer(kernels, numbers, {"N": max(rows, 1)})
+    printer = Printer(kernels, numbers, {"N": max(rows, 1)}, tf32)
     phases = (
         printer.lines(lines, steps)
         for lines, steps in zip(kernels.code.phases, (plan.sizes, plan.prepare, plan.steps), strict=True)
@@ -52,6 +53,7 @@ class Printer:
     kernels: Kernels
     numbers: Mapping[Buffer, int]
     bounds: dict[str, int]
+    tf32: bool = False
     texts: dict[str, str] = field(default_factory=dict)
 
     def lines(self, lines: tuple[Line, ...], steps: tuple[Step | Loop, ...]) -> tuple[Step | Loop, ...]:
@@ -81,7 +83,7 @@ class Printer:
             for m, at in (call.a, call.b, call.c)
         )
         m, n, k, batch = map(affine, (call.m, call.n, call.k, call.batch))
-        return Gemm(m, n, k, a, b, c, self._view(workspace), batch)
+        return Gemm(m, n, k, a, b, c, self._view(workspace), batch, self.tf32 and out.dtype is F32)
 
     def _launch(self, line: Instruction) -> Launch:
         reads = tuple(r for r in line.reads if isinstance(r, Window))

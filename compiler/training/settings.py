@@ -25,7 +25,8 @@ class Training:
     `patience` of 0 never stops early. `average` is the share of the old average of the weights that a step keeps, 1 for
     the mean of all steps, 0 for none; evaluate and predict use the average. `place` is where the spec chooses the
     optimizer, or where it begins. With a `precision` of f16 or bf16 the losses and gradients are computed so where that
-    is well; weights and what is remembered of them stay f32."""
+    is well; weights and what is remembered of them stay f32. With `tf32` they are f32,
+    and a device may round what it multiplies."""
 
     optimizer: Optimizer = Sgd(0.01)  # noqa: RUF009 - frozen
     schedule: Schedule = Constant()  # noqa: RUF009 - frozen
@@ -36,6 +37,7 @@ class Training:
     clip_value: float = 0.0
     average: float = 0.0
     precision: DType = F32
+    tf32: bool = False
     monitor: str = "loss"
     patience: int = 0
     seed: int = 0
@@ -48,6 +50,7 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
         return Training(place=Place((model.name or model).span))
     reader = Reader(t, scope, model.train.settings)
     optimizer = reader.expression("optimizer")
+    precision, tf32 = _precision(reader)
     clip, stop = reader.inner("clip"), reader.inner("stop")
     return Training(
         optimizer=reader.choice("optimizer", OPTIMIZERS) or Training.optimizer,
@@ -60,20 +63,21 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
         average=_average(reader),
         monitor=stop.word("monitor", "loss") if stop else "loss",
         patience=stop.whole("patience", 0, least=1) if stop else 0,
-        precision=_precision(reader),
+        precision=precision,
+        tf32=tf32,
         seed=reader.whole("seed", 0),
         place=Place((optimizer or model.train).span),
     )
 
 
-def _precision(reader: Reader) -> DType:
-    """`precision f16` or `precision bf16`; f32 is the same as nothing."""
-    e, known = reader.expression("precision"), {d.value: d for d in (F32, F16, BF16)}
+def _precision(reader: Reader) -> tuple[DType, bool]:
+    """`precision f16` or `precision bf16`, and whether it is `tf32`; f32 is the same as nothing."""
+    e, known = reader.expression("precision"), {d.value: d for d in (F32, F16, BF16)} | {"tf32": F32}
     word = reader.word("precision", "f32")
     if e is not None and word not in known:
         choice = {"what": "precision", "name": word, "known": ", ".join(known), "suggestion": nearest(word, known)}
         reader.t.wrong(errors.UnknownChoice, e.span, **choice)
-    return known.get(word, F32)
+    return known.get(word, F32), word == "tf32"
 
 
 def _average(reader: Reader) -> float:

@@ -55,6 +55,7 @@ KINDS = {
     "f16": Kind(2, 68, c_float),
     "bf16": Kind(14, 68, c_float),
 }
+TF32 = 77  # CUBLAS_COMPUTE_32F_FAST_TF32
 
 
 class CublasError(RuntimeError):
@@ -73,21 +74,22 @@ class Cublas:
         self._call("cublasSetMathMode", handle, WIDE_SUMS)
 
     def multiply(self, p: Product) -> None:
-        """Asks for a product, which is added up in f32 at least."""
+        """Asks for a product, whose sums are of f32 at least."""
         start = -(-p.workspace // ALIGNMENT) * ALIGNMENT
         self._call("cublasSetWorkspace_v2", self._handle, start, p.workspace + p.bytes - start)
         (a, b, c), batched = ((x.address, KINDS[x.dtype].type, x.leading) for x in (p.a, p.b, p.c)), p.batch > 1
         kind = KINDS[p.c.dtype]
+        compute = TF32 if p.tf32 else kind.compute
         one, zero = kind.scale(1), kind.scale(0)
         sizes = int(p.a.turned), int(p.b.turned), p.m, p.n, p.k, byref(one)
         if not batched:
-            self._call("cublasGemmEx", self._handle, *sizes, *a, *b, byref(zero), *c, kind.compute, DEFAULT)
+            self._call("cublasGemmEx", self._handle, *sizes, *a, *b, byref(zero), *c, compute, DEFAULT)
             return
         steps = p.a.step, p.b.step, p.c.step
         self._call(
             "cublasGemmStridedBatchedEx",
             *(self._handle, *sizes, *a, steps[0], *b, steps[1], byref(zero), *c, steps[2]),
-            *(p.batch, kind.compute, DEFAULT),
+            *(p.batch, compute, DEFAULT),
         )
 
     def _call(self, name: str, *arguments: Any) -> None:

@@ -24,7 +24,8 @@ class Operand(NamedTuple):
 
 
 class Product(NamedTuple):
-    """`c = a @ b`, [m, k] by [k, n], `batch` times, in a workspace of so many bytes."""
+    """`c = a @ b`, [m, k] by [k, n], `batch` times, in a workspace of so many bytes; with `tf32` of numbers that may be
+    rounded to 11 bits."""
 
     m: int
     n: int
@@ -35,6 +36,7 @@ class Product(NamedTuple):
     batch: int
     workspace: Address
     bytes: int
+    tf32: bool = False
 
 
 Multiply: TypeAlias = "Callable[[Product], None]"

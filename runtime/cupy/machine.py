@@ -133,7 +133,7 @@ class DeviceMachine(Machine):
             extent_at(e, values) for e in (gemm.m, gemm.n, gemm.k, gemm.batch, *gemm.workspace.shape)
         )
         a, b, c = (self._matrix(x, values) for x in (gemm.a, gemm.b, gemm.c))
-        product = Product(m, n, k, a, b, c, batch, self._address(gemm.workspace, values), room)
+        product = Product(m, n, k, a, b, c, batch, self._address(gemm.workspace, values), room, gemm.tf32)
         assert self._multiply is not None
         return partial(self._multiply, product) if m and n and batch else None
 

@@ -11,6 +11,7 @@ from axonc.compiler.devices import DEVICES, Device
 from axonc.compiler.ir.graph import DATA, PARAMETER, STATE, Builder, Graph
 from axonc.compiler.ir.types import BF16, F16, F32, F64, DType, Tensor
 from axonc.compiler.ops.contract import Matmul
+from axonc.compiler.ops.convolution import Conv
 from axonc.compiler.ops.elementwise import Cast
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.prediction import ARITHMETIC, BANDWIDTH, BLOCK, RESERVE, START, predict
@@ -25,7 +26,7 @@ from .graphs import NOWHERE
 
 PEAK, TENSOR, SPEED = 1e12, 8e12, 1e11
 SCALAR = {F32: PEAK, F64: PEAK / 2}
-BOARD = Device("board", 64, {**SCALAR, F16: TENSOR, BF16: TENSOR}, SCALAR, SPEED, 10**10, 1 << 20, "nobody")
+BOARD = Device("board", 64, {**SCALAR, F16: TENSOR, BF16: TENSOR}, TENSOR / 2, SCALAR, SPEED, 10**10, 1 << 20, "nobody")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPEC = """
 model small
@@ -68,6 +69,19 @@ def test_a_product_of_halves_goes_by_the_peak_of_tensor_cores(half: DType) -> No
     kernel = next(k for k in found.kernels if k.flops >= 2 * 4096**3)
     assert kernel.bytes == 3 * 2 * 4096**2
     assert kernel.least == pytest.approx(kernel.flops / TENSOR)
+
+
+def test_products_of_f32_go_to_tensor_cores_where_that_is_asked_for_and_convolutions_of_many_taps_never() -> None:
+    n = 4096
+    (kernel,) = predict(product(n), BOARD, 1, tf32=True).kernels
+    assert kernel.least == pytest.approx(2 * n**3 / BOARD.tf32)
+    for taps, peak in ((1, TENSOR), (3, PEAK)):
+        b = Builder(NOWHERE)
+        shapes = (64, 64, 64, 1024), (taps, 1, 1024, 1024)
+        x, w = (b.add(Cast(F16), b.input(i, DATA, Tensor(F32, s))) for i, s in zip("xw", shapes, strict=True))
+        slid = b.add(Conv((1, 1), ((0, 0), (0, 0)), (1, 1), 1), x, w)
+        kernel = max(predict(b.graph({"z": b.add(Cast(F32), slid)}), BOARD, 1).kernels, key=lambda k: k.flops)
+        assert kernel.least == pytest.approx(kernel.flops / peak)
 
 
 def test_an_update_of_adam_moves_seven_numbers_for_each_weight() -> None:

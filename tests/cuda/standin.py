@@ -87,6 +87,10 @@ class Standin:
     watch: Callable[[int, int], int] | None = None  # what gives the first byte of a run that is poisoned, or 0
     blas: StandinCublas = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.blas = StandinCublas(self._touched)
+        self._cublas = Cublas(self.blas.functions, 0)
+
     def free(self) -> int:
         return self.size - self.used
 
@@ -105,17 +109,14 @@ class Standin:
         return {name: partial(self._launch, made, name) for unit in units for name in unit.kernels}
 
     def products(self) -> Multiply:
-        self.blas = StandinCublas(self._touched)
-        cublas = Cublas(self.blas.functions, 0)
+        return self._multiply
 
-        def multiply(product: Product) -> None:
-            self.launches += 1
-            try:
-                cublas.multiply(product)
-            except CublasError as refusal:
-                raise StandinFault(str(refusal)) from self.blas.fault
-
-        return multiply
+    def _multiply(self, product: Product) -> None:
+        self.launches += 1
+        try:
+            self._cublas.multiply(product)
+        except CublasError as refusal:
+            raise StandinFault(str(refusal)) from self.blas.fault
 
     def _touched(self, address: int, size: int) -> None:
         """Refuses a run of memory that does not lie in one piece, or that a step has no business in."""

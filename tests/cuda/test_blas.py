@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from axonc.compiler.ir.evaluate import evaluate
 from axonc.compiler.ir.graph import DATA, Builder, Graph, Node
 from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.ops.contract import Matmul
+from axonc.compiler.ops.convolution import Conv, ConvInput, ConvWeight
 from axonc.compiler.ops.layout import Concat, Slice, Transpose
 from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.runtime.cupy.cublas import Cublas
@@ -159,6 +161,21 @@ def test_a_workspace_begins_at_a_multiple_of_256_and_ends_with_its_memory() -> N
     assert touched[0] == (memory.address + 256, (1 << 16) - 256)
 
 
+def test_tf32_rounds_what_is_multiplied() -> None:
+    device = Standin()
+    memory, others = device.memory(1 << 16), device.memory(3 * 4096)
+    numbers = np.random.default_rng(0).standard_normal((2, 32, 32)).astype(np.float32)
+    device.send(others.address, numbers)
+    a, b, c = (Operand(others.address + i * 4096, "f32", 32, 0, False) for i in range(3))
+    found = {}
+    for tf32 in (False, True):
+        device.products()(Product(32, 32, 32, a, b, c, 1, memory.address, 1 << 16, tf32))
+        found[tf32] = np.empty((32, 32), np.float32)
+        device.fetch(found[tf32], c.address)
+    np.testing.assert_allclose(found[False], numbers[1] @ numbers[0], rtol=1e-5, atol=1e-5)
+    assert 1e-4 < np.abs(found[True] - found[False]).max() < 1e-1
+
+
 @pytest.mark.parametrize("wrong", [{"m": -1}, {"m": 40}, {"bytes": 300}])
 def test_what_cublas_refuses_is_told(wrong: dict[str, int]) -> None:
     device = Standin()
@@ -171,3 +188,25 @@ def test_what_cublas_refuses_is_told(wrong: dict[str, int]) -> None:
         multiply(product._replace(**wrong))
     with pytest.raises(StandinFault, match="gives 7"):
         multiply(product._replace(c=c._replace(address=memory.address + (1 << 16))))
+
+
+def test_convolutions_of_one_tap_are_products_of_all_pixels(run: Run) -> None:
+    b = Builder(NOWHERE)
+    shapes = {"x": (N, 5, 6, 40), "w": (1, 1, 40, 48), "y": (N, 5, 6, 48)}
+    x, w, y = (b.input(name, DATA, Tensor(F32, shape)) for name, shape in shapes.items())
+    slide = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    results = {
+        "conv": b.add(Conv(*slide), x, w),
+        "input": b.add(ConvInput(*slide, (5, 6)), y, w),
+        "weight": b.add(ConvWeight(*slide, (1, 1)), x, y),
+    }
+    assert launches(compare(run, b.graph(results), rows=3)) == [Gemm] * 3
+
+
+@pytest.mark.parametrize("settings", [{"stride": (2, 2)}, {"padding": ((1, 1), (0, 0))}, {"groups": 2}], ids=str)
+def test_convolutions_that_leave_out_pixels_or_channels_are_kernels(run: Run, settings: dict[str, Any]) -> None:
+    b = Builder(NOWHERE)
+    slide = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1} | settings
+    channels = 40 // slide["groups"]
+    x, w = (b.input(n, DATA, Tensor(F32, shape)) for n, shape in (("x", (9, 5, 6, 40)), ("w", (1, 1, channels, 48))))
+    assert launches(compare(run, b.graph({"z": b.add(Conv(**slide), x, w)}))) == [Launch]

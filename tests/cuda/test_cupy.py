@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from axonc.cli.main import run
 from axonc.runtime.cupy import nvidia
-from axonc.runtime.cupy.cublas import DEFAULT, FUNCTIONS, KINDS, WIDE_SUMS
+from axonc.runtime.cupy.cublas import DEFAULT, FUNCTIONS, KINDS, TF32, WIDE_SUMS
 
 cupy: Any = None
 cupy_backends: Any = None
@@ -186,4 +186,5 @@ def test_the_numbers_of_cublas_are_those_of_its_header() -> None:
     computes = {"f32": "CUBLAS_COMPUTE_32F", "f16": "CUBLAS_COMPUTE_32F", "bf16": "CUBLAS_COMPUTE_32F"}
     computes |= {"f64": "CUBLAS_COMPUTE_64F"}
     assert {n: kind.compute for n, kind in KINDS.items()} == {n: numbers[c] for n, c in computes.items()}
+    assert numbers["CUBLAS_COMPUTE_32F_FAST_TF32"] == TF32
     assert (numbers["CUBLAS_OP_N"], numbers["CUBLAS_OP_T"]) == (0, 1)

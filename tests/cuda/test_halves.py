@@ -17,6 +17,8 @@ from axonc.specification import check
 
 from ..compiler.ops.samples import Sample, real
 from ..compiler.test_halves import HALVES, WORDS, graph_of, in_two_bytes, with_floats
+from .blas import F32, TF32
+from .standin import Standin
 from .test_blas import Run, run
 from .test_machine import SPEC, batches
 
@@ -55,3 +57,16 @@ def test_training_in_two_bytes_goes_as_on_numpy(precision: str, device: Device) 
     plan = ready.machine.plan
     products = [plan.buffers[s.launch.c.view.buffer].dtype for s in plan.steps if isinstance(s.launch, Gemm)]
     assert products.count(precision) >= 4
+
+
+def test_tf32_is_for_products_of_training_alone(device: Device) -> None:
+    spec = SPEC.replace("dense(16", "dense(600").replace("epochs 1", "epochs 1; precision tf32")
+    here, there = (Program(check(spec), seed=3, backend=b) for b in (NUMPY, on_device(device)))
+    for batch in batches():
+        assert there.train_step(batch)["loss"] == pytest.approx(here.train_step(batch)["loss"], rel=0.01)
+        there.evaluate_batch(batch)
+    found = {key[0]: ready.machine.plan for key, ready in there._machines._ready.items()}
+    asked = {name: {s.launch.tf32 for s in p.steps if isinstance(s.launch, Gemm)} for name, p in found.items()}
+    assert asked == {"train": {True}, "evaluate": {False}}
+    if isinstance(device, Standin):
+        assert {arguments[-2] for arguments in device.blas.products} == {F32, TF32}
