@@ -142,6 +142,15 @@ class Graph:
         """The inputs of these roles by name, in order."""
         return {n.op.name: n for n in self.inputs if isinstance(n.op, Input) and n.op.role in roles}
 
+    @cached_property
+    def readers(self) -> dict[Node, list[Node]]:
+        """The nodes that read each node that is read, in order, each once."""
+        found: dict[Node, list[Node]] = {}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                found.setdefault(source, []).append(node)
+        return found
+
     @property
     def ends(self) -> tuple[Node, ...]:
         """Every node that somebody outside reads."""

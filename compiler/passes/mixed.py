@@ -77,14 +77,10 @@ class _Policy:
 
 def _wanted(graph: Graph) -> set[Node]:
     """The nodes that products alone read, at once or through what loses nothing: they may be narrowed early."""
-    readers: dict[Node, list[Node]] = {}
-    for node in graph.nodes:
-        for source in node.inputs:
-            readers.setdefault(source, []).append(node)
     found: set[Node] = set()
     ends = set(graph.ends)
     for node in reversed(graph.nodes):
-        kinds = [_kind(r.op) == "half" or (_kind(r.op) == "exact" and r in found) for r in readers.get(node, ())]
+        kinds = [_kind(r.op) == "half" or (_kind(r.op) == "exact" and r in found) for r in graph.readers.get(node, ())]
         if kinds and all(kinds) and node not in ends:
             found.add(node)
     return found

@@ -42,11 +42,7 @@ def slice_operands(graph: Graph) -> Graph:
 
 def _only_sliced(graph: Graph) -> set[Node]:
     """The elementwise nodes that are read in slices only, or as wholes by one such node."""
-    readers: dict[Node, list[Node]] = {}
-    for node in graph.nodes:
-        for source in dict.fromkeys(node.inputs):
-            readers.setdefault(source, []).append(node)
-    ends = set(graph.ends)
+    readers, ends = graph.readers, set(graph.ends)
     found: set[Node] = set()
     for node in reversed(graph.nodes):
         if not isinstance(node.op, Elementwise) or node in ends or node not in readers:

@@ -98,14 +98,10 @@ def _same(x: Node, node: Node) -> bool:
 
 def _needed_below(graph: Graph, below: set[Node]) -> set[Node]:
     """Values of which only what is not above the diagonal makes a difference."""
-    readers: dict[Node, list[Node]] = {}
-    for node in graph.nodes:
-        for source in dict.fromkeys(node.inputs):
-            readers.setdefault(source, []).append(node)
     ends = set(graph.ends)
     needed: set[Node] = set()
     for node in reversed(graph.nodes):
-        found = readers.get(node, [])
+        found = graph.readers.get(node, [])
         if found and node not in ends and all(_ignores(r, node, below, needed) for r in found):
             needed.add(node)
     return needed

@@ -63,9 +63,8 @@ class Clusters:
             alone = self._alone(node)
             if alone is not None:
                 self._settle(alone, node)
-        readers = _readers(graph)
-        self._join_readers(readers)
-        self._hand_down(graph, readers)
+        self._join_readers(graph.readers)
+        self._hand_down(graph, graph.readers)
         self._drop_bare()
         while circle := _circle(graph, self.of):
             self._part(max((self.of[n] for n in circle if n in self.of), key=lambda c: len(c.members)))
@@ -202,14 +201,6 @@ class Clusters:
         """A reduction with nothing around it is left to kernels that make more of it."""
         for node in [n for n, c in self.of.items() if not any(isinstance(m.op, Elementwise) for m in c.members)]:
             del self.of[node]
-
-
-def _readers(graph: Graph) -> dict[Node, list[Node]]:
-    found: dict[Node, list[Node]] = {}
-    for node in graph.nodes:
-        for source in node.inputs:
-            found.setdefault(source, []).append(node)
-    return found
 
 
 def _passes_on(node: Node) -> bool:

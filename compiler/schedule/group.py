@@ -55,10 +55,6 @@ class Lowering:
         self.phase = {node: PHASES[stage] for node, stage in stages(graph).items()}
         self.clusters = Clusters(graph, self.phase, row).of
         self.ends = set(graph.ends)
-        self.readers: dict[Node, list[Node]] = {}
-        for node in graph.nodes:
-            for source in node.inputs:
-                self.readers.setdefault(source, []).append(node)
 
     def bind_input(self, node: Node) -> Window:
         """The window of an input: named memory for parameters and states, else a place that is written before."""
@@ -174,7 +170,7 @@ class Lowering:
         body = Arithmetic(self, cluster.space)
         for node in members:
             body.compute(node, inside)
-        stored = [n for n in members if n in self.ends or any(r not in inside for r in self.readers.get(n, ()))]
+        stored = [n for n in members if n in self.ends or any(r not in inside for r in self.graph.readers.get(n, ()))]
         bases = list(dict.fromkeys(_base(n, inside) for n in stored))
         for node in bases:
             self.values[node] = fresh(node.name or node.op.word, node.tensor)
