@@ -9,10 +9,12 @@ from math import ceil
 from typing import Literal, TypeAlias
 
 from ..spec.source import Place
+from .cuda.columns import in_columns
 from .cuda.gemm import call_of, product_of
 from .cuda.plan import laid_out
 from .devices import Device
 from .garbage import without_collection
+from .ir.dims import Size
 from .ir.graph import Graph
 from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
@@ -21,7 +23,7 @@ from .passes.sequence import run
 from .pipeline import CUPY, graph_passes, schedule_passes
 from .schedule import cost
 from .schedule.group import group
-from .schedule.kernel import Call, Library, Repeat, Schedule, Window
+from .schedule.kernel import Call, Library, Repeat, Schedule, Window, fresh
 
 Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
 
@@ -125,27 +127,37 @@ def _memory(graph: Graph) -> Callable[[int], int]:
 
 
 def forecast(call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: bool = False) -> Forecast:
-    """One kernel with all turns of the loops around it."""
-    turns, flops, moved = (cost.over_turns(size, loops, {}) for size in (1, cost.flops(call), cost.moved(call)))
-    form = call.kernel.form
+    """One kernel with all turns of the loops around it; a convolution by columns with what lays them side by side."""
+    form, columns = call.kernel.form, _columns(call, loops)
+    by_cublas = columns is not None
+    sizes = (1, cost.flops(call), cost.moved(call) + 2 * (columns or 0))
+    turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
     is_product = isinstance(form, Library) and form.op.precision == "half"
-    peak = _peak(call, device, by_cublas=_is_of_cublas(call, loops), tf32=tf32)
+    peak = _peak(call, device, by_cublas=by_cublas, tf32=tf32)
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
     arithmetic = flops / turns / (peak * ARITHMETIC * busy)
     bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy)
-    slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (START, "launch")]
-    seconds = turns * (START + max(arithmetic, bandwidth))
+    start = START * (2 if columns else 1)
+    slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (start, "launch")]
+    seconds = turns * (start + max(arithmetic, bandwidth))
     least = max(flops / peak, moved / device.bandwidth)
     return Forecast(call.formula, call.place, flops, moved, turns, blocks, least, seconds, max(slowest)[1])
 
 
-def _is_of_cublas(call: Call, loops: tuple[Repeat, ...]) -> bool:
-    """Whether the library computes a product; else it is a kernel of ours, which has no tensor cores."""
+def _columns(call: Call, loops: tuple[Repeat, ...]) -> Size | None:
+    """The bytes of what is laid side by side for a product by cuBLAS, 0 of one that takes its operands where they lie;
+    None for kernels of ours, which have no tensor cores."""
     form, lengths = call.kernel.form, {loop.length: loop.chunk for loop in loops}
     if not isinstance(form, Library):
-        return False
-    product = product_of(form.op, call.writes[0], tuple(r for r in call.reads if isinstance(r, Window)))
-    return product is not None and call_of(*product, lambda size: cost.at(size, lengths)) is not None
+        return None
+    reads = tuple(r for r in call.reads if isinstance(r, Window))
+    made = None
+    product = product_of(form.op, call.writes[0], reads)
+    if product is None and (made := in_columns(form.op, call.writes[0], reads, lambda t, name: fresh(name, t))):
+        product = made.product
+    if product is None or call_of(*product, lambda size: cost.at(size, lengths)) is None:
+        return None
+    return cost.covered(made.columns) if made else 0
 
 
 def _peak(call: Call, device: Device, *, by_cublas: bool, tf32: bool) -> float:

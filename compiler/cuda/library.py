@@ -25,6 +25,7 @@ from ..ops.state import Size as SizeNumber
 from ..schedule import layout
 from ..schedule.kernel import Window
 from . import pool as forms
+from .columns import in_columns
 from .convolution import Conv, ConvInput, ConvWeight, Slide
 from .emitter import CudaEmitter, Form
 from .gemm import WORKSPACE, Gemm, call_of, operands, product_of
@@ -91,8 +92,14 @@ def matmul(e: CudaEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
 def by_cublas(e: CudaEmitter, op: Op, out: Window, reads: Windows) -> bool:
     """Appends a product that cuBLAS computes; whether it is one."""
     product = product_of(op, out, reads)
+    made = in_columns(op, out, reads, e.scratch) if product is None else None
+    product = made.product if made else product
     if product is None or call_of(*product, e.most) is None:
         return False
+    if made and made.turned:
+        e.copy(*made.turned)
+    if made:
+        e.add(made.form, (made.columns,), (made.source,))
     to, a, b = product
     e.add(Gemm(), (to, e.scratch(WORKSPACE, "workspace")), (a, b))
     return True

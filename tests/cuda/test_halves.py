@@ -7,19 +7,23 @@ import numpy as np
 import pytest
 from axonc.backends import NUMPY, on_device
 from axonc.compiler.cuda import gemm
+from axonc.compiler.ir.graph import DATA, Builder
 from axonc.compiler.ir.op import Op
-from axonc.compiler.ir.types import DType
+from axonc.compiler.ir.types import F16, DType, Tensor
+from axonc.compiler.ir.types import F32 as SINGLE
+from axonc.compiler.ops.convolution import Conv, ConvInput, ConvWeight
 from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.program import Program
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.plan import Gemm
 from axonc.specification import check
 
+from ..compiler.graphs import NOWHERE
 from ..compiler.ops.samples import Sample, real
 from ..compiler.test_halves import HALVES, WORDS, graph_of, in_two_bytes, with_floats
 from .blas import F32, TF32
 from .standin import Standin
-from .test_blas import Run, run
+from .test_blas import N, Run, launches, run
 from .test_machine import SPEC, batches
 
 __all__ = ["run"]
@@ -45,6 +49,33 @@ def test_products_are_those_of_the_exact_numbers_rounded_once(
         wanted = np.asarray(sample.op.eval(np, *exact), np.float64)
         step = float(ml_dtypes.finfo(HALVES[half]).eps) / 2 * 1.01
         np.testing.assert_allclose(found[name].astype(np.float64), wanted, rtol=step, err_msg=str(sample))
+
+
+@pytest.mark.parametrize(("half", "instructions"), [(F16, 3), (SINGLE, 0)], ids=str)
+def test_convolutions_of_halves_go_by_columns_and_give_what_their_definitions_give(
+    run: Run, half: DType, instructions: int
+) -> None:
+    b = Builder(NOWHERE)
+    slide = ((2, 1), ((1, 0), (1, 2)), (1, 2), 1)
+    shapes = {"x": (N, 7, 9, 24), "w": (3, 2, 24, 20), "y": (N, 3, 10, 20)}
+    x, w, y = (b.input(name, DATA, Tensor(half, shape)) for name, shape in shapes.items())
+    results = {"conv": b.add(Conv(*slide), x, w), "input": b.add(ConvInput(*slide, (7, 9)), y, w)}
+    results["weight"] = b.add(ConvWeight(*slide, (3, 2)), x, y)
+    plan = compile_graph(b.graph(results), rows=4, target=CUPY)
+    assert [step.instruction for step in plan.steps].count("columns") == instructions
+    assert launches(plan).count(Gemm) == instructions
+    r = np.random.default_rng(0)
+    arrays = {n: r.standard_normal([4 if s is N else s for s in shape]) for n, shape in shapes.items()}
+    given = {n: a.astype(np.float16 if half is F16 else np.float32) for n, a in arrays.items()}
+    found = run(plan, given)
+    exact = {n: a.astype(np.float64) for n, a in given.items()}
+    wanted = {
+        "conv": Conv(*slide).eval(np, exact["x"], exact["w"]),
+        "input": ConvInput(*slide, (7, 9)).eval(np, exact["y"], exact["w"]),
+        "weight": ConvWeight(*slide, (3, 2)).eval(np, exact["x"], exact["y"]),
+    }
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-4 * np.abs(array).max(), err_msg=name)
 
 
 @pytest.mark.parametrize("precision", ["f16", "bf16"])
