@@ -97,8 +97,8 @@ def _peak(one: Mapping[str, Measured], two: Mapping[str, Measured]) -> Iterator[
     yield ""
     most = max(m.run["peak"]["flops"] for m in one.values())
     yield "Operations of a step, a convolution counted as a direct one and causal attention by its half, over the"
-    yield f"{most / 1e9:.0f} GFLOP/s that this machine adds up in registers at most; what two threads are faster than one"
-    yield "(asked: 1.8)."
+    yield f"{most / 1e9:.0f} GFLOP/s that this machine adds up in registers at most; what two threads are faster"
+    yield "than one (asked: 1.8)."
     yield ""
     yield from _head("step", "operations", "share, one thread", "asked", "two threads / one")
     for name, m in one.items():
