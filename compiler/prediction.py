@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..spec.source import Place
 from .cuda.columns import in_columns
-from .cuda.gemm import call_of, product_of
+from .cuda.gemm import call_of, product_of, turn_of
 from .cuda.plan import laid_out
 from .devices import Device
 from .garbage import without_collection
@@ -127,37 +127,47 @@ def _memory(graph: Graph) -> Callable[[int], int]:
 
 
 def forecast(call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: bool = False) -> Forecast:
-    """One kernel with all turns of the loops around it; a convolution by columns with what lays them side by side."""
-    form, columns = call.kernel.form, _columns(call, loops)
-    by_cublas = columns is not None
-    sizes = (1, cost.flops(call), cost.moved(call) + 2 * (columns or 0))
+    """One kernel with all turns of the loops around it, or all that a product by cuBLAS takes."""
+    form, library = call.kernel.form, _by_cublas(call, loops)
+    sizes = (1, cost.flops(call), cost.moved(call) + (2 * library.columns if library else 0))
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
     is_product = isinstance(form, Library) and form.op.precision == "half"
-    peak = _peak(call, device, by_cublas=by_cublas, tf32=tf32)
+    peak = _peak(call, device, by_cublas=library is not None, tf32=tf32)
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
     arithmetic = flops / turns / (peak * ARITHMETIC * busy)
     bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy)
-    start = START * (2 if columns else 1)
+    start = START * (library.starts if library else 1)
     slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (start, "launch")]
     seconds = turns * (start + max(arithmetic, bandwidth))
     least = max(flops / peak, moved / device.bandwidth)
     return Forecast(call.formula, call.place, flops, moved, turns, blocks, least, seconds, max(slowest)[1])
 
 
-def _columns(call: Call, loops: tuple[Repeat, ...]) -> Size | None:
-    """The bytes of what is laid side by side for a product by cuBLAS, 0 of one that takes its operands where they lie;
-    None for kernels of ours, which have no tensor cores."""
+class _Library(NamedTuple):
+    """A product by cuBLAS: the bytes of what is laid side by side for it, and how many kernels are started."""
+
+    columns: Size = 0
+    starts: int = 1
+
+
+def _by_cublas(call: Call, loops: tuple[Repeat, ...]) -> _Library | None:
+    """How cuBLAS computes a call; None for kernels of ours, which have no tensor cores."""
     form, lengths = call.kernel.form, {loop.length: loop.chunk for loop in loops}
     if not isinstance(form, Library):
         return None
-    reads = tuple(r for r in call.reads if isinstance(r, Window))
-    made = None
-    product = product_of(form.op, call.writes[0], reads)
-    if product is None and (made := in_columns(form.op, call.writes[0], reads, lambda t, name: fresh(name, t))):
-        product = made.product
-    if product is None or call_of(*product, lambda size: cost.at(size, lengths)) is None:
-        return None
-    return cost.covered(made.columns) if made else 0
+
+    def most(size: Size) -> int:
+        return cost.at(size, lengths)
+
+    out, reads = call.writes[0], tuple(r for r in call.reads if isinstance(r, Window))
+    product = product_of(form.op, out, reads)
+    if product is not None:
+        axis = turn_of(product, most)
+        if axis is not None:
+            return _Library(starts=most(out.shape[axis]))
+        return _Library() if call_of(*product, most) else None
+    made = in_columns(form.op, out, reads, lambda t, name: fresh(name, t))
+    return _Library(cost.covered(made.columns), 2) if made and call_of(*made.product, most) else None
 
 
 def _peak(call: Call, device: Device, *, by_cublas: bool, tf32: bool) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from math import prod
+from typing import NamedTuple, TypeAlias
 
 from ..ir import dims
 from ..ir.dims import Size
@@ -18,8 +19,11 @@ from .kernel import Kernel
 from .product import Product
 
 Most = Callable[[Size], int]
+Windows: TypeAlias = tuple[Window, Window, Window]  # the result and both operands
 DTYPES = (F32, F64, F16, BF16)
 LEAST = 1 << 16  # multiplications from which on a block of ours takes longer than the start of a kernel
+LONG = 1 << 24  # the same for all blocks of ours together, as if they reached the peak of an A100
+TURNS = 32  # products that are asked for one by one
 FAR = 1 << 31  # the library counts in 32 bits
 # What NVIDIA advises for cublasSetWorkspace on Hopper, 32 MiB, and room to begin at a multiple of 256.
 WORKSPACE = Tensor(U8, ((32 << 20) + 256,))
@@ -54,7 +58,7 @@ class Gemm(NamedTuple):
         Product().print(f, writes[:1], reads)
 
 
-def product_of(op: Op, out: Window, reads: tuple[Window, ...]) -> tuple[Window, Window, Window] | None:
+def product_of(op: Op, out: Window, reads: tuple[Window, ...]) -> Windows | None:
     """The result and the operands of the product of matrices that an operation is; a convolution of one tap is one of
     all pixels."""
     match op:
@@ -94,13 +98,38 @@ def call_of(out: Window, a: Window, b: Window, most: Most) -> Call | None:
     if {out.dtype, a.dtype, b.dtype} not in [{dtype} for dtype in DTYPES] or len(p.lead) > 1:
         return None
     batch = dims.product(p.lead)
-    if most(p.m) * most(p.n) * most(p.k) * most(batch) < LEAST:
+    sizes = [most(size) for size in (p.m, p.n, p.k, batch)]
+    if prod(sizes) < LEAST or max(sizes) >= FAR:
         return None
     c = _stored(p.out, p.m, p.n, most)
     left, right = _stored(p.a, p.m, p.k, most), _stored(p.b, p.k, p.n, most)
     if c is None or c.turned or left is None or right is None:
         return None
     return Call(p.n, p.m, p.k, (p.b, right), (p.a, left), (p.out, c), batch)
+
+
+def turn_of(product: Windows, most: Most) -> int | None:
+    """The axis of the result along which cuBLAS is asked turn by turn: where one call cannot express two axes of
+    batches, and each turn is long."""
+    out, a, b = product
+    if call_of(*product, most) or min(len(a.shape), len(b.shape)) < 2:
+        return None
+    for axis, size in enumerate(out.shape[:-2]):
+        if isinstance(size, int) and 1 < size <= TURNS and (call := call_of(*turn(product, axis, 0), most)):
+            return axis if prod(map(most, (call.m, call.n, call.k, call.batch))) >= LONG else None
+    return None
+
+
+def turn(product: Windows, axis: int, start: Size) -> Windows:
+    """The part of a product at one place of an axis of its result."""
+    rank = len(product[0].shape)
+
+    def part(w: Window) -> Window:
+        own = axis - (rank - len(w.shape))
+        return w if own < 0 or w.shape[own] == 1 else layout.stretch(w, own, start, 1)
+
+    out, a, b = map(part, product)
+    return out, a, b
 
 
 def _stored(x: Matrix, rows: Size, columns: Size, most: Most) -> Stored | None:

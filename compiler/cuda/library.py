@@ -23,12 +23,13 @@ from ..ops.order import Argsort
 from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
 from ..schedule import layout
+from ..schedule.code import Block
 from ..schedule.kernel import Window
 from . import pool as forms
 from .columns import in_columns
 from .convolution import Conv, ConvInput, ConvWeight, Slide
 from .emitter import CudaEmitter, Form
-from .gemm import WORKSPACE, Gemm, call_of, operands, product_of
+from .gemm import WORKSPACE, Gemm, call_of, operands, product_of, turn, turn_of
 from .index import AddAlong as AddAlongForm
 from .index import AddAt, Gather, ScatterAdd, SliceAt, WriteAt
 from .index import Take as TakeForm
@@ -94,15 +95,33 @@ def by_cublas(e: CudaEmitter, op: Op, out: Window, reads: Windows) -> bool:
     product = product_of(op, out, reads)
     made = in_columns(op, out, reads, e.scratch) if product is None else None
     product = made.product if made else product
-    if product is None or call_of(*product, e.most) is None:
+    if product is None:
+        return False
+    axis = turn_of(product, e.most)
+    if axis is not None:
+        in_turns(e, product, axis)
+        return True
+    if call_of(*product, e.most) is None:
         return False
     if made and made.turned:
         e.copy(*made.turned)
     if made:
         e.add(made.form, (made.columns,), (made.source,))
-    to, a, b = product
-    e.add(Gemm(), (to, e.scratch(WORKSPACE, "workspace")), (a, b))
+    gemm(e, product)
     return True
+
+
+def gemm(e: CudaEmitter, product: tuple[Window, Window, Window]) -> None:
+    out, a, b = product
+    e.add(Gemm(), (out, e.scratch(WORKSPACE, "workspace")), (a, b))
+
+
+def in_turns(e: CudaEmitter, product: tuple[Window, Window, Window], axis: int) -> None:
+    """A product for each place of an axis."""
+    start = f"turn{len(e.forms)}"
+    gemm(e, turn(product, axis, dims.name(start)))
+    size = product[0].shape[axis]
+    e.lines.append(Block(start, f"{start}.length", size, 1, (e.lines.pop(),), independent=True))
 
 
 def conv(e: CudaEmitter, op: ops.Conv, writes: Windows, reads: Windows) -> None:

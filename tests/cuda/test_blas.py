@@ -20,7 +20,7 @@ from axonc.runtime.cupy.cublas import Cublas
 from axonc.runtime.cupy.device import Operand, Product
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.memory import DeviceMemory
-from axonc.runtime.plan import Gemm, Launch, Plan
+from axonc.runtime.plan import Gemm, Launch, Loop, Plan
 
 from ..compiler.graphs import NOWHERE
 from ..compiler.native.test_operations import graph_of
@@ -126,8 +126,14 @@ def heads(move: Callable[[Node, Builder], Node]) -> Graph:
     return b.graph({"z": b.add(Matmul(), x, move(y, b))})
 
 
-def test_two_axes_of_products_that_do_not_lie_as_one_are_a_kernel(run: Run) -> None:
+def test_two_axes_of_products_that_do_not_lie_as_one_are_a_kernel_or_go_turn_by_turn(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert launches(compare(run, heads(transposed))) == [Launch]
+    monkeypatch.setattr(gemm, "LONG", gemm.LEAST)
+    (loop,) = compare(run, heads(transposed)).steps
+    assert isinstance(loop, Loop)
+    assert (loop.extent, [type(step.launch) for step in loop.body]) == (2, [Gemm])
 
 
 def test_few_multiplications_are_a_kernel(run: Run) -> None:
