@@ -114,8 +114,9 @@ def turn_of(product: Windows, most: Most) -> int | None:
     out, a, b = product
     if call_of(*product, most) or min(len(a.shape), len(b.shape)) < 2:
         return None
-    for axis, size in enumerate(out.shape[:-2]):
-        if isinstance(size, int) and 1 < size <= TURNS and (call := call_of(*turn(product, axis, 0), most)):
+    short = [(n, i) for i, n in enumerate(out.shape[:-2]) if isinstance(n, int) and 1 < n <= TURNS]
+    for _, axis in sorted(short):
+        if call := call_of(*turn(product, axis, 0), most):
             return axis if prod(map(most, (call.m, call.n, call.k, call.batch))) >= LONG else None
     return None
 

@@ -13,6 +13,7 @@ from axonc.compiler.ir.types import BF16, F16, F32, F64, DType, Tensor
 from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.convolution import Conv
 from axonc.compiler.ops.elementwise import Cast
+from axonc.compiler.ops.layout import Transpose
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.prediction import ARITHMETIC, BANDWIDTH, BLOCK, RESERVE, START, predict
 from axonc.compiler.schedule.target import CUPY
@@ -168,3 +169,12 @@ def test_what_is_assumed_is_said() -> None:
     text = " ".join(prediction.ASSUMPTIONS)
     numbers = (f"{ARITHMETIC:.0%}", f"{BANDWIDTH:.0%}", f"{START * 1e6:g} us", str(BLOCK), f"{RESERVE // 10**6} MB")
     assert all(number in text for number in numbers)
+
+
+def test_products_of_heads_start_once_for_each_head() -> None:
+    b = Builder(NOWHERE)
+    x, y = (b.input(name, DATA, Tensor(F32, (4, 512, 3, 512))) for name in "xy")
+    turned = [b.add(Transpose((0, 2, 1, 3)), n) for n in (x, y)]
+    (kernel,) = predict(b.graph({"z": b.add(Matmul(), *turned)}), BOARD, 1).kernels
+    assert (kernel.flops, kernel.blocks) == (2 * 12 * 512**3, 192)  # three rounds of all processors
+    assert kernel.seconds == pytest.approx(3 * START + kernel.flops / (PEAK * ARITHMETIC))
