@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from .compiler.schedule.target import CUPY, Machinery, Target, native
@@ -29,6 +31,32 @@ class Backend(NamedTuple):
 
 
 NUMPY = Backend("numpy", Target(), Machine)
+
+
+def chosen(name: str, *, threads: int | None = None) -> Callable[[], Backend]:
+    """As `backend`, for a caller who has something else to do first: C compilers are asked what they can meanwhile.
+
+    Raises what `backend` raises at once; what is returned waits for the compiler.
+    """
+    if name != "native":
+        found = backend(name, threads=threads)
+        return lambda: found
+    asking = Thread(target=_ask_compiler, daemon=True)
+    asking.start()
+
+    def wait() -> Backend:
+        asking.join()
+        return backend(name, threads=threads)
+
+    return wait
+
+
+def _ask_compiler() -> None:
+    """Finds a compiler, which is remembered, or that there is none."""
+    from .runtime.native.objects import user_objects
+
+    with suppress(NotNative):
+        user_objects()
 
 
 def backend(name: str, *, threads: int | None = None) -> Backend:

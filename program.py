@@ -51,9 +51,9 @@ def compile(  # noqa: A001 - the public name is the verb of the field
     `allowed`. What was compiled once is kept, and found again while neither the spec nor this package changes.
     Raises SpecError with every mistake in the spec, and InputError where the data that it names are at fault.
     """
-    chosen = backends.backend(backend, threads=threads)
+    chosen = backends.chosen(backend, threads=threads)
     origin = Origin(spec, overrides or {}, sizes or {}, tuple(map(str, allowed)))
-    return Program(start(origin), backend=chosen)
+    return Program(start(origin), backend=chosen())
 
 
 class Program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import warnings
@@ -19,10 +20,10 @@ from axonc.program import Program
 from axonc.runtime.native.errors import NotNative
 from axonc.runtime.native.machine import NativeMachine
 from axonc.runtime.native.objects import Objects, user_objects
-from axonc.runtime.native.store import Store
+from axonc.runtime.native.store import Store, user_store
 from axonc.specification import check
 
-from .compiler.native.compiled import needs_compiler
+from .compiler.native.compiled import COMPILER, needs_compiler
 
 SPEC = """axonc 1
 model line
@@ -51,6 +52,23 @@ def test_unknown_names_and_threads_of_numpy_are_refused() -> None:
     with pytest.raises(ValueError, match="threads are for the native backend"):
         backends.backend("numpy", threads=2)
     assert backends.backend("numpy", threads=1) is backends.NUMPY
+
+
+@needs_compiler
+def test_a_spec_is_read_while_the_compiler_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, compiler = tmp_path / "gate", tmp_path / "compiler"
+    compiler.write_text(f'#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.01; done\nexec {shlex.join(COMPILER)} "$@"\n')
+    compiler.chmod(0o700)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    user_store.cache_clear()
+    try:
+        chosen = backends.chosen("native")  # returns before the compiler says anything
+        gate.touch()
+        assert chosen().name == "native"
+        assert user_objects().toolchain.command == (str(compiler),)
+    finally:
+        user_store.cache_clear()
 
 
 @needs_compiler

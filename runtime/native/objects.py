@@ -56,8 +56,11 @@ class Objects:
     def _name(self, kind: str, *texts: str) -> str:
         """A digest of all that the result depends on, which comments with lines of a spec are not."""
         t = self.toolchain
-        bare = [COMMENT.sub("", text) for text in texts]
-        return sha256(repr((kind, t.identity, t.flags, t.links, bare)).encode()).hexdigest()
+        digest = sha256(repr((kind, t.identity, t.flags, t.links)).encode())
+        for text in texts:
+            bare = COMMENT.sub("", text).encode()
+            digest.update(b"%d " % len(bare) + bare)
+        return digest.hexdigest()
 
     def _load(self, name: str, units: dict[str, Unit]) -> ctypes.CDLL:
         if self.store.read(name) is None:
