@@ -133,12 +133,7 @@ class Printer:
 
 def _unit(some: dict[str, str]) -> Unit:
     body = "\n".join(some.values())
-    return Unit(f"{prelude()}{_functions(body)}{KERNELS}{body}", tuple(some))
-
-
-def _functions(body: str) -> str:
-    """The scalar functions that kernels call; what they include the prelude gives."""
-    return "\n".join(line for line in definitions(body).splitlines() if not line.startswith("#include"))
+    return Unit(f"{prelude()}{definitions(body)}{KERNELS}{body}", tuple(some))
 
 
 def prelude() -> str:

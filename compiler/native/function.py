@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 
 from ..ir.dims import Dim, Floor, Size
 from ..ir.types import BF16, BOOL, F16, F32, F64, I8, I32, I64, U8, U32
@@ -26,10 +27,8 @@ FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 """
-HEAD = f"""#include <stdint.h>
-#include <stddef.h>
-#include <string.h>
-#include <math.h>
+STANDARD = Path(__file__).with_name("standard.h").read_text(encoding="utf-8")
+HEAD = f"""{STANDARD}
 struct ax_run;
 void ax_refuse(struct ax_run *run, long note, long value, long limit);
 {FLOOR_DIVIDE}"""

@@ -30,14 +30,15 @@ def header() -> str:
 
 
 def definitions(text: str) -> str:
-    """The C of the functions that `text` calls, with what these call; nothing where it calls none."""
+    """The C of the functions that `text` calls, with what these call, which comes after standard.h; nothing where it
+    calls none."""
     wanted = set(NAME.findall(text))
     chosen: list[str] = []
     for part in reversed(_parts()):
         if part.gives & wanted:
             wanted |= part.needs
             chosen.append(part.text)
-    return "\n\n".join((_includes(), *reversed(chosen))) + "\n" if chosen else ""
+    return "\n\n".join(reversed(chosen)) + "\n" if chosen else ""
 
 
 @cache
@@ -58,7 +59,3 @@ def _paragraphs() -> Iterator[str]:
     """What stands between empty lines; of lines that make functions each by itself."""
     for text in re.split(r"\n{2,}", header()):
         yield from text.splitlines() if MADE.match(text) else (text,)
-
-
-def _includes() -> str:
-    return "\n".join(re.findall(r"^#include .*", header(), re.MULTILINE))

@@ -1,7 +1,7 @@
 """The innermost part of products and convolutions: a tile of results that stays in registers.
 
-Row i and vector j of the tile are one accumulator, `c_i_j += a[offset of i] * (vector j of b)`. Everything that varies
-is a constant in the text, so that the compiler keeps all accumulators in registers and folds the offsets.
+Row i and vector j of the tile are one accumulator, `c_i_j += a[offset of i] * (vector j of b)`. How many rows
+and vectors there are is said by the text, so that the compiler keeps all accumulators in registers.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from axonc.compiler.native.function import STANDARD
 from axonc.compiler.native.mathematics import definitions
 from scipy import special
 
@@ -124,7 +125,7 @@ class Compiled:
 def compiled(*dtypes: str) -> Compiled:
     """The functions of some dtypes, each in a loop of its own."""
     loops = "".join(_loop(word, dtype) for dtype in dtypes for word in words(dtype))
-    text = definitions(GELU + loops) + GELU + loops
+    text = STANDARD + definitions(GELU + loops) + GELU + loops
     stem = Path(FOLDER.name, "mathematics_" + "_".join(dtypes))
     stem.with_suffix(".c").write_text(text, encoding="utf-8")
     wide = ("-mprefer-vector-width=512",) if "__AVX512F__" in features() else ()

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axonc.compiler.ir.scalar import ARITY
+from axonc.compiler.native.function import STANDARD
 from axonc.compiler.native.mathematics import definitions, header
 
-from .compiled import COMPILER, features, needs_compiler
+from .compiled import COMPILER, WARNINGS, features, needs_compiler
 from .functions import (
     APPROXIMATED,
     APPROXIMATED_PAIRS,
@@ -209,6 +210,13 @@ def test_the_header_is_plain_c_and_c_plus_plus(language: str, tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, text=True)
     if "cc1plus" in done.stderr:
         pytest.skip("this compiler knows no C++")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_all_that_functions_call_is_known_without_standard_headers() -> None:
+    text = STANDARD + re.sub("^#include .*", "", header(), flags=re.MULTILINE)
+    command = [*COMPILER, "-std=gnu11", *WARNINGS, "-fsyntax-only", "-x", "c", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
