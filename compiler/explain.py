@@ -16,7 +16,7 @@ from .notation import formulas, number
 from .parameters import Range
 from .pipeline import Stages
 from .schedule import cost
-from .schedule.kernel import Buffer, Call, Nest, Operand, Repeat, Schedule, Window
+from .schedule.kernel import Buffer, Call, Library, Nest, Operand, Repeat, Schedule, Window
 
 Kind: TypeAlias = Literal["once", "forward", "backward", "update"]
 
@@ -228,6 +228,7 @@ class _Names:
         names, operands = self.of(i), [self.operand(r) for r in call.reads]
         if isinstance(call.kernel.form, Nest):
             return formulas(call.kernel.form.stores, names, operands)
+        assert isinstance(call.kernel.form, Library)
         return (f"{', '.join(names)} = {call.kernel.form.op.formula(*operands)}",)
 
     def operand(self, operand: Operand) -> str:

@@ -26,6 +26,7 @@ from .passes.split_scan import split_scan
 from .passes.stops import drop_stops
 from .passes.triangles import see_triangles
 from .passes.unused import drop_unused
+from .schedule.attention import FuseAttention
 from .schedule.blocks import Blocks
 from .schedule.destination import place_values
 from .schedule.group import group
@@ -60,7 +61,8 @@ def graph_passes(target: Target) -> tuple[Callable[[Graph], Graph], ...]:
     """The passes over a graph for a target: where arithmetic is one loop, slices of it cost no calls, and tiles of
     products can leave out a triangle; where a device multiplies halves itself, they are left to it."""
     if target.name == "cupy":
-        return tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
+        own = tuple(compute_but_products_in_single if p is compute_in_single else p for p in GRAPH_PASSES)
+        return (*own, see_triangles)
     if target.name == "native":
         return (*GRAPH_PASSES, slice_operands, merge_duplicates, see_triangles)
     return GRAPH_PASSES
@@ -71,7 +73,7 @@ def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Sch
     if target.name == "native":
         return Sweep(target.sweep, rows, 1, target.threads), AbsorbSums(target.row, target.threads)
     if target.name == "cupy":
-        return ()
+        return (FuseAttention(target.scores),)
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from ..emit import rearrangement
@@ -84,10 +85,12 @@ def reduce(law: str) -> Rule:
 
 
 def matmul(e: CudaEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
-    """Transposition is a matter of strides; halves are multiplied as they come and added up in f32."""
+    """Transposition is a matter of strides; halves are multiplied as they come and added up in f32. What cuBLAS
+    computes beside a triangle is zero, or not read."""
     if not by_cublas(e, op, writes[0], reads):
         a, b = operands(op, reads)
-        in_parts(e, writes[0], Product, (a, b), writes[0].type.size, a.shape[-1])
+        form = partial(Product, triangle=c.triangle_of(op))
+        in_parts(e, writes[0], form, (a, b), writes[0].type.size, a.shape[-1])
 
 
 def by_cublas(e: CudaEmitter, op: Op, out: Window, reads: Windows) -> bool:

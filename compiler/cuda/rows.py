@@ -6,7 +6,7 @@ loaded and computed again: memory is the narrow place, and the row is in a cache
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...runtime.plan import THREADS
@@ -19,9 +19,8 @@ from ..native.index import checked
 from ..native.loops import Axis, Pointers, axes_of
 from ..native.nest import loaded, stretched
 from ..native.reduce import LAWS
-from ..native.rows import moving
 from ..schedule.kernel import Nest, Window
-from ..schedule.rounds import FOLDED, rounds
+from ..schedule.rounds import FOLDED, moving, rounds
 from .kernel import Kernel, decoded, standing, visited
 from .reduce import WARP, combination
 
@@ -48,7 +47,7 @@ class Rows(NamedTuple):
         with f.block(f"if (r < {f.size(count)})"):
             at = decoded(f, "r", [a.size for a in outer])
             with standing(outer, at, pointers):
-                Row(f, self.nest, writes, reads, pointers, inner, lanes).print()
+                Row(f, self.nest, Operands(dict(enumerate(writes)), reads, pointers), inner, lanes).print()
 
 
 def strides_of(nest: Nest, writes: Windows, reads: Windows) -> list[tuple[Size, ...]]:
@@ -60,35 +59,35 @@ def strides_of(nest: Nest, writes: Windows, reads: Windows) -> list[tuple[Size, 
     return found
 
 
-class Row:
-    """Writes what some lanes do with the row at which pointers stand; `lane` numbers them."""
+class Operands:
+    """Where a row is: reads and stored writes of a nest, in which pointers, writes before reads, stand at it."""
 
-    def __init__(
-        self,
-        f: Kernel,
-        nest: Nest,
-        writes: Windows,
-        reads: Windows,
-        pointers: Pointers,
-        inner: Sequence[Axis],
-        lanes: int,
-    ) -> None:
-        self.f, self.nest, self.writes, self.reads = f, nest, writes, reads
-        self.pointers, self.inner, self.lanes = pointers, inner, lanes
-        self.rounds = rounds(nest, moving(nest, reads), keeps=False)
-        self.steady = Arithmetic(f, lambda i: self.load(i, ""))
+    def __init__(self, writes: Mapping[int, Window], reads: Windows, pointers: Pointers) -> None:
+        self.writes, self.reads, self.pointers = writes, reads, pointers
 
     def load(self, i: int, index: str) -> str:
-        """The element of a read where the pointers stand; `index` is its number in the row."""
+        """The element of read i where the pointers stand; `index` is its number in the row."""
         return loaded(self.reads[i], self.pointers.at(len(self.writes) + i))
 
-    def store(self, i: int, index: str, value: str) -> None:
+    def store(self, f: Kernel, i: int, index: str, value: str) -> None:
         """A line that stores an element, or the value of a row."""
-        self.f.line(f"{self.pointers.at(i)} = {stored(self.writes[i].dtype, value)};")
+        if i in self.writes:
+            place = self.pointers.at(list(self.writes).index(i))
+            f.line(f"{place} = {stored(self.writes[i].dtype, value)};")
+
+
+class Row:
+    """Writes what some lanes do with the row at which operands stand; `lane` numbers them."""
+
+    def __init__(self, f: Kernel, nest: Nest, operands: Operands, inner: Sequence[Axis], lanes: int) -> None:
+        self.f, self.nest, self.operands = f, nest, operands
+        self.inner, self.lanes = inner, lanes
+        self.rounds = rounds(nest, moving(nest, operands.reads), keeps=False)
+        self.steady = Arithmetic(f, lambda i: operands.load(i, ""))
 
     def has_elements(self, i: int) -> bool:
         """Whether a store has an element for each element of the row."""
-        return self.writes[i].shape == self.nest.shape
+        return i not in self.operands.writes or self.operands.writes[i].shape == self.nest.shape
 
     def print(self) -> None:
         for r in range(self.rounds.count):
@@ -99,7 +98,7 @@ class Row:
         if of_row:
             with self.f.block("if (lane == 0)"):
                 for i in of_row:
-                    self.store(i, "", self.steady.known[self.nest.stores[i]])
+                    self.operands.store(self.f, i, "", self.steady.known[self.nest.stores[i]])
 
     def _steady(self, r: int) -> None:
         """What is the same for a whole row, as far as round r can need it."""
@@ -113,7 +112,7 @@ class Row:
         match x.word:
             case "row_load":
                 name = f.fresh()
-                f.line(f"const {local(x.dtype)} {name} = {self.load(int(x.value), '')};")
+                f.line(f"const {local(x.dtype)} {name} = {self.operands.load(int(x.value), '')};")
                 return name
             case "row_position":
                 at, name = checked(f, self.steady.known[x.operands[0]], int(x.value)), f.fresh()
@@ -121,7 +120,7 @@ class Row:
                 return name
             case "row_pick":
                 value, place = (x.operands[0], self.steady.known[x.operands[1]])
-                with self.pointers.moved(self.inner[0], place):
+                with self.operands.pointers.moved(self.inner[0], place):
                     found = self._arithmetic(place).value(value)
                 f.line("__syncwarp();" if self.lanes == WARP else "__syncthreads();")  # before others store there
                 return found
@@ -129,7 +128,7 @@ class Row:
 
     def _arithmetic(self, index: str) -> Arithmetic:
         """The arithmetic at an element."""
-        elements = Arithmetic(self.f, lambda i: self.load(i, index))
+        elements = Arithmetic(self.f, lambda i: self.operands.load(i, index))
         elements.known.update(self.steady.known)
         elements.known.update({x: f"(int){index}" for x in self.rounds.parts if x.word == PLACE})
         return elements
@@ -146,7 +145,7 @@ class Row:
             sizes = [a.size for a in self.inner]
             with f.loop(j, f.size(dims.product(sizes)), "lane", step=self.lanes):
                 at = decoded(f, j, sizes)
-                with visited(self.inner, at, self.pointers):
+                with visited(self.inner, at, self.operands.pointers):
                     self._element(j, folds, stores)
         for x, total in folds.items():
             self._combine(x, total)
@@ -159,7 +158,7 @@ class Row:
         for x, total in folds.items():
             self.f.line(f"{total} = {_combination(x).format(a=total, x=added[total])};")
         for i, value in values.items():
-            self.store(i, j, value)
+            self.operands.store(self.f, i, j, value)
 
     def _combine(self, x: Expr, total: str) -> None:
         """Gives all lanes the same total: by exchange in a warp, then of all warps in their order."""

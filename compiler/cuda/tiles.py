@@ -6,7 +6,7 @@ convolutions are multiplied by the same text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from ...runtime.plan import THREADS
@@ -16,6 +16,7 @@ from ..ir.types import DType
 from ..native.arithmetic import local, number, stored
 from ..native.function import TYPES
 from ..native.loops import Axis
+from ..native.matrices import Triangle
 from .kernel import Kernel, decoded, place
 
 
@@ -99,7 +100,8 @@ class Tiles(NamedTuple):
     """`out[m, n] = Σ a[m, k] · b[k, n]` for each place of `lead`, whose steps are those of out, a and b.
 
     `dtype` is that of the result, `of` that of the operands, `kind` that of sums. With more than one of `parts` the
-    first of `lead` numbers stretches of the inner axis, each of which is added up by itself.
+    first of `lead` numbers stretches of the inner axis, each of which is added up by itself. With a `triangle` tiles
+    leave out what is zero in an operand; a result is computed as a whole.
     """
 
     dtype: DType
@@ -112,6 +114,7 @@ class Tiles(NamedTuple):
     out: Strided
     of: DType
     parts: int = 1
+    triangle: Triangle | None = None
 
     @property
     def kind(self) -> str:
@@ -121,27 +124,29 @@ class Tiles(NamedTuple):
         """The kernel; `names` are the pointers to out, a and b, and `types` what they point to."""
         cut = chosen(f, self)
         columns, rows = f.stretches(self.n, cut.columns), f.stretches(self.m, cut.rows)
-        self._pointers(f, names, types, f"{columns} * {rows}")
         f.let("first_row", f"({f.integer})(blockIdx.x / {columns} % {rows}) * {cut.rows}")
         f.let("first_column", f"({f.integer})(blockIdx.x % {columns}) * {cut.columns}")
+        self._pointers(f, cut, names, types, f"{columns} * {rows}")
         threads = cut.columns // cut.own_columns
         f.line(f"const int tx = threadIdx.x % {threads}, ty = threadIdx.x / {threads};")
         f.line(f"AX_SHARED({self.kind}, left, {cut.depth * (cut.rows + 1)});")
         f.line(f"AX_SHARED({self.kind}, right, {cut.depth * (cut.columns + 1)});")
         f.line(f"{self.kind} sum[{cut.own_rows}][{cut.own_columns}] = {{}};")
-        left = Loads(f, self, cut, self.a, "left", "a", cut.rows, "first_row", self.m)
-        right = Loads(f, self, cut, self.b, "right", "b", cut.columns, "first_column", self.n)
+        left = Loads(f, self.kind, self.of, cut, self.a, "left", "a", cut.rows, "first_row", self.m)
+        right = Loads(f, self.kind, self.of, cut, self.b, "right", "b", cut.columns, "first_column", self.n)
         left.fixed()
         right.fixed()
         with f.loop("k0", "end", "start", step=cut.depth):
             left.moving()
             right.moving()
             f.line("__syncthreads();")
-            self._multiply(f, cut, threads)
+            multiply(f, self.kind, cut, lambda row: f"left[k * {cut.rows + 1} + {row}]")
             f.line("__syncthreads();")
         self._store(f, cut, threads)
 
-    def _pointers(self, f: Kernel, names: tuple[str, str, str], types: tuple[str, str, str], tiles: str) -> None:
+    def _pointers(
+        self, f: Kernel, cut: Cut, names: tuple[str, str, str], types: tuple[str, str, str], tiles: str
+    ) -> None:
         """Declares c, a and b at their place along the leading axes, and where the inner axis starts and ends."""
         sizes = [axis.size for axis in self.lead]
         for axis in self.lead:
@@ -151,28 +156,13 @@ class Tiles(NamedTuple):
             step = place([axis.steps[i] for axis in self.lead], indices, f)
             f.line(f"{kind} *const {own} = {name} + {step};")
         k = f.size(self.k)
+        start, end = "0", k
         if self.parts > 1:
-            f.let("start", f"(long){k} * {indices[0]} / {self.parts}")
-            f.let("end", f"(long){k} * ({indices[0]} + 1) / {self.parts}")
-        else:
-            f.let("start", "0")
-            f.let("end", k)
-
-    def _multiply(self, f: Kernel, cut: Cut, threads: int) -> None:
-        below = THREADS // threads
-        f.line("#pragma unroll")
-        with f.block(f"for (int k = 0; k < {cut.depth}; k++)"):
-            f.line(f"{self.kind} x[{cut.own_rows}], y[{cut.own_columns}];")
-            f.line("#pragma unroll")
-            row = f"left[k * {cut.rows + 1} + ty + i * {below}]"
-            f.line(f"for (int i = 0; i < {cut.own_rows}; i++) x[i] = {row};")
-            f.line("#pragma unroll")
-            column = f"right[k * {cut.columns + 1} + tx + j * {threads}]"
-            f.line(f"for (int j = 0; j < {cut.own_columns}; j++) y[j] = {column};")
-            f.line("#pragma unroll")
-            with f.block(f"for (int i = 0; i < {cut.own_rows}; i++)"):
-                f.line("#pragma unroll")
-                f.line(f"for (int j = 0; j < {cut.own_columns}; j++) sum[i][j] += x[i] * y[j];")
+            start = f.let("part", f"(long){k} * {indices[0]} / {self.parts}")
+            end = f.let("next", f"(long){k} * ({indices[0]} + 1) / {self.parts}")
+        most, least = _bounds(self.triangle, cut)
+        f.let("start", f"{least} > {start} ? {least} : {start}" if least else start)
+        f.let("end", f"{most} < {end} ? {most} : {end}" if most else end)
 
     def _store(self, f: Kernel, cut: Cut, threads: int) -> None:
         f.line("#pragma unroll")
@@ -189,11 +179,26 @@ class Tiles(NamedTuple):
                         f.line(f"{to} = ({TYPES[self.dtype]}){stored(self.dtype, 'sum[i][j]')};")
 
 
+def _bounds(triangle: Triangle | None, cut: Cut) -> tuple[str, str]:
+    """Where the inner axis ends at the latest for a tile, and where it begins at the earliest, as a triangle says."""
+    match triangle:
+        case Triangle("a", upper=False):
+            return f"first_row + {cut.rows}", ""
+        case Triangle("b", upper=True):
+            return f"first_column + {cut.columns}", ""
+        case Triangle("a"):
+            return "", "first_row"
+        case Triangle("b"):
+            return "", "first_column"
+    return "", ""
+
+
 class Loads(NamedTuple):
     """How all threads together bring a stretch of an operand to shared memory: each its own few elements."""
 
     f: Kernel
-    tiles: Tiles
+    kind: str
+    of: DType
     cut: Cut
     operand: Operand
     shared: str
@@ -213,7 +218,14 @@ class Loads(NamedTuple):
 
     @property
     def _count(self) -> int:
-        return self.width * self.cut.depth // THREADS
+        return max(self.width * self.cut.depth // THREADS, 1)
+
+    @property
+    def _taking_part(self) -> str:
+        """What holds for threads that have an element, where the stretch has fewer than there are threads."""
+        if self.width * self.cut.depth >= THREADS:
+            return ""
+        return f"{self.tag}i < {self.cut.depth}" if self._one_outer else f"{self.tag}o < {self.width}"
 
     def fixed(self) -> None:
         """Declares what stays while the inner axis is gone along."""
@@ -229,7 +241,7 @@ class Loads(NamedTuple):
     def moving(self) -> None:
         """Lines for one stretch from k0 on."""
         for i in range(self._count):
-            with self.f.block(""):
+            with self.f.block(self._taking_part and f"if ({self._taking_part})"):
                 self._one(i)
 
     def _one(self, i: int) -> None:
@@ -238,12 +250,30 @@ class Loads(NamedTuple):
         inner = f"{t}i + {step}" if self._one_outer and step else f"{t}i"
         outer = f"{t}o + {step}" if not self._one_outer and step else f"{t}o"
         f.let("k", f"k0 + {inner}")
-        f.line(f"{self.tiles.kind} v = 0;")
+        f.line(f"{self.kind} v = 0;")
         with f.block(f"if ({t}at{fixed} < {f.size(self.limit)} && k < end)"):
             self.operand.inner(f, "k", f"{t}k")
             element = self.operand.element(f, f"{t}o{fixed}", f"{t}k")
-            f.line(f"v = ({self.tiles.kind}){number(self.tiles.of, element)};")
+            f.line(f"v = ({self.kind}){number(self.of, element)};")
         f.line(f"{self.shared}[({inner}) * {self.width + 1} + {outer}] = v;")
+
+
+def multiply(f: Kernel, kind: str, cut: Cut, left: Callable[[str], str], end: str = "") -> None:
+    """Adds the products of one stretch to the sums of each thread. `left` gives the left element of a row at k, which
+    goes over the depth of a tile, or ends before where `end` does not hold."""
+    threads = cut.columns // cut.own_columns
+    f.line("#pragma unroll")
+    with f.block(f"for (int k = 0; k < {cut.depth}{end and f' && {end}'}; k++)"):
+        f.line(f"{kind} x[{cut.own_rows}], y[{cut.own_columns}];")
+        f.line("#pragma unroll")
+        f.line(f"for (int i = 0; i < {cut.own_rows}; i++) x[i] = {left(f'ty + i * {THREADS // threads}')};")
+        f.line("#pragma unroll")
+        column = f"right[k * {cut.columns + 1} + tx + j * {threads}]"
+        f.line(f"for (int j = 0; j < {cut.own_columns}; j++) y[j] = {column};")
+        f.line("#pragma unroll")
+        with f.block(f"for (int i = 0; i < {cut.own_rows}; i++)"):
+            f.line("#pragma unroll")
+            f.line(f"for (int j = 0; j < {cut.own_columns}; j++) sum[i][j] += x[i] * y[j];")
 
 
 def chosen(f: Kernel, tiles: Tiles) -> Cut:

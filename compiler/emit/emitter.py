@@ -13,7 +13,7 @@ from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.types import DType, Tensor
 from ..schedule.code import Block, Code, Line
-from ..schedule.kernel import Buffer, Call, Item, Library, Nest, Number, Repeat, Schedule, Window, contiguous
+from ..schedule.kernel import Attention, Buffer, Call, Item, Library, Nest, Number, Repeat, Schedule, Window, contiguous
 
 PREPARE, STEPS = 1, 2  # phases
 Rule: TypeAlias = Callable[[Any, Any, tuple[Window, ...], tuple[Window, ...]], None]
@@ -57,6 +57,10 @@ class Emitter(ABC):
     def nest(self, nest: Nest, call: Call) -> None:
         """Appends what computes elements."""
 
+    def attention(self, form: Attention, call: Call) -> None:
+        """Appends a nest between two products, which only the passes of a GPU make."""
+        raise NotImplementedError
+
     @abstractmethod
     def fill(self, out: Window, value: Number) -> None:
         """Appends one number everywhere."""
@@ -88,6 +92,8 @@ class Emitter(ABC):
         match call.kernel.form:
             case Nest() as nest:
                 self.nest(nest, call)
+            case Attention() as form:
+                self.attention(form, call)
             case Library(op):
                 reads = tuple(r for r in call.reads if isinstance(r, Window))
                 self.library(op, call.writes, reads, adds=call.adds)

@@ -109,10 +109,11 @@ def matmul(e: NativeEmitter, op: Matmul, writes: Windows, reads: Windows) -> Non
     a, b = reads
     a = layout.swapped(a) if op.transpose_a else a
     b = layout.swapped(b) if op.transpose_b else b
-    packing.product(e, writes[0], a, b, _triangle(op))
+    packing.product(e, writes[0], a, b, triangle_of(op))
 
 
-def _triangle(op: Matmul) -> Triangle | None:
+def triangle_of(op: Matmul) -> Triangle | None:
+    """What a product knows of zeros, by the names of its matrices."""
     names: dict[str, Literal["a", "b", "out"]] = {"left": "a", "right": "b", "result": "out"}
     return Triangle(names[op.triangle], op.upper) if op.triangle else None
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir.dims import Size
 from ..ir.scalar import PLACE, Expr
 from ..schedule.kernel import Nest, Window, row_major
-from ..schedule.rounds import FOLDED, rounds
+from ..schedule.rounds import FOLDED, moving, rounds
 from .arithmetic import Arithmetic, local, stored
 from .function import Function
 from .index import checked
@@ -30,14 +30,6 @@ class Rows(NamedTuple):
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         _Printer(f, self.nest, writes, reads).print()
-
-
-def moving(nest: Nest, reads: tuple[Window, ...]) -> frozenset[int]:
-    """The reads that have different elements within a row."""
-    first = len(nest.rows)
-    of_rows = nest.reads_of_rows
-    steps = [stretched(r, nest.shape)[first:] if i not in of_rows else () for i, r in enumerate(reads)]
-    return frozenset(i for i, along in enumerate(steps) if any(s != 0 for s in along))
 
 
 def replaced(nest: Nest, reads: tuple[Window, ...], *, keeps: bool = True) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ A schedule knows buffers and windows but no addresses; kernels know neither, onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
@@ -17,6 +17,7 @@ from ..ir.graph import Graph
 from ..ir.op import Op
 from ..ir.scalar import OF_ROW, Expr, parts
 from ..ir.types import DType, Shape, Tensor
+from ..ops.contract import Matmul
 
 THREAD = "thread"  # the symbol of a size that stands for the number of the thread at work
 Number: TypeAlias = "int | float | bool"
@@ -91,7 +92,22 @@ class Library(NamedTuple):
     op: Op
 
 
-Form: TypeAlias = Nest | Library
+class Attention(NamedTuple):
+    """A nest by rows between two products. Its read `scores` is the product `first` of reads 0 and 1, [..., t, s]; its
+    store `weights`, multiplied with read 2 by `second`, is the last write.
+
+    Reads from 3 on are the others of the nest, and writes before the last those of its stores that are `kept`.
+    """
+
+    nest: Nest
+    first: Matmul
+    second: Matmul
+    scores: int
+    weights: int
+    kept: tuple[int, ...]
+
+
+Form: TypeAlias = Nest | Library | Attention
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +190,20 @@ def walk(items: tuple[Item, ...]) -> Iterator[Call]:
             yield item
 
 
+Positions: TypeAlias = "dict[Buffer, list[int]]"
+
+
+def positions(items: Iterable[Item | None], *, written: bool) -> Positions:
+    """Where each buffer is read or written, in order."""
+    found: Positions = {}
+    for at, item in enumerate(items):
+        for call in walk((item,) if item is not None else ()):
+            for w in call.writes if written else call.reads:
+                if isinstance(w, Window) and at not in found.setdefault(w.buffer, [])[-1:]:
+                    found[w.buffer].append(at)
+    return found
+
+
 def _lines(items: tuple[Item, ...], indent: str) -> Iterator[str]:
     for item in items:
         if isinstance(item, Repeat):
@@ -181,9 +211,18 @@ def _lines(items: tuple[Item, ...], indent: str) -> Iterator[str]:
             yield f"{indent}for {item.start} in {item.extent} by {item.chunk}{turn}:"
             yield from _lines(item.body, indent + "  ")
         else:
-            form = item.kernel.form
-            what = ", ".join(map(repr, form.stores)) if isinstance(form, Nest) else repr(form.op)
+            what = _shown(item.kernel.form)
             yield f"{indent}{', '.join(map(repr, item.writes))} = {what} <- {', '.join(map(repr, item.reads))}"
+
+
+def _shown(form: Form) -> str:
+    match form:
+        case Nest():
+            return ", ".join(map(repr, form.stores))
+        case Library():
+            return repr(form.op)
+        case Attention():
+            return f"{form.first!r}; {_shown(form.nest)}; {form.second!r}"
 
 
 def contiguous(buffer: Buffer, shape: Shape, offset: Size = 0) -> Window:

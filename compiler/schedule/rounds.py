@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ir.scalar import FOLDS, PICKED, PLACE, Expr, parts
-from .kernel import Nest
+from . import layout
+from .kernel import Nest, Window
 
 LIGHT = frozenset("add sub mul neg square abs max min where cast eq ne lt le gt ge and or xor logical_not".split())
 HEAVY = 8  # what any other operation costs, in light ones
@@ -33,6 +34,14 @@ class Rounds:
         """The last round that loads elements of a read; -1 where none does."""
         loads = (x for x in self.parts if x.word == "load" and x.value == read and x not in self.steady)
         return max((r for x in loads for r in self.needed.get(x, ())), default=-1)
+
+
+def moving(nest: Nest, reads: tuple[Window, ...]) -> frozenset[int]:
+    """The reads that have different elements within a row."""
+    first = len(nest.rows)
+    of_rows = nest.reads_of_rows
+    steps = [layout.expand(r, nest.shape).strides[first:] if i not in of_rows else () for i, r in enumerate(reads)]
+    return frozenset(i for i, along in enumerate(steps) if any(s != 0 for s in along))
 
 
 def rounds(nest: Nest, moving: frozenset[int], *, keeps: bool = True) -> Rounds:

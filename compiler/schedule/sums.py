@@ -6,10 +6,10 @@ as it goes; each thread has sums of its own, which become one afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..ir import dims
 from ..ir.graph import Builder, Graph
@@ -17,10 +17,8 @@ from ..ir.rewrite import copy
 from ..ir.types import Tensor
 from ..ops.reduce import Sum
 from . import cluster, layout
-from .kernel import Buffer, Call, Item, Kernel, Library, Nest, Schedule, Window, fresh, walk
+from .kernel import Call, Item, Kernel, Library, Nest, Positions, Schedule, Window, fresh, positions
 from .sweep import joined, of_thread
-
-Positions: TypeAlias = "dict[Buffer, list[int]]"
 
 
 class Place(NamedTuple):
@@ -40,7 +38,7 @@ class AbsorbSums:
     def __call__(self, schedule: Schedule) -> Schedule:
         items: list[Item | None] = list(schedule.items) if self.row else []
         after: dict[int, list[Item]] = {}
-        reads, writes = _positions(items, written=False), _positions(items, written=True)
+        reads, writes = positions(items, written=False), positions(items, written=True)
         for at, call in enumerate(items):
             if not isinstance(call, Call) or not _sums_rows(call):
                 continue
@@ -132,17 +130,6 @@ def _along(call: Call) -> tuple[int, ...]:
     assert isinstance(form.op, Sum)
     assert isinstance(x, Window)
     return form.op.along(len(x.shape))
-
-
-def _positions(items: Iterable[Item | None], *, written: bool) -> Positions:
-    """Where each buffer is read or written, in order."""
-    found: Positions = {}
-    for at, item in enumerate(items):
-        for call in walk((item,) if item is not None else ()):
-            for w in call.writes if written else call.reads:
-                if isinstance(w, Window) and at not in found.setdefault(w.buffer, [])[-1:]:
-                    found[w.buffer].append(at)
-    return found
 
 
 def _with_sum(kernel: Kernel, place: Place, along: tuple[int, ...]) -> Graph:

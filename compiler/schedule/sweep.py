@@ -24,7 +24,22 @@ from ..ops.pool import Pool
 from ..ops.reduce import Sum
 from ..ops.scan import Scan
 from .cost import sample_bytes, shared_bytes
-from .kernel import THREAD, Buffer, Call, Item, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, fresh
+from .kernel import (
+    THREAD,
+    Attention,
+    Buffer,
+    Call,
+    Item,
+    Kernel,
+    Library,
+    Nest,
+    Number,
+    Operand,
+    Repeat,
+    Schedule,
+    Window,
+    fresh,
+)
 
 N = dims.name("N")
 SHARE = 4  # what every turn reads again, weights and sums, may fill this part of the cache
@@ -141,7 +156,7 @@ def _batched(call: Call) -> Batched | None:
     form = call.kernel.form
     if isinstance(form, Nest):
         found = _nest(call, form)
-    elif isinstance(form.op, Scan | Literal):
+    elif isinstance(form, Attention) or isinstance(form.op, Scan | Literal):
         return None
     else:
         found = _library(call, form)
@@ -242,6 +257,7 @@ class Turn:
         meaning = partial(_bound, kernel, self.count)
         if isinstance(kernel.form, Nest):
             return Kernel(meaning, kernel.form._replace(shape=tuple(map(self.size, kernel.form.shape))))
+        assert isinstance(kernel.form, Library)
         return Kernel(meaning, Library(kernel.form.op.map(sizes=self.size)))
 
     def size(self, size: Size) -> Size:

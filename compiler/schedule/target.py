@@ -23,8 +23,9 @@ class Target:
     What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
     of about `block`. Measured on NumPy with an L2 of 1 MB and an L3 of 32 MB: shorter sweeps lose more to their calls
     than they gain, and blocks cost more than they give below 4 MB. Reductions along rows of up to `row` bytes are
-    computed with the arithmetic around them, where a backend can. With `tf32` products of f32 may be of numbers rounded
-    to 11 bits, which some devices multiply faster.
+    computed with the arithmetic around them, where a backend can, and up to so many `scores` of a row together with the
+    products before and after. With `tf32` products of f32 may be of numbers rounded to 11 bits, which some devices
+    multiply faster.
     """
 
     name: Literal["numpy", "native", "cupy"] = "numpy"
@@ -32,13 +33,14 @@ class Target:
     block: int = 256 << 10
     large: int = 4 << 20
     row: int = 0
+    scores: int = 0
     machinery: Machinery = Machinery()
     threads: int = 1
     tf32: bool = False
 
 
 # On a GPU a warp or a block shares a row, which lies in a cache when it is gone through again.
-CUPY = Target("cupy", row=256 << 10)
+CUPY = Target("cupy", row=256 << 10, scores=2048)
 
 
 def native(machinery: Machinery = Machinery(), threads: int = 1) -> Target:
