@@ -135,10 +135,11 @@ def _predicted(graph: Graph, rows: int, device: str, *, tf32: bool) -> Predictio
     from ..compiler.ir import dims
     from ..compiler.ir.rewrite import bind
     from ..compiler.prediction import predict
+    from ..runtime.cupy import nvrtc
 
     batch = batch_of(graph)
     named = bind(graph, {batch: dims.name("N")}) if batch not in ("", "N") else graph
-    return predict(named, DEVICES[device], rows, tf32=tf32)
+    return predict(named, DEVICES[device], rows, tf32=tf32, compiler=nvrtc.uses if nvrtc.found() else None)
 
 
 def _stage(specification: Specification, stage: str, phase: str, rows: int, form: str) -> str:

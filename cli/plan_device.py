@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..compiler.prediction import ASSUMPTIONS, Forecast, Prediction
+from ..compiler.prediction import Forecast, Prediction
 from ..spec.render import escape
 from .screen import cut, duration, quantity, table
 
@@ -72,7 +72,7 @@ def lines(found: Prediction, columns: int, *, unfolded: bool) -> Iterator[str]:
     rows = ((cut(name, max(columns - FIGURES, 16)), *figures) for name, *figures in map(cells, shown))
     yield from table(HEAD, rows)
     yield from ("", "assumed:")
-    for text in (*ASSUMPTIONS, f"peaks, bandwidth and memory as published in: {found.device.source}"):
+    for text in (*found.assumptions, f"peaks, bandwidth and memory as published in: {found.device.source}"):
         yield from textwrap.wrap(text, columns, initial_indent="  - ", subsequent_indent="    ")
 
 
@@ -90,7 +90,7 @@ def as_data(found: Prediction) -> dict[str, Any]:
             "memory": device.memory,
             "source": device.source,
         },
-        "assumptions": list(ASSUMPTIONS),
+        "assumptions": list(found.assumptions),
         "rows": found.rows,
         "seconds": found.seconds,
         "least": found.least,
@@ -104,6 +104,7 @@ def as_data(found: Prediction) -> dict[str, Any]:
                 "bytes": k.bytes,
                 "launches": k.turns,
                 "blocks": k.blocks,
+                "warps": k.warps,
                 "seconds": k.seconds,
                 "least": k.least,
                 "bound": k.bound,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..compiler.explain import Explanation, Group, Step
-from ..compiler.prediction import ASSUMPTIONS
 from ..spec.render import escape
 from ..spec.source import Source, Span
 from . import plan_device
@@ -55,7 +54,7 @@ def _predicted(found: Prediction | None) -> str:
         f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in plan_device.cells(k))}</tr>"
         for k in plan_device.longest(found, unfolded=True)
     )
-    given = (*ASSUMPTIONS, f"published in: {found.device.source}")
+    given = (*found.assumptions, f"published in: {found.device.source}")
     return (
         f'<section class="prediction"><h3>{safe(plan_device.title(found))}</h3>'
         + "".join(f"<p>{safe(text)}</p>" for text in plan_device.sums(found))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from ..runtime.plan import Launch, Unit
 from ..spec.source import Place
 from .cuda.columns import in_columns
 from .cuda.gemm import call_of, product_of, turn_of
-from .cuda.plan import laid_out
+from .cuda.plan import laid_out, plan_of
 from .devices import Device
 from .garbage import without_collection
 from .ir.dims import Size
@@ -19,6 +20,7 @@ from .ir.graph import Graph
 from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
 from .memory import NotAffine
+from .occupancy import resident
 from .passes.sequence import run
 from .pipeline import CUPY, graph_passes, schedule_passes
 from .schedule import cost
@@ -30,6 +32,7 @@ Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
 # What is assumed of every device, and printed with every prediction.
 ARITHMETIC = 0.7  # share of the peak that is reached
 BANDWIDTH = 0.8  # share of the bandwidth
+ENOUGH = 0.5  # share of the warps that a processor can hold, from which on that bandwidth is reached
 START = 2e-6  # seconds from the end of a kernel to the work of the next one
 TILE = 128 * 128  # elements of a product that a block computes, adding up at most so many
 DEPTH = 1024
@@ -47,13 +50,34 @@ ASSUMPTIONS = (
     "the clock is that of the published peak; input is there when a step begins",
     f"driver and libraries take {RESERVE // 10**6} MB of the memory",
 )
+HELD = (
+    f"memory reaches its share where a processor holds {ENOUGH:.0%} of the warps that it can, and less in proportion "
+    "with fewer; how many it holds follows from the registers and the shared memory of each kernel, "
+)
+OCCUPANCY = f"{HELD}as NVRTC compiles it; of cuBLAS it holds enough"
+UNKNOWN = f"{HELD}but NVRTC, which would say them, is not installed: it holds enough of all"
+
+
+class Taken(Protocol):
+    """What a kernel takes: registers of each thread, and bytes of shared memory of each block."""
+
+    @property
+    def registers(self) -> int: ...
+
+    @property
+    def shared(self) -> int: ...
+
+
+# Texts of kernels and a compute capability to what each kernel takes.
+Compiler: TypeAlias = "Callable[[Sequence[Unit], str], Mapping[str, Taken]]"
 
 
 @dataclass(frozen=True)
 class Forecast:
     """One kernel, all its turns together: what it computes and moves, how long that takes, and what decides it.
 
-    `least` is the time at the published peaks, which nothing can undercut; `blocks` are those of one launch.
+    `least` is the time at the published peaks, which nothing can undercut; `blocks` are those of one launch, and
+    `warps` those that a processor holds at once, if a compiler said what they take.
     """
 
     formula: str
@@ -62,6 +86,7 @@ class Forecast:
     bytes: int
     turns: int
     blocks: int
+    warps: int | None
     least: float
     seconds: float
     bound: Bound
@@ -78,6 +103,11 @@ class Prediction:
     memory: int
     fits: int
     is_most: bool
+    is_compiled: bool = False
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        return (*ASSUMPTIONS, OCCUPANCY if self.is_compiled else UNKNOWN)
 
     @property
     def seconds(self) -> float:
@@ -90,13 +120,33 @@ class Prediction:
 
 
 @without_collection()
-def predict(graph: Graph, device: Device, rows: int, *, tf32: bool = False) -> Prediction:
-    """The prediction for a graph whose sizes are numbers but for N, with products of f32 in TF32 if asked for."""
+def predict(
+    graph: Graph, device: Device, rows: int, *, tf32: bool = False, compiler: Compiler | None = None
+) -> Prediction:
+    """The prediction for a graph whose sizes are numbers but for N, with products of f32 in TF32 if asked for.
+
+    `compiler` says what kernels take as machine code; without one nobody knows how many warps a processor holds.
+    """
     schedule = _schedule(bind(graph, {"N": rows}), rows)
-    calls = cost.with_loops(schedule.items)
-    kernels = tuple(forecast(call, loops, device, tf32=tf32) for call, loops in calls if call.phase == STEPS)
+    warps = _warps(schedule, device, rows, compiler) if compiler else {}
+    calls = [(i, *found) for i, found in enumerate(cost.with_loops(schedule.items)) if found[0].phase == STEPS]
+    kernels = tuple(forecast(call, loops, device, tf32=tf32, warps=warps.get(i)) for i, call, loops in calls)
     memory = _memory(graph)
-    return Prediction(device, rows, kernels, memory(rows), *_largest(memory, device.memory, rows))
+    fits, is_most = _largest(memory, device.memory, rows)
+    return Prediction(device, rows, kernels, memory(rows), fits, is_most, compiler is not None)
+
+
+def _warps(schedule: Schedule, device: Device, rows: int, compiler: Compiler) -> dict[int, int]:
+    """How many warps a processor holds of each call's kernels, by the number of the call: of several the fewest."""
+    plan = plan_of(schedule, rows)
+    taken = compiler(plan.units, device.architecture.capability)
+    found: dict[int, int] = {}
+    for step in plan.walk():
+        if isinstance(step.launch, Launch):
+            use = taken[step.launch.kernel]
+            held = resident(use.registers, use.shared, device.architecture)
+            found[step.note] = min(found.get(step.note, held), held)
+    return found
 
 
 def _schedule(graph: Graph, rows: int) -> Schedule:
@@ -126,8 +176,11 @@ def _memory(graph: Graph) -> Callable[[int], int]:
     return memory
 
 
-def forecast(call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: bool = False) -> Forecast:
-    """One kernel with all turns of the loops around it, or all that a product by cuBLAS takes."""
+def forecast(
+    call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: bool = False, warps: int | None = None
+) -> Forecast:
+    """One kernel with all turns of the loops around it, or all that a product by cuBLAS takes. A processor holds so
+    many of its warps, if that is known."""
     form, library = call.kernel.form, _by_cublas(call, loops)
     sizes = (1, cost.flops(call), cost.moved(call) + (2 * library.columns if library else 0))
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
@@ -135,12 +188,13 @@ def forecast(call: Call, loops: tuple[Repeat, ...], device: Device, *, tf32: boo
     peak = _peak(call, device, by_cublas=library is not None, tf32=tf32)
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
     arithmetic = flops / turns / (peak * ARITHMETIC * busy)
-    bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy)
+    enough = 1.0 if warps is None else min(1.0, warps / (ENOUGH * device.architecture.warps))
+    bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy * enough)
     start = START * (library.starts if library else 1)
     slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (start, "launch")]
     seconds = turns * (start + max(arithmetic, bandwidth))
     least = max(flops / peak, moved / device.bandwidth)
-    return Forecast(call.formula, call.place, flops, moved, turns, blocks, least, seconds, max(slowest)[1])
+    return Forecast(call.formula, call.place, flops, moved, turns, blocks, warps, least, seconds, max(slowest)[1])
 
 
 class _Library(NamedTuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ from axonc.compiler import prediction
 from axonc.compiler.devices import DEVICES, Device
 from axonc.compiler.ir.graph import DATA, PARAMETER, STATE, Builder, Graph
 from axonc.compiler.ir.types import BF16, F16, F32, F64, DType, Tensor
+from axonc.compiler.occupancy import Architecture, resident
 from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.convolution import Conv
-from axonc.compiler.ops.elementwise import Cast
+from axonc.compiler.ops.elementwise import Add, Cast
 from axonc.compiler.ops.layout import Transpose
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.prediction import ARITHMETIC, BANDWIDTH, BLOCK, RESERVE, START, predict
@@ -21,13 +24,17 @@ from axonc.compiler.training.adam import Adam
 from axonc.compiler.training.arithmetic import Formula
 from axonc.runtime.cupy.machine import FIXED, needed_bytes
 from axonc.runtime.machine import dtype_name
+from axonc.runtime.plan import Unit
 from axonc.specification import check
 
 from .graphs import NOWHERE
 
 PEAK, TENSOR, SPEED = 1e12, 8e12, 1e11
 SCALAR = {F32: PEAK, F64: PEAK / 2}
-BOARD = Device("board", 64, {**SCALAR, F16: TENSOR, BF16: TENSOR}, TENSOR / 2, SCALAR, SPEED, 10**10, 1 << 20, "nobody")
+HELD = Architecture("80", 64, 32, 164 << 10)
+BOARD = Device(
+    "board", 64, {**SCALAR, F16: TENSOR, BF16: TENSOR}, TENSOR / 2, SCALAR, SPEED, 10**10, 1 << 20, HELD, "nobody"
+)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPEC = """
 model small
@@ -178,3 +185,54 @@ def test_products_of_heads_start_once_for_each_head() -> None:
     (kernel,) = predict(b.graph({"z": b.add(Matmul(), *turned)}), BOARD, 1).kernels
     assert (kernel.flops, kernel.blocks) == (2 * 12 * 512**3, 192)  # three rounds of all processors
     assert kernel.seconds == pytest.approx(3 * START + kernel.flops / (PEAK * ARITHMETIC))
+
+
+@pytest.mark.parametrize(
+    ("capability", "registers", "shared", "warps"),
+    [
+        ("a100", 32, 0, 64),  # 65536 registers / (32 · 32) = 64 warps
+        ("a100", 64, 0, 32),
+        ("a100", 72, 0, 24),  # 28 warps, which are three blocks of eight
+        ("a100", 65, 0, 24),  # as 72, since a warp is given 256 at once
+        ("a100", 255, 0, 8),
+        ("a100", 32, 41 << 10, 24),  # 164 KB / (41 + 1)
+        ("h100", 32, 41 << 10, 40),
+        ("t4", 32, 0, 32),
+        ("t4", 32, 48 << 10, 8),
+        ("l4", 32, 0, 48),
+        ("l4", 40, 30 << 10, 24),
+    ],
+)
+def test_a_processor_holds_the_warps_that_its_registers_and_memory_allow(
+    capability: str, registers: int, shared: int, warps: int
+) -> None:
+    assert resident(registers, shared, DEVICES[capability].architecture) == warps
+
+
+class Use(NamedTuple):
+    registers: int
+    shared: int
+
+
+@pytest.mark.parametrize(("registers", "share"), [(32, 1), (64, 1), (128, 0.5), (255, 0.25)])
+def test_memory_is_slower_where_a_processor_holds_few_warps(registers: int, share: float) -> None:
+    asked: list[str] = []
+
+    def compiler(units: Sequence[Unit], capability: str) -> dict[str, Use]:
+        asked.append(capability)
+        return {name: Use(registers, 0) for unit in units for name in unit.kernels}
+
+    (before,) = predict(added(), BOARD, 1).kernels
+    found = predict(added(), BOARD, 1, compiler=compiler)
+    (kernel,) = found.kernels
+    assert asked == ["80"]
+    assert kernel.seconds - START == pytest.approx((before.seconds - START) / share)
+    assert kernel.least == before.least
+    assert found.assumptions != predict(added(), BOARD, 1).assumptions
+
+
+def added() -> Graph:
+    """Arithmetic that memory decides."""
+    b = Builder(NOWHERE)
+    x, y = (b.input(name, DATA, Tensor(F32, (4096, 4096))) for name in "xy")
+    return b.graph({"z": b.add(Add(), x, y)})

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(axonc.runtime.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-OTHERS = {"cupy/nvidia.py": {"cupy", "cupyx"}}  # the only file that knows CuPy, loaded where it is asked for
+# The only file that knows CuPy and what it brings, which are loaded where they are asked for.
+OTHERS = {"cupy/nvidia.py": {"cupy", "cupyx", "cuda"}}
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
