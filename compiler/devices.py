@@ -55,7 +55,7 @@ ADA = Architecture("89", 48, 24, 100 << 10)
 HOPPER = Architecture("90", 64, 32, 228 << 10)
 
 _H100 = "NVIDIA H100 Tensor Core GPU datasheet, architecture whitepaper"
-# The data sheet of the H200 rounds the peaks, which are those of the chip of the H100, and counts sparsity twice.
+# The data sheet of the H200 rounds its peaks, those of the chip of the H100, and gives tensor cores with sparsity.
 _H200 = "NVIDIA H200 Tensor Core GPU datasheet, H100 architecture whitepaper"
 _A100 = "NVIDIA A100 Tensor Core GPU datasheet, architecture whitepaper"
 _ADA = "NVIDIA Ada GPU architecture whitepaper"
