@@ -16,6 +16,7 @@ import numpy as np
 
 from .case import Case
 from .job import Job
+from .peak import Meter, meter
 from .process import Failed, Process
 
 OUTPUTS = "outputs.npz"
@@ -45,8 +46,9 @@ class Findings:
     """What was found of one contender; None is what was not measured.
 
     `step` and `predict` are seconds, `against` and `predict_against` the same over those of the first contender in
-    each round. `first` are the seconds of the first step after imports with nothing kept, `kept` with what an
-    earlier process left, `process` those of a whole process up to its first step, with what was kept if anything is.
+    each round. `share` is what a step computes over what this machine added up just before and after. `first` are the
+    seconds of the first step after imports with nothing kept, `kept` with what an earlier process left, `process`
+    those of a whole process up to its first step, with what was kept if anything is.
     """
 
     contender: str
@@ -57,6 +59,7 @@ class Findings:
     memory: int | None = None
     step: Spread | None = None
     against: Spread | None = None
+    share: Spread | None = None
     predict: dict[int, Spread] = field(default_factory=dict)
     predict_against: dict[int, Spread] = field(default_factory=dict)
     left_out: str = ""
@@ -76,11 +79,13 @@ def measure(
             ends.callback(contests[-1].end)
         running = [c for c in contests if c.tried(c.begin)]
         running = [c for c in running if c.agrees(c.losses_differ(running[0]))]
-        _in_turn([c for c in running if c.trains], "train", effort)
+        if case.trains:
+            top = meter(threads) if clock == "wall" else None
+            _train_in_turn([c for c in running if c.trains], effort, case.flops, top)
         running = [c for c in running if c.tried(c.remember)]
         running = [c for c in running if c.agrees(c.outputs_differ(running[0]))]
         for rows in dict.fromkeys((1, case.rows)):
-            _in_turn(running, "predict", effort, rows)
+            _predict_in_turn(running, effort, rows)
         return [c.found for c in contests]
 
 
@@ -165,21 +170,46 @@ class Contest:
             self.process = None
 
 
-def _in_turn(contests: Sequence[Contest], what: str, effort: Effort, rows: int | None = None) -> None:
-    """Measures contenders A B A B, and writes down their times and the ratios of each round."""
-    before = () if rows is None else (rows,)
+def _train_in_turn(contests: Sequence[Contest], effort: Effort, flops: int, top: Meter | None) -> None:
+    """Measures steps, and beside them what this machine does at most."""
+    peaks: list[float] = []
+    times = _rounds(contests, "train", effort, (), lambda: peaks.append(top.flops()) if top else None)
+    for i, (contest, own) in enumerate(zip(contests, times, strict=True)):
+        contest.found.step, contest.found.against = _spreads(own, times[0])
+        if top:
+            around = zip(peaks[i :: len(contests)], peaks[i + 1 :: len(contests)], strict=False)
+            most = [(before + after) / 2 for before, after in around]
+            contest.found.share = spread([flops / (rate * seconds) for rate, seconds in zip(most, own, strict=True)])
+
+
+def _predict_in_turn(contests: Sequence[Contest], effort: Effort, rows: int) -> None:
+    times = _rounds(contests, "predict", effort, (rows,))
+    for contest, own in zip(contests, times, strict=True):
+        contest.found.predict[rows], contest.found.predict_against[rows] = _spreads(own, times[0])
+
+
+def _rounds(
+    contests: Sequence[Contest],
+    what: str,
+    effort: Effort,
+    before: tuple[int, ...],
+    between: Callable[[], object] = lambda: None,
+) -> list[list[float]]:
+    """The times of contenders, A B A B; `between` is called before each and at the end."""
     for contest in contests:
         contest.ask(what, *before)
     times: list[list[float]] = [[] for _ in contests]
     for _ in range(effort.rounds):
         for contest, own in zip(contests, times, strict=True):
+            between()
             own.append(contest.ask(what, *before, effort.seconds))
-    for contest, own in zip(contests, times, strict=True):
-        step, against = spread(own), spread([a / b for a, b in zip(own, times[0], strict=True)])
-        if rows is None:
-            contest.found.step, contest.found.against = step, against
-        else:
-            contest.found.predict[rows], contest.found.predict_against[rows] = step, against
+    between()
+    return times
+
+
+def _spreads(own: Sequence[float], first: Sequence[float]) -> tuple[Spread, Spread]:
+    """Times, and what they are times those of the first contender."""
+    return spread(own), spread([a / b for a, b in zip(own, first, strict=True)])
 
 
 def spread(values: Sequence[float]) -> Spread:

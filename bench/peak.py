@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from ..runtime.native.errors import NotNative
 from ..runtime.native.objects import user_objects
 
 CHAINS, TURNS, FLOATS = 12, 2_000_000, 8 << 20
@@ -33,30 +34,52 @@ class Peak(NamedTuple):
     bytes: float
 
 
-def peak(threads: int) -> Peak:
-    """The best of some short runs. Raises NotNative where no C can be compiled."""
-    objects = user_objects()
-    library = objects.library([_source(objects.toolchain.lanes)])
-    arrays = [[(ctypes.c_float * FLOATS)() for _ in range(2)] for _ in range(threads)]
-    flops = 2 * CHAINS * TURNS * objects.toolchain.lanes
+class Meter:
+    """Runs of a few milliseconds that do nothing but add up products, or copy, on so many threads at once.
 
-    def copy(thread: int) -> None:
-        library.axonc_peak_copy(*arrays[thread])
+    Making one raises NotNative where no C can be compiled.
+    """
 
-    multiplied = _seconds(lambda thread: library.axonc_peak_multiply(), threads)
-    return Peak(threads * flops / multiplied, threads * 2 * 4 * FLOATS / _seconds(copy, threads))
+    def __init__(self, threads: int) -> None:
+        objects = user_objects()
+        self._library = objects.library([_source(objects.toolchain.lanes)])
+        self._threads = range(threads)
+        self._flops = threads * 2 * CHAINS * TURNS * objects.toolchain.lanes
+        self._arrays = [[(ctypes.c_float * FLOATS)() for _ in range(2)] for _ in self._threads]
+
+    def peak(self, runs: int = 20) -> Peak:
+        """The best of so many runs."""
+        with ThreadPoolExecutor(len(self._threads)) as pool:
+            multiplied, copied = (
+                min(_seconds(pool, run, self._threads) for _ in range(runs + 1)) for run in (self._multiply, self._copy)
+            )
+        return Peak(self._flops / multiplied, len(self._threads) * 2 * 4 * FLOATS / copied)
+
+    def flops(self, runs: int = 10) -> float:
+        """Operations in a second, over so many runs."""
+        with ThreadPoolExecutor(len(self._threads)) as pool:
+            return self._flops * runs / sum(_seconds(pool, self._multiply, self._threads) for _ in range(runs))
+
+    def _multiply(self, thread: int) -> None:
+        self._library.axonc_peak_multiply()
+
+    def _copy(self, thread: int) -> None:
+        self._library.axonc_peak_copy(*self._arrays[thread])
 
 
-def _seconds(run: Callable[[int], object], threads: int) -> float:
-    """The least seconds until all threads have run once."""
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, range(threads)))
-        times = []
-        for _ in range(20):
-            start = time.perf_counter()
-            list(pool.map(run, range(threads)))
-            times.append(time.perf_counter() - start)
-    return min(times)
+def meter(threads: int) -> Meter | None:
+    """What measures the peak of this machine, if it has a C compiler."""
+    try:
+        return Meter(threads)
+    except NotNative:
+        return None
+
+
+def _seconds(pool: ThreadPoolExecutor, run: Callable[[int], object], threads: range) -> float:
+    """The seconds until all threads have run once."""
+    start = time.perf_counter()
+    list(pool.map(run, threads))
+    return time.perf_counter() - start
 
 
 def _source(lanes: int) -> str:

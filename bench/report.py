@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..runtime.native.errors import NotNative
 from .case import Case
 from .measure import Findings, Spread
-from .peak import Peak, peak
+from .peak import meter
 
 
 def as_json(
@@ -60,19 +59,16 @@ def _roofline(case: Case, threads: int, findings: Sequence[Findings]) -> Iterato
         return
     ends = case.flops / found["flops"]
     yield (
-        f"a step is {_flops(case.flops)}, which end at {_time(ends)}: this machine adds up "
+        f"a step is {_flops(case.flops)}, which end at {_time(ends)} at best: this machine adds up "
         f"{found['flops'] / 1e9:.1f} GFLOP/s and copies {found['bytes'] / 2e9:.1f} GB/s"
     )
-    shares = [f"{f.contender} {ends / f.step.median:.0%}" for f in findings if f.step]
-    yield f"share of that peak: {', '.join(shares)}"
+    shares = [f"{f.contender} {f.share.median:.0%}" for f in findings if f.share]
+    yield f"share of what it added up in turn with the steps: {', '.join(shares)}"
 
 
 def _peak(threads: int) -> dict[str, float] | None:
-    try:
-        found: Peak = peak(threads)
-    except NotNative:
-        return None
-    return found._asdict()
+    found = meter(threads)
+    return found.peak()._asdict() if found else None
 
 
 def _trained(f: Findings) -> tuple[str, ...]:

@@ -45,9 +45,10 @@ class Measured:
         """The fastest of those who train besides us."""
         return min((self.of[n] for n in TRAINERS if n in self.of), key=lambda c: c["step"]["median"])
 
-    def share(self, most: float) -> float:
-        """How much of `most` operations in a second those of a step are, in its time."""
-        return float(self.flops / most / self.of["native"]["step"]["median"])
+    @property
+    def share(self) -> Any:
+        """How much of what the machine added up in turn with the steps theirs are."""
+        return self.of["native"]["share"]
 
 
 def page(text: str) -> str:
@@ -96,15 +97,17 @@ def _peak(one: Mapping[str, Measured], two: Mapping[str, Measured]) -> Iterator[
     yield "### Share of the machine, and the second thread"
     yield ""
     most = max(m.run["peak"]["flops"] for m in one.values())
-    yield "Operations of a step, a convolution counted as a direct one and causal attention by its half, over the"
-    yield f"{most / 1e9:.0f} GFLOP/s that this machine adds up in registers at most; what two threads are faster"
+    yield "Operations of a step, a convolution counted as a direct one and causal attention by its half, over those"
+    yield "that this machine added up in registers just before and after, in the same round: it shares its cores with"
+    yield f"others, and reaches {most / 1e9:.0f} GFLOP/s, its best, at few times only. And what two threads are faster"
     yield "than one (asked: 1.8)."
     yield ""
     yield from _head("step", "operations", "share, one thread", "asked", "two threads / one")
     for name, m in one.items():
         more = m.of["native"]["step"]["median"] / two[name].of["native"]["step"]["median"] if name in two else None
-        asked, part = SHARES.get(name), m.share(most)
-        share = f"{part:.0%}" if asked is None else _judged(part, asked, f"{part:.0%}")
+        asked, part = SHARES.get(name), m.share["median"]
+        text = f"{part:.0%} ({m.share['low']:.0%} to {m.share['high']:.0%})"
+        share = text if asked is None else _judged(part, asked, text)
         yield _row(
             ASKED[name][0],
             f"{m.flops / 1e9:.3g} GFLOP",
