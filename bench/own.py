@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from ..program import compile as compile_spec
@@ -23,8 +25,12 @@ class Own:
         held = self.program.parameters | self.program.states
         for name, array in (*weights.items(), *states.items()):
             np.copyto(held[name], array)
+
+    @cached_property
+    def inputs(self) -> Arrays:
+        """What is predicted from; the specification that knows it is not read before a step is taken."""
         asked = self.program.specification.phases.predict.named_inputs("data")
-        self.inputs = {name: self.batch[name] for name in asked}
+        return {name: self.batch[name] for name in asked}
 
     def train(self) -> float:
         return self.program.train_step(self.batch)["loss"]
