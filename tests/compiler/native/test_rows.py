@@ -19,6 +19,7 @@ from axonc.compiler.ir.graph import DATA, Builder, Graph, Input, Node, numpy_nam
 from axonc.compiler.ir.op import Op
 from axonc.compiler.ir.rewrite import copy
 from axonc.compiler.ir.types import BOOL, F16, F32, F64, I32, I64, DType, Tensor
+from axonc.compiler.memory import NotAffine
 from axonc.compiler.native.function import Function, Machinery
 from axonc.compiler.native.rows import Rows, replaced
 from axonc.compiler.ops.elementwise import Add, Div, Ge, Mul, Sub, Where
@@ -34,7 +35,7 @@ from axonc.compiler.schedule.group import group
 from axonc.compiler.schedule.kernel import Call, Library, Nest
 from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.machine import Machine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from ..graphs import MOST, NOWHERE, arrays, graphs_of_rows
@@ -262,7 +263,10 @@ def assert_computes(f: Function, kernel: Call, machinery: Machinery) -> None:
 def test_plans_of_graphs_of_rows_give_what_the_definitions_give(threads: int, found: list[Graph]) -> None:
     graph = side_by_side(found)
     with patch.object(cluster, "SHORTEST", 1):
-        machine = machine_of(graph, threads)
+        try:
+            machine = machine_of(graph, threads)
+        except NotAffine:  # one plan does not serve every count of samples
+            reject()
     for count in (ROWS, 1, ROWS - 1):
         inputs = arrays(graph, seed=count, sizes={"N": count})
         with np.errstate(all="ignore"):
