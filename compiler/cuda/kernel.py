@@ -32,11 +32,6 @@ class Kernel(Function):
         self.grid.append((size, each))
         return f"(({self.size(size)} + {each - 1}) / {each})" if each > 1 else self.size(size)
 
-    def let(self, name: str, value: str) -> str:
-        """Declares a place."""
-        self.line(f"const {self.integer} {name} = {value};")
-        return name
-
     @property
     def draft(self) -> str:
         """The definition, with @ for its name; its sizes are marked."""

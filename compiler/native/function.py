@@ -89,6 +89,11 @@ class Function:
     def line(self, text: str) -> None:
         self.lines.append("  " * self._depth + text)
 
+    def let(self, name: str, value: str) -> str:
+        """Declares a size or a place."""
+        self.line(f"const {self.integer} {name} = {value};")
+        return name
+
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
         """What is written inside stands in braces after `head`."""

@@ -39,10 +39,12 @@ class Sliding(NamedTuple):
     def bounds(self, f: Function, windows: Sequence[str]) -> None:
         """Declares, for each axis, which positions of a window are elements: `from0` to below `to0`, and so on."""
         rows = zip(windows, self.size, self.stride, self.padding, self.space, strict=True)
-        for axis, (window, k, step, (low, _), size) in enumerate(rows):
-            f.line(f"const long begin{axis} = {window} * {step} - {f.size(low)};")
-            f.line(f"const long from{axis} = begin{axis} < 0 ? -begin{axis} : 0;")
-            f.line(f"const long to{axis} = {f.size(size)} - begin{axis} < {k} ? {f.size(size)} - begin{axis} : {k};")
+        for axis, (window, k, step, padding, size) in enumerate(rows):
+            begin, rest = f"begin{axis}", f"{f.size(size)} - begin{axis}"
+            is_within = padding == (0, 0)
+            f.let(begin, f"{window} * {step} - {f.size(padding[0])}")
+            f.let(f"from{axis}", "0" if is_within else f"{begin} < 0 ? -{begin} : 0")
+            f.let(f"to{axis}", str(k) if is_within else f"{rest} < {k} ? {rest} : {k}")
 
     def counted(self, *, padding: bool) -> str:
         """How many elements a window has, where `bounds` were declared if they matter."""
@@ -54,9 +56,9 @@ class Sliding(NamedTuple):
         """The first window along an axis that holds an element, and the one after the last."""
         k, step, (low, _) = self.size[axis], self.stride[axis], self.padding[axis]
         at = f"({place} + {f.size(low)})"
-        f.line(f"const long first{axis} = {at} < {k} ? 0 : ({at} - {k}) / {step} + 1;")
-        f.line(f"const long last{axis} = {at} / {step} < {f.size(found)} ? {at} / {step} + 1 : {f.size(found)};")
-        return f"first{axis}", f"last{axis}"
+        first = f.let(f"first{axis}", f"{at} < {k} ? 0 : ({at} - {k}) / {step} + 1")
+        last = f.let(f"last{axis}", f"{at} / {step} < {f.size(found)} ? {at} / {step} + 1 : {f.size(found)}")
+        return first, last
 
 
 class Lanes:

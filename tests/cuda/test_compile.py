@@ -23,7 +23,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = sorted(p for end in ("axon", "yaml") for p in EXAMPLES.glob(f"*/*.{end}") if p.parent.name != "zoo")
 ARCHITECTURES = tuple(LIMITS)
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-ONE = 8  # bytes that a register takes to be stored and loaded: the compiler may give up one to hold twice the warps
 WHOLE = tuple(SMALL) if NIGHTLY else ("lenet5", "lstm_classifier", "gpt2")
 
 
@@ -51,11 +50,11 @@ def test_the_kernels_of_every_operation_compile(turn: int, group: tuple[str, ...
 
 @needs_nvrtc
 @pytest.mark.parametrize(("turn", "path"), list(enumerate(SPECS)), ids=lambda x: x.stem if isinstance(x, Path) else "")
-def test_the_kernels_of_an_example_compile_and_spill_one_register_at_most(turn: int, path: Path) -> None:
+def test_the_kernels_of_an_example_compile_and_spill_nothing(turn: int, path: Path) -> None:
     specification = check(path)
     assert specification.recipe is not None
     plan = compile_graph(specification.phases.train, rows=specification.recipe.batch, target=CUPY)
-    assert not [name for name, use in check_all(plan, turn).items() if use.spilled > ONE]
+    assert not [name for name, use in check_all(plan, turn).items() if use.spilled]
 
 
 @needs_nvrtc
