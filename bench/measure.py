@@ -21,6 +21,7 @@ from .process import Failed, Process
 
 OUTPUTS = "outputs.npz"
 STEPS = 3  # whose losses must agree
+REST = 0.15  # seconds before each measurement: threads of who ran before spin so long for more work, ONNX Runtime's 60 ms
 TOLERANCE = 1e-2  # of their losses, and of the outputs of first weights in terms of the largest
 
 
@@ -201,6 +202,7 @@ def _rounds(
     times: list[list[float]] = [[] for _ in contests]
     for _ in range(effort.rounds):
         for contest, own in zip(contests, times, strict=True):
+            time.sleep(REST)
             between()
             own.append(contest.ask(what, *before, effort.seconds))
     between()
