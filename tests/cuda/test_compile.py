@@ -6,11 +6,12 @@ An ordinary run compiles each text for one architecture, in turn; a nightly one 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from axonc.compiler.pipeline import CUPY, compile_graph
-from axonc.runtime.plan import THREADS, Plan
+from axonc.runtime.plan import THREADS, Gemm, Plan
 from axonc.specification import Specification, check
 
 from ..compiler.native.test_operations import GROUPS, graph_of
@@ -61,6 +62,20 @@ def test_the_kernels_of_an_example_compile_and_spill_nothing(turn: int, path: Pa
 @pytest.mark.parametrize(("turn", "name"), list(enumerate(WHOLE)), ids=lambda x: str(x))
 def test_the_kernels_of_a_model_of_the_zoo_compile_at_its_full_size(turn: int, name: str) -> None:
     assert check_all(plan_of(name), turn)
+
+
+@needs_nvrtc
+@pytest.mark.skipif(not NIGHTLY, reason="takes minutes: .ci/run --nightly")
+@pytest.mark.parametrize("precision", ["f32", "tf32", "bf16"])
+def test_the_kernels_of_gpt2_at_its_full_length_compile_and_spill_nothing(precision: str) -> None:
+    text = (EXAMPLES / "zoo" / "gpt2.axon").read_text().replace("clip {", f"precision {precision}; clip {{")
+    specification = check(text)
+    target = replace(CUPY, tf32=specification.training.tf32)
+    plan = compile_graph(specification.phases.train, rows=12, sizes={"T": 1024}, target=target)
+    products = [step.launch for step in plan.walk() if isinstance(step.launch, Gemm)]
+    assert {product.tf32 for product in products} == {precision == "tf32"}
+    assert ("bf16" in {plan.buffers[product.c.view.buffer].dtype for product in products}) == (precision == "bf16")
+    assert not [name for name, use in check_all(plan, 0).items() if use.spilled]
 
 
 def plan_of(name: str) -> Plan:
