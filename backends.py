@@ -41,7 +41,7 @@ def chosen(name: str, *, threads: int | None = None) -> Callable[[], Backend]:
     if name != "native":
         found = backend(name, threads=threads)
         return lambda: found
-    asking = Thread(target=_ask_compiler, daemon=True)
+    asking = Thread(target=_ask_compiler, args=(threads or 1,), daemon=True)
     asking.start()
 
     def wait() -> Backend:
@@ -51,12 +51,15 @@ def chosen(name: str, *, threads: int | None = None) -> Callable[[], Backend]:
     return wait
 
 
-def _ask_compiler() -> None:
-    """Finds a compiler, which is remembered, or that there is none."""
+def _ask_compiler(threads: int) -> None:
+    """Finds a compiler, which is remembered, or that there is none; and compiles what threads need in any program."""
     from .runtime.native.objects import user_objects
+    from .runtime.native.pool import pool
 
     with suppress(NotNative):
-        user_objects()
+        found = user_objects()
+        if threads > 1:
+            pool(found)
 
 
 def backend(name: str, *, threads: int | None = None) -> Backend:

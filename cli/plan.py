@@ -179,7 +179,7 @@ def _stage_text(specification: Specification, stage: str, phase: str, rows: int)
 
 def _c_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel of the native backend, and the driver; no compiler is needed to see them."""
-    from ..compiler.native.driver import KERNELS
+    from ..compiler.native.sources import KERNELS
     from ..compiler.schedule.target import native
 
     code = compiled(specification, _graph(specification, phase), rows, native()).plan.code
@@ -192,7 +192,7 @@ def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel that a GPU runs, each once, and the products of cuBLAS; neither is needed to see them."""
     from dataclasses import replace
 
-    from ..compiler.native.driver import KERNELS
+    from ..compiler.native.sources import KERNELS
     from ..compiler.schedule.target import CUPY
     from .plan_instructions import products
 

@@ -11,9 +11,10 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import F32
 from ..memory import affine, numbered
-from ..native.driver import KERNELS, clean, shapes
+from ..native.driver import clean, shapes
 from ..native.emitter import Kernels
 from ..native.mathematics import definitions
+from ..native.sources import KERNELS
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.destination import place_values
 from ..schedule.kernel import Buffer, Schedule, Window

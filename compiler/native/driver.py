@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...runtime.plan import Code as CodeText
@@ -12,17 +12,14 @@ from ..ir import dims
 from ..ir.dims import Dim, Size
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
-from ..schedule.target import Machinery, Target
+from ..schedule.target import Target
 from .emitter import Kernels
-from .function import FLOOR_DIVIDE, HEAD, TYPES, Function, c_size
-from .mathematics import definitions
+from .function import FLOOR_DIVIDE, TYPES, Function, c_size
 from .sharing import Shared, shared
-from .tile import prelude
+from .sources import sources
 
 PHASES = ("sizes", "prepare", "steps")
-KERNELS = "\n/* Kernels */\n"
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
-UNIT = 24000  # characters of kernels that are compiled together: fewer cost less, until cores wait for the last
 
 
 def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target) -> CodeText:
@@ -36,30 +33,8 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         alone=int(target.threads == 1),
     )
     text = driver.text()
-    return CodeText(tuple(units(driver, target.machinery)), text, target.threads, target.machinery.lanes)
-
-
-def units(driver: Driver, machinery: Machinery) -> Iterator[str]:
-    """The kernels as texts that are compiled one by one."""
-    size = 0
-    texts: list[str] = []
-    for f in driver.shared:
-        more = f"\n   and {len(f.given) - 1} more of other sizes" if len(f.given) > 1 else ""
-        text = f"/* {driver.comments[next(iter(f.given))]}{more} */\n{f.text.replace('@', f.name)}"
-        if texts and size + len(text) > UNIT:
-            yield unit(texts, machinery)
-            texts, size = [], 0
-        texts.append(text)
-        size += len(text)
-    if texts:
-        yield unit(texts, machinery)
-
-
-def unit(texts: list[str], machinery: Machinery) -> str:
-    """One unit: the kernels, after what they call; what they do not call would cost time."""
-    body = "\n".join(texts)
-    head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
-    return f"{head}{definitions(body)}{KERNELS}{body}"
+    units = sources(driver.shared, driver.comments, target.machinery)
+    return CodeText(units, text, target.threads, target.machinery.lanes)
 
 
 @dataclass

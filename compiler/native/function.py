@@ -21,7 +21,7 @@ TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_
 TYPES |= {I64: "int64_t", F16: "_Float16", BF16: "uint16_t"}
 
 MARKS = 16  # the least size that is marked
-MARKED = re.compile(r"(?<![\w.])0(\d+)(?![\w.])")
+MARKED = re.compile(r"0(?<![\w.]0)(\d+)(?![\w.])")  # begins with what is searched for fastest
 
 FLOOR_DIVIDE = """static inline long ax_floor_divide(long a, long b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
@@ -130,8 +130,8 @@ class Function:
 
     @property
     def name(self) -> str:
-        """A name that the text decides."""
-        return name_of(self.text)
+        """A name that the text decides, with what is marked in it."""
+        return name_of(self.draft)
 
 
 def name_of(text: str) -> str:

@@ -34,6 +34,7 @@ START = """#ifndef __has_builtin
 #endif
 """
 COPY = "static __attribute__((noinline, unused)) void"
+COPIES = ("turned", "strips", "gathered", "rows")  # what these are called, those first that take longest to compile
 
 
 def _part(e: Element) -> str:

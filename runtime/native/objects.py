@@ -19,7 +19,7 @@ from .toolchain import Toolchain, find
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AT_ONCE = 8  # compilations at most, each of some 80 MB
-CALLING = ("-O1",)  # a driver only calls: more would cost time for nothing
+CALLING = ("-O0",)  # a driver only calls: more would cost time for nothing
 
 
 class Unit(NamedTuple):
@@ -40,8 +40,11 @@ class Objects:
         self._lock = Lock()
 
     def library(self, texts: Sequence[str], driver: str = "") -> ctypes.CDLL:
-        """The library of some texts, and of one that calls them; loaded once in a process. Raises CompilationFailed."""
-        units = [*map(Unit, texts), *([Unit(driver, CALLING)] if driver else [])]
+        """The library of some texts, compiled in their order, and of one that calls them; loaded once in a process.
+
+        Raises CompilationFailed.
+        """
+        units = [*([Unit(driver, CALLING)] if driver else []), *map(Unit, texts)]
         names = [self._name("unit", *u.options, u.text) + ".o" for u in units]
         name = self._name("library", *names) + ".so"
         with self._lock:
@@ -83,7 +86,6 @@ class Objects:
         """The objects of units, in their order; those that are not kept are compiled."""
         kept = {name: self.store.read(name) for name in units}
         missing = [name for name, content in kept.items() if content is None]
-        missing.sort(key=lambda name: -len(units[name].text))  # the longest first, so that cores end together
         with self.store.workplace() as work:
             wanted = [self._job(units[name], work / name) for name in missing]
             jobs.run(wanted, work, seconds=self.seconds, at_once=min(AT_ONCE, processor.cores()))

@@ -1,0 +1,46 @@
+"""Functions to C texts that are compiled one by one, each for about as long, those that take longest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ..schedule.target import Machinery
+from .function import HEAD
+from .mathematics import definitions
+from .panel import COPIES
+from .sharing import Shared
+from .tile import prelude
+
+KERNELS = "\n/* Kernels */\n"
+UNIT = 32000  # characters of kernels that are compiled together: fewer cost less, until cores wait for the last
+KERNEL = 1300  # characters that take as long as what a kernel takes besides its own
+
+
+def sources(functions: Iterable[Shared], comments: Mapping[str, str], machinery: Machinery) -> tuple[str, ...]:
+    """The texts of functions. Those that call the same copies stand together: every text has its own of these."""
+    texts: list[list[str]] = []
+    weights: list[int] = []
+    for f in sorted(functions, key=lambda f: [f"_{name}(" in f.text for name in COPIES]):
+        text = _commented(f, comments[next(iter(f.given))])
+        weight = len(text) + KERNEL
+        if not texts or weights[-1] + weight > UNIT:
+            texts.append([])
+            weights.append(0)
+        texts[-1].append(text)
+        weights[-1] += weight
+    falling = sorted(zip(weights, texts, strict=True), key=lambda unit: -unit[0])
+    return tuple(_source(unit, machinery) for _, unit in falling)
+
+
+def _commented(f: Shared, comment: str) -> str:
+    """A function under what it does."""
+    more = f"\n   and {len(f.given) - 1} more of other sizes" if len(f.given) > 1 else ""
+    return f"/* {comment}{more} */\n{f.text.replace('@', f.name)}"
+
+
+def _source(texts: list[str], machinery: Machinery) -> str:
+    """Kernels, after what they call; what they do not call would cost time."""
+    body = "\n".join(texts)
+    head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
+    return f"{head}{definitions(body)}{KERNELS}{body}"
