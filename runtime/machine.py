@@ -17,6 +17,7 @@ from .errors import InputError, OutOfMemory
 from .plan import COUNT, Affine, Buffer, Loop, Operand, Plan, Step, View, extent_at
 
 ALIGNMENT = 64
+PAGE = 2 << 20  # bytes of a large one; NumPy asks the system for them where an array has at least twice as many
 BUFFER = 1920  # elements of at most 8 bytes, a multiple of 16; as fast as NumPy's 8192 or faster
 Memory: TypeAlias = MutableMapping[str, Array]
 
@@ -227,12 +228,16 @@ def put(name: str, place: Array, value: Any) -> None:
 
 
 def aligned(size: int) -> Array:
-    """Zeroed bytes whose address is a multiple of 64. Raises OutOfMemory."""
+    """Zeroed bytes whose address is a multiple of 64. Raises OutOfMemory.
+
+    Many bytes lie in large pages: to touch one for the first time takes as long as some hundredths of its small ones.
+    """
+    step, room = (PAGE, max(size, PAGE) + PAGE) if size >= PAGE // 2 else (ALIGNMENT, size + ALIGNMENT)
     try:
-        raw = np.zeros(size + ALIGNMENT, np.uint8)
+        raw = np.zeros(room, np.uint8)
     except (MemoryError, ValueError):
         raise OutOfMemory.of("what lies between the layers", size) from None
-    start = -raw.__array_interface__["data"][0] % ALIGNMENT
+    start = -raw.__array_interface__["data"][0] % step
     return raw[start : start + size]
 
 

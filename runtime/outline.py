@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .initialise import values
-from .machine import dtype_name
+from .machine import aligned, dtype_name
 
 
 class Weight(NamedTuple):
@@ -37,7 +37,8 @@ class Flat(NamedTuple):
 
     def first(self, seed: int) -> np.ndarray:
         """The first values."""
-        flat = np.empty(self.total, dtype_name(self.dtype))
+        dtype = np.dtype(dtype_name(self.dtype))
+        flat: np.ndarray = aligned(self.total * dtype.itemsize).view(dtype)
         for w in self.weights:
             first = values(w.word, w.numbers, w.shape, w.stream, seed)
             flat[w.offset : w.offset + first.size] = first.reshape(-1)

@@ -17,7 +17,7 @@ from axonc.compiler.ops.reduce import Mean
 from axonc.compiler.ops.unary import Exp, Log, Tanh
 from axonc.compiler.pipeline import compile_graph
 from axonc.runtime.arrays import OutOfRange
-from axonc.runtime.machine import ALIGNMENT, BadPlan, Machine
+from axonc.runtime.machine import ALIGNMENT, PAGE, BadPlan, Machine, aligned
 from axonc.spec.source import Place, Source, Span
 
 SOURCE = Source("model.axon", "x = table[index]")
@@ -124,3 +124,13 @@ def test_overflow_is_infinity_and_no_warning_and_numpy_keeps_its_settings() -> N
     machine = Machine(compile_graph(b.graph({"y": b.add(Exp(), x)})))
     assert np.isinf(machine.run({"x": np.full(2, 1e4)})["y"]).all()
     assert (np.geterr(), np.getbufsize()) == before
+
+
+@pytest.mark.parametrize("size", [PAGE // 2, PAGE, 3 * PAGE + 5])
+def test_many_bytes_begin_with_a_large_page_that_the_system_is_asked_for(size: int) -> None:
+    found = aligned(size)
+    assert found.ctypes.data % PAGE == 0
+    assert found.shape == (size,)
+    assert found.base is not None
+    assert found.base.nbytes >= 2 * PAGE  # NumPy asks for large pages from here on
+    assert not found.any()
