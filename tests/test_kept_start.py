@@ -1,4 +1,4 @@
-"""What a process does besides computing, counted: one that finds all kept starts nothing, writes nothing and reads little.
+"""What a process does besides computing, counted: where all is kept it starts nothing, writes nothing, reads little.
 
 Seconds depend on who else is at work; these numbers do not.
 """
