@@ -131,16 +131,17 @@ class _Printer:
         tiles = dims.product(a.size for a in above) * across
         panels = -(-self.channels // self.width)
         f.split(self.groups.size * panels * tiles)
+        many = f.number(tiles)
         with self._each_piece(), f.block("for (long unit = lo, next; unit < hi; unit = next)"):
-            f.line(f"const long panel = unit / {tiles}, from = unit % {tiles};")
-            f.line(f"const long to = {tiles} - from < hi - unit ? {tiles} : from + hi - unit;")
+            f.line(f"const long panel = unit / {many}, from = unit % {many};")
+            f.line(f"const long to = {many} - from < hi - unit ? {many} : from + hi - unit;")
             f.line("next = unit + to - from;")
             with self._panel(panels), f.loop("tile", "to", "from"), ExitStack() as stack:
-                index = f"(tile / {across})"
+                index = f"(tile / {f.number(across)})"
                 for axis in reversed(above):
-                    stack.enter_context(self.pointers.advanced(axis, f"({index} % {axis.size})"))
-                    index = f"({index} / {axis.size})"
-                f.line(f"const long chunk = tile % {across};")
+                    stack.enter_context(self.pointers.advanced(axis, f"({index} % {f.size(axis.size)})"))
+                    index = f"({index} / {f.size(axis.size)})"
+                f.line(f"const long chunk = tile % {f.number(across)};")
                 self._chunks()
 
     @contextmanager
@@ -148,7 +149,7 @@ class _Printer:
         """One piece of pixels after the other; at least one, so that there is a result where there are no pixels."""
         f, cut, most = self.f, self.pieces.cut, self.pieces.most
         if self.pieces.number == 1:
-            f.line(f"const long piece = 0, turns = {f.size(cut.size)};")
+            f.line(f"const long piece = 0, turns = {f.number(cut.size)};")
             yield
             return
         count, index = f.size(self.pieces.number), "piece"
@@ -159,8 +160,9 @@ class _Printer:
                 own = index if axis is axes[0] else f"({index} % {f.size(axis.size)})"
                 index = f"({index} / {f.size(axis.size)})"
                 if axis is stretches:
-                    f.line(f"const long left = {f.size(cut.size)} - {own} * {most};")
-                    f.line(f"const long turns = {count} == 0 ? 0 : left < {most} ? left : {most};")
+                    longest = f.size(most)
+                    f.line(f"const long left = {f.size(cut.size)} - {own} * {longest};")
+                    f.line(f"const long turns = {count} == 0 ? 0 : left < {longest} ? left : {longest};")
                 stack.enter_context(self.pointers.advanced(axis, own))
             yield
 
@@ -170,11 +172,11 @@ class _Printer:
         f, before = self.f, list(self.pointers.names)
         with ExitStack() as stack:
             if self.groups.size != 1:
-                stack.enter_context(self.pointers.advanced(self.groups, f"(panel / {panels})"))
-            f.line(f"const long first = panel % {panels} * {self.width};")
+                stack.enter_context(self.pointers.advanced(self.groups, f"(panel / {f.number(panels)})"))
+            f.line(f"const long first = panel % {f.number(panels)} * {self.width};")
             stack.enter_context(self.pointers.advanced(self.outer, "first"))
             if self.is_ragged:
-                rest = f"{self.channels} - first"
+                rest = f"{f.size(self.channels)} - first"
                 f.line(f"const long width = {rest} < {self.width} ? {rest} : {self.width};")
                 f.line(f"const long last = width - {self.width - self.lanes};")
             if self.is_packed:
@@ -202,7 +204,7 @@ class _Printer:
 
     def _turns(self) -> list[tuple[str, tuple[Size, ...], Size]]:
         """The loops over the pixels of a piece: how often, with which steps, and with which in packed results."""
-        given = [("turns", self.pieces.cut), *((self.f.size(a.size), a) for a in self.pieces.inside)]
+        given = [("turns", self.pieces.cut), *((self.f.number(a.size), a) for a in self.pieces.inside)]
         found: list[tuple[str, tuple[Size, ...], Size]] = []
         step: Size = self.width
         for count, axis in reversed(given):
@@ -217,9 +219,9 @@ class _Printer:
             first = chunk.start // chunk.length if chunk is self.blocking.chunks[0] else self.blocking.chunks[0].many
             with ExitStack() as stack:
                 if len(self.blocking.chunks) > 1:
-                    own = f"chunk < {chunk.many}" if chunk.start == 0 else f"chunk >= {first}"
+                    own = f"chunk < {f.number(chunk.many)}" if chunk.start == 0 else f"chunk >= {f.number(first)}"
                     stack.enter_context(f.block(f"if ({own})"))
-                index = f"({chunk.start} + (chunk - {first}) * {chunk.length})"
+                index = f"({f.number(chunk.start)} + (chunk - {f.number(first)}) * {chunk.length})"
                 stack.enter_context(self.pointers.advanced(axis, index))
                 self._tile(chunk.length)
 

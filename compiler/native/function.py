@@ -62,9 +62,9 @@ class Function:
         """A size as a C expression of type `long`; a constant is a literal, which sharing.py may find."""
         return marked(size) if isinstance(size, int) else c_size(size, self._symbol, marked)
 
-    def number(self, n: int) -> str:
-        """A literal of type `long`, which sharing.py may find however small it is."""
-        return marked(n, least=1)
+    def number(self, size: Size) -> str:
+        """As `size`, but a literal may be found however small it is: no loop is unrolled by it."""
+        return marked(size, least=1) if isinstance(size, int) else self.size(size)
 
     def _symbol(self, name: str) -> str:
         if name not in self.symbols:

@@ -23,6 +23,7 @@ from .tile import Tile, evenly
 Y, X, W = range(3)  # the operands, in the order of pointers and steps
 SHORT = 48  # products of a result, below which tiles are small: while one is stored, the next one begins
 UNROLLED = 9  # turns of an innermost loop that are written one after the other
+ROOM = 4096  # elements of which packed weights take a multiple, so that kernels of several sizes have equal text
 
 
 class Phase(NamedTuple):
@@ -194,7 +195,7 @@ class _Printer:
     @contextmanager
     def _stretches(self) -> Iterator[None]:
         """Units as rows of one image after the other."""
-        f, rows = self.f, f"{self.f.size(dims.product(self.rows))}"
+        f, rows = self.f, self.f.number(dims.product(self.rows))
         with f.block("for (long unit = lo, next; unit < hi; unit = next)"):
             f.line(f"const long image = unit / {rows}, from = unit % {rows};")
             f.line(f"const long to = {rows} - from < hi - unit ? {rows} : from + hi - unit;")
@@ -211,8 +212,8 @@ class _Printer:
                 stack.enter_context(f.loop("group", f.size(self.slide.groups.size)))
                 stack.enter_context(self.pointers.advanced(self.slide.groups, "group"))
             if self.channels > width:
-                stack.enter_context(f.loop("block", str(self.channels), step=width))
-                last = self.channels - width
+                stack.enter_context(f.loop("block", f.size(self.channels), step=width))
+                last = f.size(self.channels - width)
                 first = f"(block < {last} ? block : {last})" if self.channels % width else "block"
                 stack.enter_context(self.pointers.advanced(self.slide.outer, first))
             yield
@@ -225,7 +226,8 @@ class _Printer:
         for axis in reversed((*slide.taps, slide.inner)):
             axes.insert(0, Axis(axis.size, (*axis.steps[:W], size)))
             size *= known(axis.size)
-        f.line(f"{TYPES[slide.dtype]} packed[{size}] __attribute__((aligned(64)));")
+        room = -(-size // ROOM) * ROOM
+        f.line(f"{TYPES[slide.dtype]} packed[{room}] __attribute__((aligned(64)));")
         both = Pointers(f, ["&packed[0]", self.pointers.names[W]])
         columns, steps = min(self.channels, width), (slide.inner.steps[W], slide.outer.steps[W])
         with ExitStack() as stack:
@@ -293,8 +295,8 @@ class _Printer:
             done = 0
             for columns, many in evenly(length, wide):
                 with ExitStack() as stack:
-                    stack.enter_context(self.pointers.advanced(across, str(done)))
-                    stack.enter_context(f.loop("tile", str(many)))
+                    stack.enter_context(self.pointers.advanced(across, f.number(done)))
+                    stack.enter_context(f.loop("tile", f.number(many)))
                     stack.enter_context(self.pointers.advanced(times(across, columns), "tile"))
                     self._tile(columns, taps)
                 done += columns * many
@@ -338,7 +340,7 @@ class _Printer:
             if count == "1":
                 continue
             if inner.isdigit() and steps == tuple(s * int(inner) for s in last):
-                both = str(int(count) * int(inner)) if count.isdigit() else f"{count} * {inner}"
+                both = self.f.size(int(count) * int(inner)) if count.isdigit() else f"{count} * {inner}"
                 loops[0] = (both, last)
             else:
                 loops.insert(0, (count, steps))

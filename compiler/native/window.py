@@ -117,15 +117,16 @@ class Lanes:
                 stack.enter_context(f.loop("image", "hi", "lo"))
                 stack.enter_context(self.pointers.advanced(axes[0], "image"))
                 self._clear()
-                stack.enter_context(f.loop("i0", f.size(axes[1].size)))
+                stack.enter_context(f.loop("i0", f.number(axes[1].size)))
             else:
                 f.split(axes[0].size * axes[1].size)
                 stack.enter_context(f.loop("unit", "hi", "lo"))
-                f.line(f"const long image = unit / {f.size(axes[1].size)}, i0 = unit % {f.size(axes[1].size)};")
+                rows = f.number(axes[1].size)
+                f.line(f"const long image = unit / {rows}, i0 = unit % {rows};")
                 stack.enter_context(self.pointers.advanced(axes[0], "image"))
             stack.enter_context(self.pointers.advanced(axes[1], "i0"))
             for axis, name in zip(axes[2:], names[1:], strict=True):
-                stack.enter_context(f.loop(name, f.size(axis.size)))
+                stack.enter_context(f.loop(name, f.number(axis.size)))
                 stack.enter_context(self.pointers.advanced(axis, name))
             yield names
 
@@ -156,7 +157,7 @@ class Lanes:
         axis = Axis(count, tuple(w.strides[-1] for w in self.windows))
         whole = count - count % self.lanes
         if whole:
-            with f.loop("c", str(whole), step=self.lanes), self.pointers.advanced(axis, "c"):
+            with f.loop("c", f.number(whole), step=self.lanes), self.pointers.advanced(axis, "c"):
                 body()
         if whole < count:
             self.last = str(count - whole)

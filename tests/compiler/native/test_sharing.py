@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import axonc
@@ -10,10 +11,14 @@ import numpy as np
 import pytest
 from axonc.compiler.ir.scalar import Expressions
 from axonc.compiler.ir.types import F32, F64, DType
+from axonc.compiler.native.convolution import Conv
+from axonc.compiler.native.convolution_weight import ConvWeight
 from axonc.compiler.native.function import Function
 from axonc.compiler.native.nest import Map
+from axonc.compiler.native.pool import MaxPool
 from axonc.compiler.native.sharing import Shared, shared
 from axonc.compiler.pipeline import compile_graph
+from axonc.compiler.schedule.kernel import Window
 from axonc.compiler.schedule.target import Machinery, native
 from axonc.specification import check
 
@@ -27,9 +32,9 @@ KERNELS = {  # characters of C that train a workload, in thousands: what the com
     "cnn": 115,
     "lstm": 62,
     "gpt": 72,
-    "vit": 105,
-    "resnet20": 180,
-    "unet": 190,
+    "vit": 80,
+    "resnet20": 150,
+    "unet": 175,
 }
 CONVOLUTIONS = """axonc 1
 model convolutions
@@ -78,6 +83,28 @@ def test_what_is_a_multiple_of_an_argument_is_none_itself() -> None:
 def test_kernels_that_differ_in_more_than_sizes_are_apart() -> None:
     assert len(of(squares(40, 20, 25), squares(40, 20, 25, F64))) == 2
     assert len(of(squares(40, 20, 25), squares(40, 8, 25))) == 2  # of eight turns the compiler makes one vector
+
+
+def strided(pixels: int, channels: int) -> tuple[tuple[Window], ...]:
+    """Results, data and weights of a convolution of one tap in steps of two that doubles the channels."""
+    half = pixels // 2
+    shapes = (1, half, half, 2 * channels), (1, pixels, pixels, channels), (1, 1, channels, 2 * channels)
+    return tuple((window(s),) for s in shapes)
+
+
+def test_convolutions_and_pools_of_several_sizes_are_one_function_each() -> None:
+    kernels: defaultdict[type, list[Function]] = defaultdict(list)
+    for y, x, w in (strided(32, 16), strided(16, 32)):
+        for form, writes, reads in (
+            (Conv((2, 2), (1, 1), 1, MACHINERY), y, x + w),
+            (ConvWeight((2, 2), (1, 1), 1, MACHINERY), w, x + y),
+            (MaxPool((2, 2), (2, 2), ((0, 0), (0, 0)), MACHINERY), y, x),
+        ):
+            f = Function()
+            form.print(f, writes, reads)
+            kernels[type(form)].append(f)
+    assert [len(of(*functions)) for functions in kernels.values()] == [1, 1, 1]
+    assert all(len({f.name for f in functions}) == 2 for functions in kernels.values())
 
 
 def test_a_kernel_alone_is_its_text() -> None:
