@@ -84,7 +84,7 @@ def _packs_a(p: Matrices, machinery: Machinery, width: int) -> bool:
     return (
         p.a.row == 1
         and p.m != 1
-        and known(p.n) >= 2 * width
+        and known(p.n) >= 3 * width
         and pushes_out(p.k, p.a.column, p.dtype, machinery.first_cache)
     )
 

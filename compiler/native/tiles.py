@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..ir import dims
 from .blocking import Blocking
 from .function import TYPES, Function
-from .matrices import Matrices, Matrix, Triangle
+from .matrices import Matrices, Matrix
 from .tile import Tile
 
 GROUP = 192 << 10  # bytes of rows of a that meet all panels
@@ -192,7 +192,25 @@ class Tiles:
         return " + ".join(terms)
 
     def _tiles(self, panels: Panels, copied: str, first: str, end: str) -> None:
+        if self.p.triangle and self.p.triangle.of == "out":
+            with self._met(panels, first, end, upper=self.p.triangle.upper) as (low, high):
+                self._each_tile(low, high, lambda height: self._tile(panels, copied, height))
+            return
         self._each_tile(first, end, lambda height: self._tile(panels, copied, height))
+
+    @contextmanager
+    def _met(self, panels: Panels, first: str, end: str, *, upper: bool) -> Iterator[tuple[str, str]]:
+        """Units of the panel of column `j` that a triangle of the result has a part in; the others are zeros."""
+        f, height, size = self.f, self.cut.height, self.f.size(self.p.m)
+        with f.block(""):
+            f.line(f"const long edge = {f'(j + {panels.columns} + {height - 1})' if upper else 'j'} / {height};")
+            f.line(f"const long met = edge < {first} ? {first} : edge < {end} ? edge : {end};")
+            if not self.onto:
+                low, high = ("met", end) if upper else (first, "met")
+                rows = f"({high} * {height} < {size} ? {high} * {height} : {size})"
+                with f.loop("row", rows, f"{low} * {height}"), f.loop("o", panels.columns):
+                    f.line(f"({self._at('c', self.p.out, 'row', 'j')})[o * {f.size(self.p.out.column)}] = 0;")
+            yield (first, "met") if upper else ("met", end)
 
     def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
@@ -254,43 +272,43 @@ class Tiles:
         tile.begin(f)
         width = panels.vectors * cut.lanes
         down = str(width) if packs else f.size(p.b.row)
-        if p.triangle:
-            self._reach(p.triangle, height, width)
+        if self._cuts_steps:
+            self._reach(height, width)
             f.line(f"x += first_k * {step}, y += first_k * {down};")
         self._steps(tile, f"x += {step}, y += {down}", "" if packs else panels.last)
-        self._store(tile, panels)
         if p.triangle and p.triangle.of == "out":
-            self._clear(height, panels, upper=p.triangle.upper)
+            self._clear(tile, panels, upper=p.triangle.upper)
+        self._store(tile, panels)
 
-    def _reach(self, triangle: Triangle, height: int, width: int) -> None:
+    @property
+    def _cuts_steps(self) -> bool:
+        """Whether an operand has zeros that tiles need not multiply."""
+        return self.p.triangle is not None and self.p.triangle.of != "out"
+
+    def _reach(self, height: int, width: int) -> None:
         """The steps `first_k` to `last_k` of the block that a triangle leaves to a tile."""
-        row, column = ("row", f"row + {height}"), ("j", f"j + {width}")
-        first, last = "0", "kb"
-        if triangle.of == "out":
-            (begin, _), (_, end) = (row, column) if triangle.upper else (column, row)
-            last = f"{begin} < {end} ? kb : 0"
-        elif (triangle.of == "a") == triangle.upper:
-            begin, _ = row if triangle.of == "a" else column
-            first = f"ax_between({begin} - k0, kb)"
-        else:
-            _, end = row if triangle.of == "a" else column
-            last = f"ax_between({end} - k0, kb)"
+        assert self.p.triangle
+        of, upper = self.p.triangle
+        begin, end = ("row", f"row + {height}") if of == "a" else ("j", f"j + {width}")
+        first, last = (
+            (f"ax_between({begin} - k0, kb)", "kb") if (of == "a") == upper else ("0", f"ax_between({end} - k0, kb)")
+        )
         self.f.line(f"const long first_k = {first}, last_k = {last};")
 
-    def _clear(self, height: int, panels: Panels, *, upper: bool) -> None:
-        """Zeros in a tile that the diagonal goes through."""
-        f, out, columns = self.f, self.p.out, panels.columns
-        crosses = f"row + {height - 1} > j" if upper else f"j + {columns} - 1 > row"
-        with f.block(f"if (last_k && {crosses})"), f.loop("i", str(height)):
-            below, above = f"ax_between(row + i - j, {columns})", f"ax_between(row + i + 1 - j, {columns})"
-            with f.loop("o", below) if upper else f.loop("o", columns, above):
-                f.line(f"z[i * {f.size(out.row)} + o * {f.size(out.column)}] = 0;")
+    def _clear(self, tile: Tile, panels: Panels, *, upper: bool) -> None:
+        """Zeros in the sums of a tile that the diagonal goes through."""
+        f, kind, lanes = self.f, self.p.dtype, self.cut.lanes
+        with f.block(f"if ({f'row + {len(tile.offsets) - 1} > j' if upper else f'j + {panels.columns} - 1 > row'})"):
+            f.line(f"const {kind}i place = {{{', '.join(map(str, range(lanes)))}}};")
+            for i, v in tile.each():
+                kept = f"place {'>=' if upper else '<='} (({kind}i){{0}} + (int)(row + {i - v * lanes} - j))"
+                f.line(f"{tile.sums}{i}_{v} = ({kind}v)(({kind}i){tile.sums}{i}_{v} & ({kept}));")
 
     def _steps(self, tile: Tile, steps: str, last: str) -> None:
         """All steps of the inner axis; few of them without a loop."""
         f, k = self.f, self.p.k
-        first, end = ("first_k", "last_k") if self.p.triangle else ("0", "kb")
-        if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED and not self.p.triangle:
+        first, end = ("first_k", "last_k") if self._cuts_steps else ("0", "kb")
+        if isinstance(k, int) and k <= 16 and k * len(tile.each()) <= UNROLLED and not self._cuts_steps:
             for i in range(k):
                 with f.block("" if i == 0 else f"{steps};"):
                     tile.add(f, "x", "y", last=last)
