@@ -133,24 +133,31 @@ class Lowering:
         body = Lowering(op.body, self.row, self.early, self.depth + 1)
         slices = [at_time(x, time) for x in given[op.carries : first]]
         body.values.update(zip(op.body.inputs, (*carried, *slices, *given[first:]), strict=True))
+        stacked = [at_time(stack, time) for stack in stacks]
+        kept = list(zip([n for _, n in op.body.results][op.carries :], stacked, strict=True))
+        body.stack([(node, stack) for node, stack in kept if node in body.values])
         body.run()
-        body.finish_step(op, carried, [at_time(stack, time) for stack in stacks])
+        body.stack([(node, stack) for node, stack in kept if node not in op.body.inputs])
+        body.hand_on(op, carried)
         items = tuple(body.items)
         self.items.append(Repeat(time, f"{time}.length", steps, 1, items, op.reverse, self.phase[node]))
         self.several[node] = (*carried, *stacks)
 
-    def finish_step(self, op: Scan, carried: list[Window], stacked: list[Window]) -> None:
-        """Stacks what a step gives, and hands its carries to the next one."""
-        ends = [n for _, n in op.body.results]
+    def stack(self, kept: list[tuple[Node, Window]]) -> None:
+        """Copies what a step gives to its place in what all steps give."""
+        for node, stack in kept:
+            self._copy(stack, self.window(node), node.place)
+
+    def hand_on(self, op: Scan, carried: list[Window]) -> None:
+        """Leaves the values of a step that the next one begins with where that looks for them."""
+        ends = [n for _, n in op.body.results][: op.carries]
         values = [self.window(n) for n in ends]
-        for node, value, stack in zip(ends[op.carries :], values[op.carries :], stacked, strict=True):
-            self._copy(stack, value, node.place)
         memory = {c.buffer for c in carried}
-        moved = [v != c for v, c in zip(values, carried, strict=False)]
-        for i, value in enumerate(values[: op.carries]):
+        moved = [v != c for v, c in zip(values, carried, strict=True)]
+        for i, value in enumerate(values):
             if moved[i] and value.buffer in memory:  # another carry, which may be overwritten before it is read
                 values[i] = self._copied(ends[i], ends[i], value)
-        for node, value, carry in zip(ends, values, carried, strict=False):
+        for node, value, carry in zip(ends, values, carried, strict=True):
             if value != carry:
                 self._copy(carry, value, node.place)
 

@@ -48,7 +48,8 @@ class Access(NamedTuple):
 
 
 class Lives:
-    """The lives of all buffers of a code, one for each, and two for named memory that is given a next value.
+    """The lives of all buffers of a code, one for each, and two for named memory that is given a next value, and for
+    what turns of a loop hand on to each other.
 
     Positions count instructions over all phases. What an early phase leaves for a later one, inputs, and named memory
     live always; results live to the end. A buffer that a block shares with its outside lives through the whole block.
@@ -114,6 +115,11 @@ class Lives:
         start, end, first, last = self._reach(found)
         if result:
             end = last = ALWAYS[1]
+        handed = self._handed_on(buffer, found)
+        if handed:
+            read, write = handed
+            before = max(a.position for a in found if a.write and a.position < write)
+            return [Life(start, read, before, first, read), Life(write, end, write, write, last)]
         return [Life(start, end, last_write, first, last)]
 
     def _named(self, found: list[Access]) -> list[Life]:
@@ -125,6 +131,20 @@ class Lives:
         if end >= min(writes):
             return [alive(*ALWAYS, max(writes))]
         return [Life(ALWAYS[0], end, -1, ALWAYS[0], last), alive(min(writes), ALWAYS[1], max(writes))]
+
+    def _handed_on(self, buffer: Buffer, found: list[Access]) -> tuple[int, int] | None:
+        """Where each turn of a loop last looks at what the turn before left, and where it later writes all of what the
+        next one finds: in between nothing is needed."""
+        *before, write = [a for a in found if a.write]
+        if not before or not write.blocks or any(b.independent for b in write.blocks) or not _is_whole(write, buffer):
+            return None
+        low, high = self._spans[id(write.blocks[-1])]
+        if before[-1].position >= low:
+            return None
+        depth = len(write.blocks)
+        reads = [a for a in found if not a.write and low <= a.position <= write.position]
+        ends = [self._spans[id(a.blocks[depth])][1] if len(a.blocks) > depth else a.position for a in reads]
+        return (max(ends), write.position) if ends and max(ends) < write.position else None
 
     def _outlives_phase(self, found: list[Access]) -> bool:
         if not found:
@@ -150,6 +170,11 @@ class Lives:
             if not block.independent or not all(follow):
                 first, last = min(first, low), max(last, high)
         return start, end, first, last
+
+
+def _is_whole(access: Access, buffer: Buffer) -> bool:
+    window = access.window
+    return window.offset == 0 and window.type.size == buffer.size
 
 
 def _is_of_a_thread(window: Window) -> bool:
