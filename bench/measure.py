@@ -21,7 +21,7 @@ from .process import Failed, Process
 
 OUTPUTS = "outputs.npz"
 STEPS = 3  # whose losses must agree
-REST = 0.15  # seconds before each measurement: threads of who ran before spin so long for more work, ONNX Runtime's 60 ms
+REST = 0.15  # seconds before each measurement: threads of who ran before spin for more work, ONNX Runtime's for 60 ms
 TOLERANCE = 1e-2  # of their losses, and of the outputs of first weights in terms of the largest
 
 

@@ -74,7 +74,10 @@ def blocking(p: Matrices, machinery: Machinery, panels: int = 0) -> Blocking:
     deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, panel // (vectors * lanes * p.dtype.bytes))
     deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
     by_columns = (
-        isinstance(p.n, int) and not p.lead and not packs_a and _by_columns(p, height, vectors * lanes, packs_b)
+        isinstance(p.n, int)
+        and not p.lead
+        and not packs_a
+        and _by_columns(p, height, vectors * lanes, packs_b, machinery)
     )
     return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), packs_a, packs_b, by_columns)
 
@@ -103,10 +106,12 @@ def pushes_out(count: Size, step: Size, dtype: DType, cache: int) -> bool:
     return known(count) > WAYS * places // gcd(abs(lines) or places, places)
 
 
-def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:
-    """Whether threads had better divide columns: there are few tiles of rows, or each thread would pack all of b."""
+def _by_columns(p: Matrices, height: int, width: int, packs_b: bool, machinery: Machinery) -> bool:
+    """Whether threads had better divide columns: there are few tiles of rows, or each thread would read all of b, or
+    pack it, for few of them that are near at hand."""
     tiles, panels = -(-likely(p.m) // height), -(-likely(p.n) // width)
-    return tiles < min(4, panels) or (packs_b and tiles <= 16 and panels >= 8)
+    near = likely(p.m) * known(p.k) * p.dtype.bytes <= machinery.second_cache // 4
+    return tiles < min(4, panels) or ((packs_b or near) and tiles <= 16 and panels >= 8)
 
 
 def likely(size: Size) -> int:

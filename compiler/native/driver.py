@@ -12,11 +12,13 @@ from ..ir import dims
 from ..ir.dims import Dim, Size
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
+from ..schedule.members import number
 from ..schedule.target import Target
 from .emitter import Kernels
 from .function import FLOOR_DIVIDE, TYPES, Function, c_size
 from .sharing import Shared, shared
 from .sources import sources
+from .waiting import Call, Loop, Span, Task, place_waits
 
 PHASES = ("sizes", "prepare", "steps")
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
@@ -30,6 +32,7 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         {b: plan.buffers[i].offset for b, i in numbers.items()},
         {b: named.index(i) for b, i in numbers.items() if i in named},
         target.threads,
+        plan.rows,
         alone=int(target.threads == 1),
     )
     text = driver.text()
@@ -45,6 +48,7 @@ class Driver:
     addresses: Mapping[Buffer, int]
     named: Mapping[Buffer, int]
     threads: int
+    most: int
     timed: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
@@ -68,16 +72,20 @@ class Driver:
         self.lines.append(f"static void ax_{name}(struct ax_run *run, int t) {{")
         self.lines.append("  char *const a = run->arena; char *const *const m = run->named;")
         self.lines.append("  const long N = run->count; const int T = (int)run->threads;")
-        for line in lines:
-            self._line(line, "  ")
+        tasks = [self._task(line) for line in lines]
+        if self.threads > 1:
+            place_waits(tasks)
+        for task in tasks:
+            self.lines.extend(task.text("  "))
         self.lines.append("}")
 
-    def _line(self, line: Line, indent: str) -> None:
-        if isinstance(line, Block):
-            self._block(line, indent)
-            return
+    def _task(self, line: Line) -> Task:
+        return self._loop(line) if isinstance(line, Block) else self._call(line)
+
+    def _call(self, line: Instruction) -> Call:
         f = Function()
-        self.kernels.form(line).print(f, line.writes, tuple(r for r in line.reads if isinstance(r, Window)))
+        reads = tuple(r for r in line.reads if isinstance(r, Window))
+        self.kernels.form(line).print(f, line.writes, reads)
         name = f.name
         note = self._note(line)
         self.functions.setdefault(name, f)
@@ -89,12 +97,11 @@ class Driver:
             given += ["0", units] if self.alone else [f"ax_share({units}, t, T)", f"ax_share({units}, t + 1, T)"]
         given += ["run", str(line.note)] if f.refuses else []
         only = "if (t == 0) " if f.units is None and not self.alone else ""
-        self.lines.append(f"{indent}{only}{name}({', '.join(given)});  /* {note} */")
-        if not self.alone:
-            self.lines.append(f"{indent}ax_barrier(run, t);")
+        lines = [f"{only}{name}({', '.join(given)});  /* {note} */"]
         if self.timed and (not self.alone or self.threads == 1):
-            self.lines.append(f"{indent}AX_DONE(run, t, {self.steps});")
+            lines.append(f"AX_DONE(run, t, {self.steps});")
         self.steps += self.timed
+        return Call(tuple(lines), self._spans(reads), self._spans(line.writes), alone=f.units is None)
 
     def _note(self, line: Instruction) -> str:
         if line.note < 0:
@@ -102,27 +109,40 @@ class Driver:
         note: Note = self.kernels.code.notes[line.note]
         return clean(f"{line.name}: {note.formula}, {note.place}")
 
-    def _block(self, block: Block, indent: str) -> None:
+    def _loop(self, block: Block) -> Task:
         i = self.symbols[block.start] = f"s{len(self.symbols)}"
         length = self.symbols[block.length] = f"{i}_length"
         extent, chunk = self._size(block.extent), block.chunk
         first, last = "0", f"({extent} + {chunk - 1}) / {chunk}" if chunk > 1 else extent
-        if block.independent and not self.alone:
+        divided = block.independent and not self.alone
+        if divided:
             first, last = f"ax_share({last}, t, T)", f"ax_share({last}, t + 1, T)"
         turn = f"{i}_turn"
         if block.reverse:
-            self.lines.append(f"{indent}for (long {turn} = {last} - 1; {turn} >= {first}; {turn}--) {{")
+            head = f"for (long {turn} = {last} - 1; {turn} >= {first}; {turn}--) {{"
         else:
-            self.lines.append(f"{indent}for (long {turn} = {first}; {turn} < {last}; {turn}++) {{")
-        self.lines.append(f"{indent}  const long {i} = {turn} * {chunk};")
-        self.lines.append(f"{indent}  const long {length} = ax_least({chunk}, {extent} - {i});")
+            head = f"for (long {turn} = {first}; {turn} < {last}; {turn}++) {{"
         self.alone += block.independent
-        for line in block.body:
-            self._line(line, indent + "  ")
+        body = [self._task(line) for line in block.body]
         self.alone -= block.independent
-        self.lines.append(f"{indent}}}")
-        if block.independent and not self.alone:
-            self.lines.append(f"{indent}ax_barrier(run, t);")
+        start, size = f"  const long {i} = {turn} * {chunk};", f"ax_least({chunk}, {extent} - {i})"
+        loop = Loop((head, start, f"  const long {length} = {size};"), body)
+        return loop.shared() if divided else loop
+
+    def _spans(self, windows: tuple[Window, ...]) -> tuple[Span, ...]:
+        """What windows may touch in the largest run."""
+        return tuple(map(self._span, windows))
+
+    def _span(self, window: Window) -> Span:
+        buffer, item = window.buffer, window.dtype.bytes
+        low, size = 0, number(buffer.size, self.most)
+        if isinstance(window.offset, int) and all(isinstance(s, int) and s >= 0 for s in window.strides):
+            reach = zip(window.shape, window.strides, strict=True)
+            low, size = window.offset, 1 + sum((number(n, self.most) - 1) * number(s, 0) for n, s in reach)
+        if buffer.home == "named":
+            return Span(1 + self.named[buffer], low * item, (low + size) * item)
+        start = self.addresses[buffer]
+        return Span(0, start + low * item, start + (low + size) * item)
 
     def _address(self, window: Window) -> str:
         item = window.dtype.bytes
@@ -162,5 +182,5 @@ AX_EXPORT int ax_phase(struct ax_run *run, int phase) {
 }
 """
 START = f"""static inline long ax_least(long a, long b) {{ return a < b ? a : b; }}
-static inline long ax_share(long units, long t, long T) {{ return units * t / T; }}
+static inline long ax_share(long units, long t, long T) {{ return (units * t + T - 1) / T; }}
 {FLOOR_DIVIDE}"""

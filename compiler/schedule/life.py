@@ -138,7 +138,7 @@ class Lives:
         *before, write = [a for a in found if a.write]
         if not before or not write.blocks or any(b.independent for b in write.blocks) or not _is_whole(write, buffer):
             return None
-        low, high = self._spans[id(write.blocks[-1])]
+        low, _ = self._spans[id(write.blocks[-1])]
         if before[-1].position >= low:
             return None
         depth = len(write.blocks)
