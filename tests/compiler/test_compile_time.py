@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from axonc.compiler.ops.unary import Tanh
 from axonc.compiler.pipeline import compile_graph
 from axonc.specification import check
 
+from ..timing import calls
 from .graphs import NOWHERE
 
 FRAME = """axonc 1
@@ -52,7 +52,7 @@ def test_twice_the_depth_takes_twice_the_calls(name: str) -> None:
     """Functions called, those of Python's own included: the same on every machine, however busy."""
     text, depth = model(name)
     compiled(text, depth)  # reads the library
-    once, twice = calls(text, depth), calls(text, 2 * depth)
+    once, twice = (calls(lambda n=n: compiled(text, n * depth)) for n in (1, 2))
     assert twice <= MOST * once, (once, twice)
 
 
@@ -88,23 +88,6 @@ def seconds(text: str, depth: int) -> float:
     start = time.process_time()
     compiled(text, depth)
     return time.process_time() - start
-
-
-def calls(text: str, depth: int) -> int:
-    """Functions called from the text to the plan."""
-    count = 0
-
-    def called(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(called)
-    try:
-        compiled(text, depth)
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize("name", LARGE)
