@@ -9,7 +9,6 @@ import numpy as np
 
 def values(word: str, numbers: tuple[float, ...], shape: tuple[int, ...], stream: int, seed: int) -> np.ndarray:
     """The first values of a weight, f64, by the word of an initialiser and its numbers."""
-    draw = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), stream]))
     match word:
         case "zeros":
             return np.zeros(shape)
@@ -17,6 +16,8 @@ def values(word: str, numbers: tuple[float, ...], shape: tuple[int, ...], stream
             return np.ones(shape)
         case "constant":
             return np.full(shape, numbers[0])
+    draw = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), stream]))
+    match word:
         case "normal":
             return draw.normal(0.0, numbers[0], shape)
         case "uniform":
