@@ -48,10 +48,11 @@ def _device(
     return Device(title, processors, products, tf32 * 1e12, scalar, *sizes, architecture, source)
 
 
-# CUDA C++ Programming Guide, technical specifications for each compute capability; Tuning Guides of the architectures.
-TURING = Architecture("75", 32, 16, 64 << 10, own=0)
-AMPERE = Architecture("80", 64, 32, 164 << 10)
-ADA = Architecture("89", 48, 24, 100 << 10)
+# CUDA C++ Programming Guide, technical specifications for each compute capability; Tuning Guides of the architectures;
+# their whitepapers for what they load.
+TURING = Architecture("75", 32, 16, 64 << 10, own=0, adding=64, loading=16)
+AMPERE = Architecture("80", 64, 32, 164 << 10, adding=64)
+ADA = Architecture("89", 48, 24, 100 << 10, loading=16)
 HOPPER = Architecture("90", 64, 32, 228 << 10)
 
 _H100 = "NVIDIA H100 Tensor Core GPU datasheet, architecture whitepaper"

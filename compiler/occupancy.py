@@ -14,13 +14,16 @@ QUARTERS = 4  # parts of a processor, each with registers and warps of its own
 
 class Architecture(NamedTuple):
     """What a processor of a compute capability holds: warps, blocks, and bytes of shared memory, of which each block
-    takes `own` besides what its kernel asks for."""
+    takes `own` besides what its kernel asks for. In a cycle so many of its threads multiply and add, and so many begin
+    to load or store."""
 
     capability: str
     warps: int
     blocks: int
     shared: int
     own: int = 1 << 10
+    adding: int = 128
+    loading: int = 32
 
 
 def resident(registers: int, shared: int, of: Architecture) -> int:

@@ -73,7 +73,9 @@ def schedule_passes(target: Target, rows: int) -> tuple[Callable[[Schedule], Sch
     if target.name == "native":
         return Sweep(target.sweep, rows, 1, target.threads), AbsorbSums(target.row, target.threads)
     if target.name == "cupy":
-        return (FuseAttention(target.scores),)
+        from .cuda.fragments import pays  # as `_cupy`
+
+        return (FuseAttention(target.scores, pays),)
     return Sweep(target.sweep, rows), Blocks(target.block, target.large, rows)
 
 

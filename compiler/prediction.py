@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from ..runtime.plan import Launch, Unit
 from ..spec.source import Place
 from .cuda.columns import in_columns
+from .cuda.fragments import FLOPS, loads_of, parts_of, suits_tensor_cores
 from .cuda.gemm import call_of, product_of, turn_of
 from .cuda.plan import laid_out, plan_of
 from .devices import Device
@@ -20,12 +21,13 @@ from .ir.graph import Graph
 from .ir.rewrite import bind
 from .ir.types import F32, F64, WORDS
 from .memory import NotAffine
-from .occupancy import resident
+from .occupancy import WARP, resident
+from .ops.contract import Matmul
 from .passes.sequence import run
 from .pipeline import CUPY, graph_passes, schedule_passes
 from .schedule import cost
 from .schedule.group import group
-from .schedule.kernel import Call, Library, Repeat, Schedule, Window, fresh
+from .schedule.kernel import Attention, Call, Library, Repeat, Schedule, Window, fresh
 
 Bound: TypeAlias = Literal["bandwidth", "arithmetic", "launch"]
 
@@ -43,7 +45,8 @@ STEPS = 2  # the phase of what runs at each step
 ASSUMPTIONS = (
     "every kernel of the schedule is one launch; operands are read and results written once, in device memory",
     f"arithmetic reaches {ARITHMETIC:.0%} of the peak for its type, memory {BANDWIDTH:.0%} of the bandwidth",
-    "products by cuBLAS run on tensor cores where they are of f16, of bf16 or in TF32; nothing else does",
+    "tensor cores multiply f16, bf16 and TF32 for cuBLAS, and f16 and bf16 in attention; nothing else runs there",
+    "attention multiplies there as fast as a processor loads operands, and without tensor cores at half of its peak",
     f"a block computes 128 x 128 elements of a product, {DEPTH} terms each, or {BLOCK} elements of anything else",
     "fewer blocks than processors leave the others idle, and so does the last round of blocks of a product",
     f"{START * 1e6:g} us from the end of one kernel to the beginning of the next",
@@ -186,14 +189,17 @@ def forecast(
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
     is_product = isinstance(form, Library) and form.op.precision == "half"
     peak = _peak(call, device, by_cublas=library is not None, tf32=tf32)
+    fragments = _by_fragments(call, device)
+    products = cost.over_turns(cost.flops(call, Matmul), loops, {}) if fragments else 0
+    computing = (flops - products) / peak
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
-    arithmetic = flops / turns / (peak * ARITHMETIC * busy)
+    arithmetic = (computing + (products / fragments.rate if fragments else 0)) / turns / (ARITHMETIC * busy)
     enough = 1.0 if warps is None else min(1.0, warps / (ENOUGH * device.architecture.warps))
     bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy * enough)
     start = START * (library.starts if library else 1)
     slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (start, "launch")]
     seconds = turns * (start + max(arithmetic, bandwidth))
-    least = max(flops / peak, moved / device.bandwidth)
+    least = max(computing + (products / fragments.peak if fragments else 0), moved / device.bandwidth)
     return Forecast(call.formula, call.place, flops, moved, turns, blocks, warps, least, seconds, max(slowest)[1])
 
 
@@ -222,6 +228,25 @@ def _by_cublas(call: Call, loops: tuple[Repeat, ...]) -> _Library | None:
         return _Library() if call_of(*product, most) else None
     made = in_columns(form.op, out, reads, lambda t, name: fresh(name, t))
     return _Library(cost.covered(made.columns), 2) if made and call_of(*made.product, most) else None
+
+
+class _Fragments(NamedTuple):
+    """FLOP/s of the products of attention on tensor cores: as published, and as fast as operands are loaded."""
+
+    peak: float
+    rate: float
+
+
+def _by_fragments(call: Call, device: Device) -> _Fragments | None:
+    """How fast the products of attention are that a kernel of ours leaves to tensor cores.
+
+    Where they have none for a type, lanes exchange what they multiply, once for each two multiplications."""
+    parts = parts_of(call) if isinstance(call.kernel.form, Attention) else None
+    if parts is None or not suits_tensor_cores(parts):
+        return None
+    peak, scalar, held = device.products[parts.out.dtype], device.scalar[F32], device.architecture
+    loaded = scalar / (2 * held.adding) * held.loading * FLOPS / (loads_of(parts) * WARP)
+    return _Fragments(peak, min(peak, loaded) if peak > scalar else scalar / 2)
 
 
 def _peak(call: Call, device: Device, *, by_cublas: bool, tf32: bool) -> float:

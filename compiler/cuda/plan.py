@@ -25,7 +25,7 @@ from .library import RULES
 
 UNIT = 12000  # characters of kernels that are compiled together
 FAR = 1 << 30  # elements up to which places are of type int
-PRELUDE = Path(__file__).with_name("prelude.h")
+PRELUDE, TENSOR = (Path(__file__).with_name(name) for name in ("prelude.h", "tensor.h"))
 
 
 def plan_of(schedule: Schedule, rows: int, *, tf32: bool = False) -> Plan:
@@ -134,7 +134,8 @@ class Printer:
 
 def _unit(some: dict[str, str]) -> Unit:
     body = "\n".join(some.values())
-    return Unit(f"{prelude()}{definitions(body)}{KERNELS}{body}", tuple(some))
+    tensor = TENSOR.read_text(encoding="utf-8") if "ax_multiply" in body else ""
+    return Unit(f"{prelude()}{tensor}{definitions(body)}{KERNELS}{body}", tuple(some))
 
 
 def prelude() -> str:

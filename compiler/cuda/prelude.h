@@ -20,7 +20,7 @@ typedef unsigned long uint64_t;
 #define INT64_MAX 9223372036854775807L
 #define INFINITY __int_as_float(0x7f800000)
 #define NAN __int_as_float(0x7fc00000)
-#define AX_SHARED(T, name, size) __shared__ T name[size]
+#define AX_SHARED(T, name, size) __shared__ __align__(16) T name[size]
 #define __builtin_floorf floorf
 #define __builtin_floor floor
 #define __builtin_ceilf ceilf

@@ -11,7 +11,7 @@ would be read again for each few rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeGuard
@@ -39,21 +39,21 @@ class Trio(NamedTuple):
 
 @dataclass(frozen=True)
 class FuseAttention:
-    """The pass, for rows of at most `longest` scores; with 0 nothing changes."""
+    """The pass, for rows of at most `longest` scores, where a kernel `pays`."""
 
     longest: int
+    pays: Callable[[Call], bool]
 
     def __call__(self, schedule: Schedule) -> Schedule:
-        if not self.longest:
-            return schedule
         items: list[Item | None] = list(schedule.items)
         reads, writes = positions(schedule.items, written=False), positions(schedule.items, written=True)
         for w in (*(w for _, w in schedule.results), *(w for _, *both in schedule.updates for w in both)):
             reads.setdefault(w.buffer, []).append(len(items))
         for at in range(len(items)):
             trio = self._trio(items, at, reads, writes)
-            if trio is not None:
-                items[trio.second] = _fused(items, trio, reads)
+            fused = trio and _fused(items, trio, reads)
+            if trio and fused and self.pays(fused):
+                items[trio.second] = fused
                 items[trio.first] = items[at] = None
         return schedule.with_items(tuple(item for item in items if item is not None))
 

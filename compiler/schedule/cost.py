@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..ir import dims
 from ..ir.dims import Size
+from ..ir.op import Op
 from ..ops.convolution import Conv, ConvInput, ConvWeight
 from .kernel import Call, Item, Library, Repeat, Window
 
@@ -19,9 +20,9 @@ def with_loops(items: Sequence[Item], loops: tuple[Repeat, ...] = ()) -> Iterato
             yield item, loops
 
 
-def flops(call: Call) -> Size:
-    """Floating-point operations of one turn of a call."""
-    nodes = (n for n in call.kernel.meaning.nodes if n.inputs)
+def flops(call: Call, of: type[Op] = Op) -> Size:
+    """Floating-point operations of one turn of a call, or of some operations in it."""
+    nodes = (n for n in call.kernel.meaning.nodes if n.inputs and isinstance(n.op, of))
     return sum((n.op.flops(*(x.tensor for x in n.inputs)) for n in nodes), 0)
 
 

@@ -196,6 +196,15 @@ template <typename T, int N> struct Shared {
   }
 };
 
+/* Two elements of two bytes, side by side from an even one on, which a device loads as one word. */
+template <typename T, int N> uint32_t word(Shared<T, N> &shared, long at) {
+  if (at % 2) complain("a word of shared memory begins at", at);
+  T both[2] = {shared[at], shared[at + 1]};
+  uint32_t found;
+  memcpy(&found, both, sizeof found);
+  return found;
+}
+
 /* What the lane `from` of the warp gives, or without one what is given. */
 template <typename T> T exchange(unsigned mask, T x, int from) {
   if (mask != 0xffffffffu) complain("an exchange without all lanes, with", (long)mask);
@@ -212,6 +221,13 @@ template <typename T> T exchange(unsigned mask, T x, int from) {
 
 #define AX_SHARED(T, name, size) static standin::Shared<T, size> name
 
+#define AX_WORD(shared, at) standin::word(shared, at)
+
+inline uint32_t ax_word(const void *x) {
+  if ((uintptr_t)x % 4) standin::complain("a word of memory begins at an address that is no multiple of", 4);
+  return *(const uint32_t *)x;
+}
+
 inline void __syncthreads() { standin::leave(standin::AT_BARRIER); }
 
 inline int __syncthreads_or(int x) {
@@ -226,6 +242,8 @@ template <typename T> T __shfl_down_sync(unsigned mask, T x, int distance, int w
   int lane = (int)threadIdx.x % standin::WARP;
   return standin::exchange(mask, x, lane % width + distance < width ? lane + distance : -1);
 }
+
+template <typename T> T __shfl_sync(unsigned mask, T x, int lane) { return standin::exchange(mask, x, lane % standin::WARP); }
 
 template <typename T> T __shfl_xor_sync(unsigned mask, T x, int distance) {
   return standin::exchange(mask, x, ((int)threadIdx.x % standin::WARP) ^ distance);

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 import pytest
-from axonc.compiler.cuda import attention
+from axonc.compiler import prediction
+from axonc.compiler.cuda import fragments, scores
+from axonc.compiler.devices import DEVICES
 from axonc.compiler.differentiate import gradient_graph
 from axonc.compiler.ir.dims import Size
 from axonc.compiler.ir.evaluate import evaluate
@@ -17,12 +20,13 @@ from axonc.compiler.ir.types import BF16, BOOL, F16, F32, F64, DType, Tensor
 from axonc.compiler.ops.contract import Matmul
 from axonc.compiler.ops.elementwise import Le, Mul, Where
 from axonc.compiler.ops.index import Iota
-from axonc.compiler.ops.layout import Reshape
+from axonc.compiler.ops.layout import Reshape, Slice
 from axonc.compiler.ops.normal import Softmax
 from axonc.compiler.ops.reduce import Sum
 from axonc.compiler.ops.unary import Square
 from axonc.compiler.passes.sequence import run
 from axonc.compiler.pipeline import CUPY, compile_graph, compile_stages, graph_passes
+from axonc.compiler.prediction import predict
 from axonc.compiler.schedule import cost, kernel
 from axonc.compiler.schedule.group import group
 from axonc.compiler.schedule.kernel import Call
@@ -49,12 +53,18 @@ class Sample(NamedTuple):
     dtype: DType = F32
     mask: str = ""
     gradient: bool = False
+    turned: bool = False  # keys are [N, heads, d, s]
+    odd: bool = False  # queries begin in the middle of a word
 
     def graph(self, lead: Size = N) -> Graph:
         b = Builder(NOWHERE)
-        shapes = {"q": (self.t, self.d), "k": (self.s, self.d), "v": (self.s, self.e)}
+        keys = (self.d, self.s) if self.turned else (self.s, self.d)
+        shapes = {"q": (self.t, self.d), "k": keys, "v": (self.s, self.e)}
         q, k, v = (b.input(n, DATA, Tensor(self.dtype, (lead, self.heads, *shape))) for n, shape in shapes.items())
-        scores = b.add(Mul(), b.add(Matmul(False, True), q, k), b.literal(self.d**-0.5, self.dtype))
+        if self.odd:
+            wide = b.input("wide", DATA, Tensor(self.dtype, (lead, self.heads, self.t, self.d + 1)))
+            q = b.add(Slice((0, 0, 0, 1), wide.shape, (1, 1, 1, 1)), wide)
+        scores = b.add(Mul(), b.add(Matmul(False, not self.turned), q, k), b.literal(self.d**-0.5, self.dtype))
         if self.mask:
             unseen = b.literal(-1e9 if self.dtype is F32 else -1e4, self.dtype)
             scores = b.add(Where(), self._seen(b, lead), scores, unseen)
@@ -96,6 +106,14 @@ SAMPLES = {
     "f16": Sample(9, 17, 64, 64, dtype=F16, mask="causal"),
     "f16 gradient": Sample(9, 17, 32, 32, dtype=F16, mask="causal", gradient=True),
     "bf16 gradient": Sample(9, 17, 32, 32, dtype=BF16, mask="causal", gradient=True),
+    "f16 in whole fragments": Sample(32, 48, 16, 24, dtype=F16),
+    "bf16, two fragments of rows": Sample(40, 50, 128, 96, heads=1, dtype=BF16, mask="causal"),
+    "bf16 of few values, gradient": Sample(20, 19, 48, 16, dtype=BF16, mask="padding", gradient=True),
+    "bf16 of turned keys, gradient": Sample(20, 48, 32, 32, dtype=BF16, turned=True, gradient=True),
+    "f16 of turned keys, gradient": Sample(3, 9, 32, 32, dtype=F16, turned=True, gradient=True),
+    "f16 of odd queries": Sample(18, 9, 16, 8, dtype=F16, odd=True),
+    "long rows of f16": Sample(17, 1501, 16, 16, heads=1, dtype=F16, mask="dropout"),
+    "longer rows of bf16": Sample(11, 1601, 16, 16, heads=1, dtype=BF16, mask="padding"),
 }
 
 
@@ -118,7 +136,7 @@ def inputs() -> dict[str, np.ndarray]:
 @cache
 def results(*, backwards: bool) -> dict[str, np.ndarray]:
     """What all samples give, watched by AddressSanitizer. Few blocks have many rows here, as many blocks have."""
-    with patch.object(attention, "BUSY", 1):
+    with patch.object(scores, "BUSY", 1):
         plan = compile_graph(graph(), rows=COUNT, target=CUPY)
     return sanitized(plan, inputs(), COUNT, backwards=backwards)
 
@@ -204,25 +222,61 @@ def turned_weights() -> Graph:
 
 @pytest.mark.parametrize(
     "graph",
-    [Sample(3, 2049).graph(), shared_keys(), scores_are_read(), turned_weights(), Sample(3, 9, dtype=F64).graph()],
-    ids=["long", "shared", "read", "turned", "f64"],
+    [
+        *(Sample(3, 2049).graph(), shared_keys(), scores_are_read(), turned_weights(), Sample(3, 9, dtype=F64).graph()),
+        *(Sample(9, 11, 24, 16, dtype=F16).graph(), Sample(9, 11, 16, 12, dtype=BF16).graph()),
+        Sample(9, 11, 144, 16, dtype=F16).graph(),
+    ],
+    ids=["long", "shared", "read", "turned", "f64", "f16 of 24", "bf16 of 12", "f16 of 144"],
 )
 def test_other_products_are_left_as_they_are(graph: Graph) -> None:
     assert not attentions(graph)
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_halves_are_multiplied_in_fragments(name: str) -> None:
+    units = compile_graph(SAMPLES[name].graph(), rows=COUNT, target=CUPY).units
+    assert any("ax_multiply" in unit.text for unit in units) == SAMPLES[name].dtype.is_half
+
+
 def test_rows_of_all_lengths_fit_into_shared_memory() -> None:
-    heights = [attention.height_of(size, 1000, 1000) for size in range(1, attention.LONGEST + 1)]
-    assert sorted(set(heights)) == sorted(attention.HEIGHTS)
+    heights = [scores.ByTiles.heights(size)[0] for size in range(1, scores.LONGEST + 1)]
+    assert sorted(set(heights)) == [4, 8, 16, 32]
     assert heights == sorted(heights, reverse=True)
-    assert CUPY.scores == attention.LONGEST
+    assert fragments.ByFragments.heights(scores.LONGEST)
+    assert CUPY.scores == scores.LONGEST
+
+
+def test_blocks_have_fewer_rows_where_blocks_or_rows_are_few() -> None:
+    heights = (32, 16, 8)
+    assert scores.height_of(heights, scores.BUSY, 33) == 32
+    assert scores.height_of(heights, scores.BUSY, 16) == 16
+    assert scores.height_of(heights, scores.BUSY // 3, 64) == 16
+    assert scores.height_of(heights, 1, 64) == 8
+
+
+@pytest.mark.parametrize("length", [128, 512, 1024, 2048])
+@pytest.mark.parametrize("dtype", [F32, F16, BF16], ids=str)
+def test_one_kernel_is_not_predicted_slower_than_three(
+    dtype: DType, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By more than a hundredth, on devices that multiply such numbers."""
+    graph = Sample(length, length, 64, 64, heads=12, dtype=dtype, mask="causal", gradient=True).graph()
+    devices = [d for d in DEVICES.values() if not dtype.is_half or d.products[dtype] > d.scalar[F32]]
+    together = [predict(graph, device, 8).seconds for device in devices]
+    monkeypatch.setattr(prediction, "CUPY", replace(CUPY, scores=0))
+    apart = [predict(graph, device, 8).seconds for device in devices]
+    assert all(one < 1.01 * three for one, three in zip(together, apart, strict=True))
+    assert sum(together) < 0.9 * sum(apart)
 
 
 @needs_nvrtc
 @pytest.mark.parametrize("architecture", LIMITS)
-@pytest.mark.parametrize(("length", "dtype"), [(1024, F32), (1024, BF16), (128, F32)])
-def test_attention_of_gpt2_compiles_without_spilling(architecture: str, length: int, dtype: DType) -> None:
-    graph = Sample(length, length, 64, 64, heads=12, dtype=dtype, mask="causal", gradient=True).graph()
+@pytest.mark.parametrize(
+    ("length", "dtype", "d"), [(1024, F32, 64), (1024, BF16, 64), (128, F32, 64), (1024, F16, 128), (512, BF16, 128)]
+)
+def test_attention_of_gpt2_compiles_without_spilling(architecture: str, length: int, dtype: DType, d: int) -> None:
+    graph = Sample(length, length, d, d, heads=12, dtype=dtype, mask="causal", gradient=True).graph()
     registers, shared = LIMITS[architecture]
     for unit in compile_graph(graph, rows=8, target=CUPY).units:
         for name, use in compiled(unit.text, architecture).items():

@@ -95,3 +95,17 @@ def test_a_product_that_lacks_one_of_its_barriers_is_found(which: int) -> None:
     numbers = {name: np.ones((40, 40), np.float32) for name in "xy"}
     with pytest.raises(StandinFault, match=r"a race|nobody wrote"):
         machine.run(numbers)
+
+
+@pytest.mark.parametrize(("kernel", "fault"), [("AX_WORD(tile, 1)", "shared memory"), ("ax_word(p0 + 1)", "memory")])
+def test_a_word_that_begins_in_the_middle_of_one_is_found(kernel: str, fault: str) -> None:
+    body = """k(uint16_t *p0, int n0) {{
+  AX_SHARED(uint16_t, tile, 256);
+  tile[threadIdx.x] = 0;
+  __syncthreads();
+  if (threadIdx.x == 0) p0[0] = {load};
+}}
+"""
+    assert run(body.format(load=kernel.replace("1", "2"))).any()
+    with pytest.raises(StandinFault, match=f"a word of {fault} begins"):
+        run(body.format(load=kernel))
