@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from .compiler.schedule.target import CUPY, Machinery, Target, native
 from .runtime.machine import Machine, Memory
 from .runtime.native.errors import NotNative
+from .runtime.native.store import user_store
 from .runtime.plan import Plan
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def chosen(name: str, *, threads: int | None = None) -> Callable[[], Backend]:
     if name != "native":
         found = backend(name, threads=threads)
         return lambda: found
+    with suppress(NotNative):
+        user_store()  # remembered before there are two threads, each of which would make one
     asking = Thread(target=_ask_compiler, args=(threads or 1,), daemon=True)
     asking.start()
 
