@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from axonc.compiler import notation
@@ -187,7 +187,7 @@ def _in_cuda(op: Op, types: Sequence[Tensor]) -> bool:
     return _prints(op, types, cuda_rules.RULES)
 
 
-def _prints(op: Op, types: Sequence[Tensor], rules: Mapping[type[Op], object]) -> bool:
+def _prints(op: Op, types: Sequence[Tensor], rules: Container[object]) -> bool:
     """Whether a target whose expressions are C has an operation."""
     if isinstance(op, Elementwise):
         return all(map(_is_c, _parts(_expression(op, types))))

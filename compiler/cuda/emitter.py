@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from ..emit.emitter import STEPS, Rule
+from ..emit.emitter import STEPS, Rules
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.op import Op
 from ..native.emitter import Form as Form
 from ..native.emitter import NativeEmitter
 from ..native.rows import replaced
-from ..schedule import kernel as schedule
 from ..schedule import layout
 from ..schedule.code import Code
-from ..schedule.kernel import Call, Nest, Window
+from ..schedule.kernel import Nest, Window
 from ..schedule.target import Machinery
-from .attention import Attention
 from .rows import Rows
 
 
 class CudaEmitter(NativeEmitter):
     """Appends one instruction for each kernel, as that of C does; rules may ask how large sizes get."""
 
-    def __init__(self, rules: Mapping[type[Op], Rule], rows: int) -> None:
+    def __init__(self, rules: Rules, rows: int) -> None:
         super().__init__(rules, frozenset(), Machinery())
         self.rows = rows
 
     def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads, keeps=False), each=True)
-
-    def attention(self, form: schedule.Attention, call: Call) -> None:
-        self.add(Attention(form), call.writes, tuple(r for r in call.reads if isinstance(r, Window)))
 
     def with_plain_results(self, code: Code) -> Code:
         """The code whose results lie in row-major order, as they are brought to the host."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from ..emit import rearrangement
-from ..emit.emitter import Rule
+from ..emit.emitter import Rule, Rules
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.op import Op
@@ -23,10 +23,12 @@ from ..ops.index import Iota
 from ..ops.order import Argsort
 from ..ops.random import RandomBits, stream_number
 from ..ops.state import Size as SizeNumber
+from ..schedule import kernel as schedule
 from ..schedule import layout
 from ..schedule.code import Block
 from ..schedule.kernel import Window
 from . import pool as forms
+from .attention import Attention
 from .columns import in_columns
 from .convolution import Conv, ConvInput, ConvWeight, Slide
 from .emitter import CudaEmitter, Form
@@ -162,7 +164,7 @@ def scatter_add(e: CudaEmitter, op: index.ScatterAdd, writes: Windows, reads: Wi
 # Those of C whose forms go over rows or elements as each machine does.
 SHARED = (index.Pick, TakeAlong, Argsort, reductions.Argmax, reductions.Argmin, reductions.Cumsum)
 
-RULES: dict[type[Op], Rule] = {
+RULES: Rules = {
     **rearrangement.RULES,
     **{op: c.RULES[op] for op in SHARED},
     SizeNumber: c.simple(lambda op: Extent(op.dim)),
@@ -176,6 +178,7 @@ RULES: dict[type[Op], Rule] = {
     AddAlong: c.along(AddAlongForm),
     RandomBits: c.simple(lambda op: RandomForm(stream_number(op.stream))),
     Matmul: matmul,
+    schedule.Attention: c.simple(Attention),
     ops.Conv: conv,
     ops.ConvInput: conv_input,
     ops.ConvWeight: conv_weight,

@@ -17,16 +17,17 @@ from ..schedule.kernel import Attention, Buffer, Call, Item, Library, Nest, Numb
 
 PREPARE, STEPS = 1, 2  # phases
 Rule: TypeAlias = Callable[[Any, Any, tuple[Window, ...], tuple[Window, ...]], None]
+Rules: TypeAlias = Mapping[type[Op | Attention], Rule]
 
 
 class Emitter(ABC):
     """Appends instructions to the phase of the call at hand. A target says what nests and copies are.
 
-    `rules` says how each operation that is neither arithmetic nor a view runs; a rule is given this emitter, the
-    operation, and the windows that it writes and reads.
+    `rules` says how each operation that is neither arithmetic nor a view runs, and attention where a target has it; a
+    rule is given this emitter, the operation, and the windows that it writes and reads.
     """
 
-    def __init__(self, rules: Mapping[type[Op], Rule]) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.phases: tuple[list[Line], list[Line], list[Line]] = ([], [], [])
         self.lines: list[Line] = self.phases[2]
@@ -57,10 +58,6 @@ class Emitter(ABC):
     def nest(self, nest: Nest, call: Call) -> None:
         """Appends what computes elements."""
 
-    def attention(self, form: Attention, call: Call) -> None:
-        """Appends a nest between two products, which only the passes of a GPU make."""
-        raise NotImplementedError
-
     @abstractmethod
     def fill(self, out: Window, value: Number) -> None:
         """Appends one number everywhere."""
@@ -89,13 +86,13 @@ class Emitter(ABC):
         self.notes.append(Note(call.formula, str(call.place)))
         self.note = len(self.notes) - 1
         self.place = str(call.place)
+        reads = tuple(r for r in call.reads if isinstance(r, Window))
         match call.kernel.form:
             case Nest() as nest:
                 self.nest(nest, call)
             case Attention() as form:
-                self.attention(form, call)
+                self.rules[Attention](self, form, call.writes, reads)
             case Library(op):
-                reads = tuple(r for r in call.reads if isinstance(r, Window))
                 self.library(op, call.writes, reads, adds=call.adds)
 
     def _repeat(self, item: Repeat) -> None:

@@ -7,7 +7,6 @@ from typing import TypeAlias
 from ...runtime.philox import CHUNK, SCRATCH, WORDS
 from ..ir import dims
 from ..ir.dims import Size
-from ..ir.op import Op
 from ..ir.types import I64, Tensor
 from ..ops import index
 from ..ops import reduce as reductions
@@ -23,7 +22,7 @@ from ..schedule import layout
 from ..schedule.code import Instruction
 from ..schedule.kernel import Window
 from . import convolution, pool, rearrangement
-from .emitter import Rule
+from .emitter import Rule, Rules
 from .numpy import NumpyEmitter
 
 Windows: TypeAlias = tuple[Window, ...]
@@ -281,7 +280,7 @@ def write_at(e: NumpyEmitter, op: index.Update, writes: Windows, reads: Windows)
     e.add("write_at", writes, reads, replaces=(0,), tied=True, axis=axis)
 
 
-RULES: dict[type[Op], Rule] = {
+RULES: Rules = {
     **rearrangement.RULES,
     SizeNumber: size,
     Iota: iota,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import copysign
 
 from ...runtime.plan import Attribute
 from ..ir.bfloat import pattern
 from ..ir.dims import Size
-from ..ir.op import Op
 from ..ir.scalar import Expr
 from ..ir.types import BF16, F32, U32, DType, Shape, Tensor
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Operand, Schedule, Window, fresh
-from .emitter import Emitter, Rule
+from .emitter import Emitter, Rules
 from .mathematics import in_single, simplest
 from .scalars import program
 
 
-def emit(schedule: Schedule, rules: Mapping[type[Op], Rule]) -> Code:
+def emit(schedule: Schedule, rules: Rules) -> Code:
     """The instructions of a schedule; `rules` says how each operation that is neither arithmetic nor a view runs."""
     return NumpyEmitter(rules).emit(schedule)
 
@@ -26,7 +25,7 @@ def emit(schedule: Schedule, rules: Mapping[type[Op], Rule]) -> Code:
 class NumpyEmitter(Emitter):
     """Appends entries of the instruction table."""
 
-    def __init__(self, rules: Mapping[type[Op], Rule]) -> None:
+    def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
         self._made: dict[tuple[object, ...], Window] = {}
         self.draws: dict[tuple[object, ...], int] = {}  # lines that draw, by scope, key and step

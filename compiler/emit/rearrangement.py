@@ -6,11 +6,10 @@ from typing import TypeAlias
 
 from ..ir.dims import Size
 from ..ir.graph import Literal
-from ..ir.op import Op
 from ..ops.layout import Concat, Pad, Reshape
 from ..schedule import layout
 from ..schedule.kernel import Window
-from .emitter import Emitter, Rule
+from .emitter import Emitter, Rules
 
 Windows: TypeAlias = tuple[Window, ...]
 
@@ -45,4 +44,4 @@ def pad(e: Emitter, op: Pad, writes: Windows, reads: Windows) -> None:
     e.copy(layout.cut(out, op.before, tuple(n + 1 for n in between), x.shape), x)
 
 
-RULES: dict[type[Op], Rule] = {Literal: number, Reshape: copy, Concat: concat, Pad: pad}
+RULES: Rules = {Literal: number, Reshape: copy, Concat: concat, Pad: pad}

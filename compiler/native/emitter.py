@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..emit.emitter import Emitter, Rule
+from ..emit.emitter import Emitter, Rules
 from ..ir.op import Op
 from ..ir.scalar import Expressions
 from ..schedule.code import Code, Instruction
@@ -36,9 +35,7 @@ class Kernels:
         return self.forms[number]
 
 
-def emit(
-    schedule: Schedule, rules: Mapping[type[Op], Rule], adding: frozenset[type[Op]], machinery: Machinery
-) -> Kernels:
+def emit(schedule: Schedule, rules: Rules, adding: frozenset[type[Op]], machinery: Machinery) -> Kernels:
     """The kernels of a schedule for a processor; the rules of `adding` may add to what lies in the result."""
     emitter = NativeEmitter(rules, adding, machinery)
     return Kernels(emitter.emit(schedule), tuple(emitter.forms))
@@ -47,7 +44,7 @@ def emit(
 class NativeEmitter(Emitter):
     """Appends one instruction for each kernel."""
 
-    def __init__(self, rules: Mapping[type[Op], Rule], adding: frozenset[type[Op]], machinery: Machinery) -> None:
+    def __init__(self, rules: Rules, adding: frozenset[type[Op]], machinery: Machinery) -> None:
         super().__init__(rules)
         self.adding = adding
         self.adds = False  # whether the call at hand adds to what lies in its write

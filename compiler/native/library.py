@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from ..emit import rearrangement
-from ..emit.emitter import Rule
+from ..emit.emitter import Rule, Rules
 from ..ir.op import Op
 from ..ir.types import I64, Tensor
 from ..ops import convolution as ops
@@ -118,7 +118,7 @@ def triangle_of(op: Matmul) -> Triangle | None:
     return Triangle(names[op.triangle], op.upper) if op.triangle else None
 
 
-RULES: dict[type[Op], Rule] = {
+RULES: Rules = {
     **rearrangement.RULES,
     SizeNumber: simple(lambda op: Extent(op.dim)),
     Iota: simple(lambda op: Count()),
