@@ -131,17 +131,17 @@ def predict(
     `compiler` says what kernels take as machine code; without one nobody knows how many warps a processor holds.
     """
     schedule = _schedule(bind(graph, {"N": rows}), rows)
-    warps = _warps(schedule, device, rows, compiler) if compiler else {}
+    warps = _warps(schedule, device, rows, compiler, tf32=tf32) if compiler else {}
     calls = [(i, *found) for i, found in enumerate(cost.with_loops(schedule.items)) if found[0].phase == STEPS]
     kernels = tuple(forecast(call, loops, device, tf32=tf32, warps=warps.get(i)) for i, call, loops in calls)
-    memory = _memory(graph)
+    memory = _memory(graph, tf32=tf32)
     fits, is_most = _largest(memory, device.memory, rows)
     return Prediction(device, rows, kernels, memory(rows), fits, is_most, compiler is not None)
 
 
-def _warps(schedule: Schedule, device: Device, rows: int, compiler: Compiler) -> dict[int, int]:
+def _warps(schedule: Schedule, device: Device, rows: int, compiler: Compiler, *, tf32: bool) -> dict[int, int]:
     """How many warps a processor holds of each call's kernels, by the number of the call: of several the fewest."""
-    plan = plan_of(schedule, rows)
+    plan = plan_of(schedule, rows, tf32=tf32)
     taken = compiler(plan.units, device.architecture.capability)
     found: dict[int, int] = {}
     for step in plan.walk():
@@ -157,12 +157,12 @@ def _schedule(graph: Graph, rows: int) -> Schedule:
     return run(group(run(graph, graph_passes(CUPY)), CUPY.row), schedule_passes(CUPY, rows))
 
 
-def _memory(graph: Graph) -> Callable[[int], int]:
+def _memory(graph: Graph, *, tf32: bool) -> Callable[[int], int]:
     """What gives the bytes of a plan that takes so many samples at once: its arena, what is named, the inputs once more
     while the next ones come, and what the driver takes."""
 
     def of_plan(schedule: Schedule, rows: int) -> int:
-        _, plan, _ = laid_out(schedule, rows)
+        _, plan, _ = laid_out(schedule, rows, tf32=tf32)
         named = sum(b.size * WORDS[b.dtype].bytes for b in plan.buffers if b.home == "named")
         given = [w for _, w in schedule.inputs if w.buffer.home == "input"]
         return plan.arena + named + sum(cost.at(cost.covered(w), {"N": rows}) for w in given) + RESERVE
@@ -184,7 +184,7 @@ def forecast(
 ) -> Forecast:
     """One kernel with all turns of the loops around it, or all that a product by cuBLAS takes. A processor holds so
     many of its warps, if that is known."""
-    form, library = call.kernel.form, _by_cublas(call, loops)
+    form, library = call.kernel.form, _by_cublas(call, loops, tf32=tf32)
     sizes = (1, cost.flops(call), cost.moved(call) + (2 * library.columns if library else 0))
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
     is_product = isinstance(form, Library) and form.op.precision == "half"
@@ -210,7 +210,7 @@ class _Library(NamedTuple):
     starts: int = 1
 
 
-def _by_cublas(call: Call, loops: tuple[Repeat, ...]) -> _Library | None:
+def _by_cublas(call: Call, loops: tuple[Repeat, ...], *, tf32: bool) -> _Library | None:
     """How cuBLAS computes a call; None for kernels of ours, which have no tensor cores."""
     form, lengths = call.kernel.form, {loop.length: loop.chunk for loop in loops}
     if not isinstance(form, Library):
@@ -226,7 +226,7 @@ def _by_cublas(call: Call, loops: tuple[Repeat, ...]) -> _Library | None:
         if axis is not None:
             return _Library(starts=most(out.shape[axis]))
         return _Library() if call_of(*product, most) else None
-    made = in_columns(form.op, out, reads, lambda t, name: fresh(name, t))
+    made = in_columns(form.op, out, reads, lambda t, name: fresh(name, t), tf32=tf32)
     return _Library(cost.covered(made.columns), 2) if made and call_of(*made.product, most) else None
 
 

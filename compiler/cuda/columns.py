@@ -1,4 +1,4 @@
-"""Convolutions of halves as products by cuBLAS: windows are laid side by side, as the rows of a matrix."""
+"""Convolutions on tensor cores as products by cuBLAS: windows are laid side by side, as the rows of a matrix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..ir import dims
 from ..ir.op import Op
-from ..ir.types import Shape, Tensor
+from ..ir.types import F32, Shape, Tensor
 from ..ops import convolution as ops
 from ..schedule import layout
 from ..schedule.kernel import Window
@@ -56,9 +56,14 @@ class InColumns(NamedTuple):
     turned: tuple[Window, Window] | None = None
 
 
-def in_columns(op: Op, out: Window, reads: tuple[Window, ...], scratch: Scratch) -> InColumns | None:
-    """A convolution by way of columns, if it is of halves and of one group: tensor cores win more than copies cost."""
-    if not isinstance(op, ops.Convolution) or op.groups > 1 or not out.dtype.is_half:
+def in_columns(
+    op: Op, out: Window, reads: tuple[Window, ...], scratch: Scratch, *, tf32: bool = False
+) -> InColumns | None:
+    """A convolution by way of columns, if it is of one group and of halves, or of f32 that may be `tf32`: tensor cores
+    win more than copies cost."""
+    if not isinstance(op, ops.Convolution) or op.groups > 1:
+        return None
+    if not out.dtype.is_half and not (tf32 and out.dtype is F32):
         return None
     weights = out if isinstance(op, ops.ConvWeight) else reads[1]
     result = out if isinstance(op, ops.Conv) else reads[1] if isinstance(op, ops.ConvWeight) else reads[0]

@@ -18,11 +18,12 @@ from .rows import Rows
 
 
 class CudaEmitter(NativeEmitter):
-    """Appends one instruction for each kernel, as that of C does; rules may ask how large sizes get."""
+    """Appends one instruction for each kernel, as that of C does; rules may ask how large sizes get, and
+    whether products of f32 may be in TF32."""
 
-    def __init__(self, rules: Rules, rows: int) -> None:
+    def __init__(self, rules: Rules, rows: int, *, tf32: bool) -> None:
         super().__init__(rules, frozenset(), Machinery())
-        self.rows = rows
+        self.rows, self.tf32 = rows, tf32
 
     def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads, keeps=False), each=True)

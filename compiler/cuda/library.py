@@ -98,7 +98,7 @@ def matmul(e: CudaEmitter, op: Matmul, writes: Windows, reads: Windows) -> None:
 def by_cublas(e: CudaEmitter, op: Op, out: Window, reads: Windows) -> bool:
     """Appends a product that cuBLAS computes; whether it is one."""
     product = product_of(op, out, reads)
-    made = in_columns(op, out, reads, e.scratch) if product is None else None
+    made = in_columns(op, out, reads, e.scratch, tf32=e.tf32) if product is None else None
     product = made.product if made else product
     if product is None:
         return False

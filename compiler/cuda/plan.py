@@ -30,7 +30,7 @@ PRELUDE, TENSOR = (Path(__file__).with_name(name) for name in ("prelude.h", "ten
 
 def plan_of(schedule: Schedule, rows: int, *, tf32: bool = False) -> Plan:
     """The plan of a schedule for at most `rows` samples, products of f32 in TF32 if asked for. Raises NotAffine."""
-    kernels, plan, numbers = laid_out(schedule, rows)
+    kernels, plan, numbers = laid_out(schedule, rows, tf32=tf32)
     printer = Printer(kernels, numbers, {"N": max(rows, 1)}, tf32)
     phases = (
         printer.lines(lines, steps)
@@ -40,9 +40,9 @@ def plan_of(schedule: Schedule, rows: int, *, tf32: bool = False) -> Plan:
     return replace(plan, sizes=sizes, prepare=prepare, steps=steps, units=tuple(printer.units()))
 
 
-def laid_out(schedule: Schedule, rows: int) -> tuple[Kernels, Plan, Mapping[Buffer, int]]:
+def laid_out(schedule: Schedule, rows: int, *, tf32: bool = False) -> tuple[Kernels, Plan, Mapping[Buffer, int]]:
     """The kernels before they are printed, their plan without launches, and its buffers. Raises NotAffine."""
-    emitter = CudaEmitter(RULES, rows)
+    emitter = CudaEmitter(RULES, rows, tf32=tf32)
     code = emitter.with_plain_results(place_values(emitter.emit(schedule), max(rows, 1)))
     return Kernels(code, tuple(emitter.forms)), *numbered(code, rows, "cupy")
 

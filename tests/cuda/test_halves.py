@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -54,9 +56,13 @@ def test_products_are_those_of_the_exact_numbers_rounded_once(
         np.testing.assert_allclose(found[name].astype(np.float64), wanted, rtol=step, err_msg=str(sample))
 
 
-@pytest.mark.parametrize(("half", "instructions"), [(F16, 3), (SINGLE, 0)], ids=str)
-def test_convolutions_of_halves_go_by_columns_and_give_what_their_definitions_give(
-    run: Run, half: DType, instructions: int
+@pytest.mark.parametrize(
+    ("half", "tf32", "instructions", "error"),
+    [(F16, False, 3, 1e-4), (SINGLE, False, 0, 1e-4), (SINGLE, True, 3, 1e-3)],
+    ids=["f16", "f32", "tf32"],
+)
+def test_convolutions_on_tensor_cores_go_by_columns_and_give_what_their_definitions_give(
+    run: Run, half: DType, tf32: bool, instructions: int, error: float
 ) -> None:
     b = Builder(NOWHERE)
     slide = ((2, 1), ((1, 0), (1, 2)), (1, 2), 1)
@@ -64,7 +70,7 @@ def test_convolutions_of_halves_go_by_columns_and_give_what_their_definitions_gi
     x, w, y = (b.input(name, DATA, Tensor(half, shape)) for name, shape in shapes.items())
     results = {"conv": b.add(Conv(*slide), x, w), "input": b.add(ConvInput(*slide, (7, 9)), y, w)}
     results["weight"] = b.add(ConvWeight(*slide, (3, 2)), x, y)
-    plan = compile_graph(b.graph(results), rows=4, target=CUPY)
+    plan = compile_graph(b.graph(results), rows=4, target=replace(CUPY, tf32=tf32))
     assert [step.instruction for step in plan.steps].count("columns") == instructions
     assert launches(plan).count(Gemm) == instructions
     r = np.random.default_rng(0)
@@ -78,7 +84,7 @@ def test_convolutions_of_halves_go_by_columns_and_give_what_their_definitions_gi
         "weight": ConvWeight(*slide, (3, 2)).eval(np, exact["x"], exact["y"]),
     }
     for name, array in wanted.items():
-        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-4 * np.abs(array).max(), err_msg=name)
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=error * np.abs(array).max(), err_msg=name)
 
 
 @pytest.mark.parametrize("precision", ["f16", "bf16"])
