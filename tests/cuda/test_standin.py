@@ -10,13 +10,14 @@ from axonc.compiler.cuda.plan import prelude
 from axonc.compiler.ir.graph import DATA, Builder
 from axonc.compiler.ir.types import F32, Tensor
 from axonc.compiler.ops.contract import Matmul
+from axonc.compiler.ops.unary import Neg
 from axonc.compiler.pipeline import CUPY, compile_graph
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.memory import DeviceMemory
 from axonc.runtime.plan import THREADS, Unit
 
 from ..compiler.graphs import NOWHERE
-from .standin import Standin, StandinFault, needs_compiler
+from .standin import Standin, StandinFault, needs_compiler, sanitized
 
 pytestmark = needs_compiler
 
@@ -95,6 +96,19 @@ def test_a_product_that_lacks_one_of_its_barriers_is_found(which: int) -> None:
     numbers = {name: np.ones((40, 40), np.float32) for name in "xy"}
     with pytest.raises(StandinFault, match=r"a race|nobody wrote"):
         machine.run(numbers)
+
+
+def test_a_kernel_that_reads_past_its_window_is_found_and_others_run_after_it() -> None:
+    b = Builder(NOWHERE)
+    x = b.input("x", DATA, Tensor(F32, (40,)))
+    plan = compile_graph(b.graph({"y": b.add(Neg(), x)}), target=CUPY)
+    (unit,) = plan.units
+    wrong = unit._replace(text=unit.text.replace(" p1[", " p1[1 + "))
+    assert wrong != unit
+    numbers = np.arange(40, dtype=np.float32)
+    with pytest.raises(AssertionError, match="use-after-poison"):
+        sanitized(replace(plan, units=(wrong,)), {"x": numbers})
+    np.testing.assert_array_equal(sanitized(plan, {"x": numbers})["y"], -numbers)
 
 
 @pytest.mark.parametrize(("kernel", "fault"), [("AX_WORD(tile, 1)", "shared memory"), ("ax_word(p0 + 1)", "memory")])
