@@ -112,8 +112,8 @@ SAMPLES = {
     "bf16 of turned keys, gradient": Sample(20, 48, 32, 32, dtype=BF16, turned=True, gradient=True),
     "f16 of turned keys, gradient": Sample(3, 9, 32, 32, dtype=F16, turned=True, gradient=True),
     "f16 of odd queries": Sample(18, 9, 16, 8, dtype=F16, odd=True),
-    "long rows of f16": Sample(17, 1501, 16, 16, heads=1, dtype=F16, mask="dropout"),
-    "longer rows of bf16": Sample(11, 1601, 16, 16, heads=1, dtype=BF16, mask="padding"),
+    "long rows of f16": Sample(3, 1501, 16, 16, heads=1, dtype=F16, mask="dropout"),
+    "longer rows of bf16": Sample(9, 1530, 16, 16, heads=1, dtype=BF16, mask="padding"),
 }
 
 
@@ -273,7 +273,7 @@ def test_one_kernel_is_not_predicted_slower_than_three(
 @needs_nvrtc
 @pytest.mark.parametrize("architecture", LIMITS)
 @pytest.mark.parametrize(
-    ("length", "dtype", "d"), [(1024, F32, 64), (1024, BF16, 64), (128, F32, 64), (1024, F16, 128), (512, BF16, 128)]
+    ("length", "dtype", "d"), [(1024, F32, 64), (1024, BF16, 64), (128, F32, 64), (1024, F16, 128), (512, F16, 128)]
 )
 def test_attention_of_gpt2_compiles_without_spilling(architecture: str, length: int, dtype: DType, d: int) -> None:
     graph = Sample(length, length, d, d, heads=12, dtype=dtype, mask="causal", gradient=True).graph()
