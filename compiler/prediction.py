@@ -189,17 +189,16 @@ def forecast(
     turns, flops, moved = (cost.over_turns(size, loops, {}) for size in sizes)
     is_product = isinstance(form, Library) and form.op.precision == "half"
     peak = _peak(call, device, by_cublas=library is not None, tf32=tf32)
-    fragments = _by_fragments(call, device)
-    products = cost.over_turns(cost.flops(call, Matmul), loops, {}) if fragments else 0
-    computing = (flops - products) / peak
+    products = _by_fragments(call, loops, device)
+    computing = (flops - products.flops) / peak
     blocks, busy = _blocks(call, flops / turns, device, is_product=is_product)
-    arithmetic = (computing + (products / fragments.rate if fragments else 0)) / turns / (ARITHMETIC * busy)
+    arithmetic = (computing + products.seconds) / turns / (ARITHMETIC * busy)
     enough = 1.0 if warps is None else min(1.0, warps / (ENOUGH * device.architecture.warps))
     bandwidth = moved / turns / (device.bandwidth * BANDWIDTH * busy * enough)
     start = START * (library.starts if library else 1)
     slowest: list[tuple[float, Bound]] = [(arithmetic, "arithmetic"), (bandwidth, "bandwidth"), (start, "launch")]
     seconds = turns * (start + max(arithmetic, bandwidth))
-    least = max(computing + (products / fragments.peak if fragments else 0), moved / device.bandwidth)
+    least = max(computing + products.least, moved / device.bandwidth)
     return Forecast(call.formula, call.place, flops, moved, turns, blocks, warps, least, seconds, max(slowest)[1])
 
 
@@ -211,7 +210,7 @@ class _Library(NamedTuple):
 
 
 def _by_cublas(call: Call, loops: tuple[Repeat, ...], *, tf32: bool) -> _Library | None:
-    """How cuBLAS computes a call; None for kernels of ours, which have no tensor cores."""
+    """How cuBLAS computes a call; None for kernels of ours."""
     form, lengths = call.kernel.form, {loop.length: loop.chunk for loop in loops}
     if not isinstance(form, Library):
         return None
@@ -231,22 +230,25 @@ def _by_cublas(call: Call, loops: tuple[Repeat, ...], *, tf32: bool) -> _Library
 
 
 class _Fragments(NamedTuple):
-    """FLOP/s of the products of attention on tensor cores: as published, and as fast as operands are loaded."""
+    """Operations of products on tensor cores in a kernel of ours, of all turns, and what they take: at the published
+    peak, and as fast as operands are loaded."""
 
-    peak: float
-    rate: float
+    flops: int = 0
+    least: float = 0.0
+    seconds: float = 0.0
 
 
-def _by_fragments(call: Call, device: Device) -> _Fragments | None:
-    """How fast the products of attention are that a kernel of ours leaves to tensor cores.
+def _by_fragments(call: Call, loops: tuple[Repeat, ...], device: Device) -> _Fragments:
+    """The products of attention in halves.
 
-    Where they have none for a type, lanes exchange what they multiply, once for each two multiplications."""
+    Without tensor cores for a type lanes exchange what they multiply, once for each two multiplications."""
     parts = parts_of(call) if isinstance(call.kernel.form, Attention) else None
     if parts is None or not suits_tensor_cores(parts):
-        return None
+        return _Fragments()
+    flops = cost.over_turns(cost.flops(call, Matmul), loops, {})
     peak, scalar, held = device.products[parts.out.dtype], device.scalar[F32], device.architecture
     loaded = scalar / (2 * held.adding) * held.loading * FLOPS / (loads_of(parts) * WARP)
-    return _Fragments(peak, min(peak, loaded) if peak > scalar else scalar / 2)
+    return _Fragments(flops, flops / peak, flops / (min(peak, loaded) if peak > scalar else scalar / 2))
 
 
 def _peak(call: Call, device: Device, *, by_cublas: bool, tf32: bool) -> float:
