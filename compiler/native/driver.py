@@ -137,8 +137,9 @@ class Driver:
         buffer, item = window.buffer, window.dtype.bytes
         low, size = 0, number(buffer.size, self.most)
         if isinstance(window.offset, int) and all(isinstance(s, int) and s >= 0 for s in window.strides):
-            reach = zip(window.shape, window.strides, strict=True)
-            low, size = window.offset, 1 + sum((number(n, self.most) - 1) * number(s, 0) for n, s in reach)
+            sizes = [number(n, self.most) if dims.names(n) <= {"N"} else size for n in window.shape]
+            reach = sum((n - 1) * number(s, 0) for n, s in zip(sizes, window.strides, strict=True))
+            low, size = window.offset, min(1 + reach, size)
         if buffer.home == "named":
             return Span(1 + self.named[buffer], low * item, (low + size) * item)
         start = self.addresses[buffer]

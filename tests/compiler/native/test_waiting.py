@@ -9,9 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axonc.compiler.ir import dims
+from axonc.compiler.ir.dims import Size
+from axonc.compiler.ir.types import F32, Shape
 from axonc.compiler.native import driver
+from axonc.compiler.native.emitter import Kernels
 from axonc.compiler.native.waiting import Call, Loop, Span, Task, place_waits
 from axonc.compiler.pipeline import compile_graph
+from axonc.compiler.schedule.code import Code
+from axonc.compiler.schedule.kernel import Buffer, Window
 from axonc.compiler.schedule.target import native
 from axonc.runtime.native.objects import header
 from axonc.runtime.plan import Plan
@@ -21,6 +27,7 @@ from hypothesis import strategies as st
 
 from .compiled import COMPILER, machine_flags, machinery, needs_compiler
 
+N = dims.name("N")
 spans = st.builds(lambda memory, low, size: Span(memory, low, low + size), st.just(0), st.integers(0, 7), st.just(2))
 calls = st.builds(
     lambda reads, writes, alone: Call(("",), tuple(reads), tuple(writes), alone),
@@ -84,6 +91,24 @@ def test_a_turn_waits_for_the_one_before() -> None:
     stacked = call((0,), (9,))
     place_waits([Loop((), [stacked])])
     assert stacked.waits  # two turns write the same, as far as spans tell
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides", "low", "high"),
+    [
+        (0, (N, 4), (4, 1), 0, 32),
+        (8, (2, 4), (8, 1), 8, 20),
+        (0, (dims.name("length"), 4), (4, 1), 0, 32),  # a turn's: as far as the buffer goes
+        (dims.name("turn") * 4, (4,), (1,), 0, 32),
+        (3, (2, 4), (4, -1), 0, 32),
+    ],
+)
+def test_a_span_holds_all_that_a_window_touches(
+    offset: Size, shape: Shape, strides: Shape, low: int, high: int
+) -> None:
+    buffer = Buffer("x", F32, N * 4)
+    found = driver.Driver(Kernels(Code((), (), ((), (), ())), ()), {buffer: 64}, {}, 2, 8)
+    assert found._span(Window(buffer, offset, shape, strides)) == Span(0, 64 + 4 * low, 64 + 4 * high)
 
 
 HEAD = "axonc 1\nmodel m\ninput x: f32[N, {shape}]\ninput label: i64[N]\n"
