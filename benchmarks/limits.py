@@ -12,11 +12,13 @@ machine that others use, `--threads 1 --clock processor` says more than the wall
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import axonc
 from axonc.bench.case import case
 from axonc.bench.machine import facts
 from axonc.bench.measure import Effort, measure
@@ -60,6 +62,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--clock", default="wall", choices=("wall", "processor"))
     options = parser.parse_args()
+    for package in ("", "bench", "compiler", "runtime", "spec"):  # bytecode, as installed modules have it
+        compileall.compile_dir(Path(axonc.__file__).parent / package, maxlevels=10 if package else 0, quiet=1)
     for name in options.workloads or WORKLOADS:
         for threads in map(int, options.threads.split(",")):
             run(name, threads, options)
