@@ -101,9 +101,9 @@ def _peak(one: Mapping[str, Measured], two: Mapping[str, Measured]) -> Iterator[
     yield "that this machine added up in registers just before and after, in the same round: it shares its cores with"
     yield f"others, and reaches {most / 1e9:.0f} GFLOP/s, its best, at few times only."
     yield ""
-    yield "What two threads are faster than one (asked: 1.8) is twice the share of two over that of one: what they gain of"
-    yield "what the second core adds, which between two moments is anything from 1.1 to 2 times as much, since it may be the"
-    yield "other half of the first. Beside it the times of the two runs, which were minutes apart."
+    yield "What two threads are faster than one (asked: 1.8) is twice the share of two over that of one: what they gain"
+    yield "of what the second core adds. That is at one time a tenth of the first, at another as much as it, since both may"
+    yield "be halves of one. Beside it stand the times of the two runs, which were minutes apart."
     yield ""
     yield from _head("step", "operations", "share, one thread", "asked", "share, two", "two threads / one", "by times")
     for name, m in one.items():
