@@ -102,8 +102,8 @@ def _peak(one: Mapping[str, Measured], two: Mapping[str, Measured]) -> Iterator[
     yield f"others, and reaches {most / 1e9:.0f} GFLOP/s, its best, at few times only."
     yield ""
     yield "What two threads are faster than one (asked: 1.8) is twice the share of two over that of one: what they gain"
-    yield "of what the second core adds. That is at one time a tenth of the first, at another as much as it, since both may"
-    yield "be halves of one. Beside it stand the times of the two runs, which were minutes apart."
+    yield "of what the second core adds. That is at one time a tenth of the first, at another as much as it, since both"
+    yield "may be halves of one. Beside it stand the times of the two runs, which were minutes apart."
     yield ""
     yield from _head("step", "operations", "share, one thread", "asked", "share, two", "two threads / one", "by times")
     for name, m in one.items():
