@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .augmenting import Inputs, augmentations
 from .compiler.ir.dims import Size
 from .compiler.ir.graph import Input, Node
 from .compiler.ops.elementwise import Cast
@@ -50,8 +51,6 @@ def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | No
     if model.data is None or model.data.source is None:
         return None
     reader = Reader(t, scope, model.data.settings)
-    if (augment := reader.expression("augment")) is not None:
-        t.wrong(errors.NotYet, augment.span, what="`augment`")
     known: dict[str, Columns] = {}
     bindings = []
     for binding in model.data.bindings:
@@ -66,7 +65,15 @@ def recipe(model: tree.Model, t: Tracer, scope: Scope, seed: int) -> Recipe | No
         reader.whole("batch", 32, least=1),
         reader.flag("shuffle", True),
         seed,
+        augmentations(reader),
     )
+
+
+def check_augment(recipe: Recipe, model: tree.Model, t: Tracer) -> None:
+    """What is augmented can be; `recipe` says what the model wants of its inputs."""
+    if model.data is not None:
+        inputs = Inputs({b.name: b for b in recipe.bindings}, {i.name.text: i.type.span.text for i in model.inputs})
+        inputs.check(model.data.settings, recipe.augment, t)
 
 
 def check_bindings(model: tree.Model, t: Tracer) -> None:

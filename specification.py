@@ -24,7 +24,7 @@ from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
 from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
 from .compiler.training.settings import Training, check_training, training
-from .recipes import check_bindings, check_shapes, recipe, wanted
+from .recipes import check_augment, check_bindings, check_shapes, recipe, wanted
 from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError
 from .spec import tree
@@ -186,6 +186,7 @@ def check_model(
     prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
     if prepared is not None:
         check_shapes(prepared, fields, model, t)
+        check_augment(prepared, model, t)
     specification = Specification(
         model,
         model.span.source,

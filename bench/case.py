@@ -80,7 +80,7 @@ def _sampled(program: Program, rows: int | None) -> Arrays:
     data = dataset(program)
     found: list[Arrays] = []
     wanted = rows or program.batch
-    for batch in data.batches("train"):
+    for batch in data.batches("train", epoch=1):
         found.append({name: np.array(array) for name, array in batch.items()})
         if sum(len(next(iter(b.values()))) for b in found) >= wanted:
             break

@@ -50,8 +50,8 @@ class Batches(Protocol):
     def parts(self) -> Mapping[str, Any]:
         """The parts by name: `train` and perhaps `validation` and `test`."""
 
-    def batches(self, part: str, *, epoch: int = 0, seed: int | None = None) -> Iterator[Batch]:
-        """One pass over `part`; the same epoch and seed give the same batches."""
+    def batches(self, part: str, *, epoch: int | None = None, seed: int | None = None) -> Iterator[Batch]:
+        """One pass over `part`; the same epoch and seed give the same batches. Without an epoch nothing is drawn."""
 
 
 class Observer(Protocol):

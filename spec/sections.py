@@ -20,11 +20,12 @@ TEXTS = "pairs of texts"
 
 Takes: TypeAlias = "str | dict[str, Takes]"
 
+ANY = "*"  # stands for the names of inputs, of which this table knows nothing
 DATA: dict[str, Takes] = {
     "split": {"train": NUMBER, "validation": NUMBER, "test": NUMBER},
     "batch": COUNT,
     "shuffle": TRUTH,
-    "augment": VALUE,
+    "augment": {ANY: {"flip": VALUE, "crop": COUNT, "noise": NUMBER, "erase": COUNT, "with": VALUE}},
 }
 TRAIN: dict[str, Takes] = {
     "optimizer": VALUE,
@@ -102,7 +103,7 @@ def _check_settings(settings: Settings, table: Checked) -> None:
     for item in settings.items:
         label = item.name.text if isinstance(item.name, Name) else item.name.value
         place = Place(item.name.span)
-        takes = table.keys.get(label) if isinstance(item.name, Name) else None
+        takes = takes_of(table.keys, label) if isinstance(item.name, Name) else None
         if takes is None:
             table.report(unknown(place, label, table.keys, table.where))
             continue
@@ -111,6 +112,11 @@ def _check_settings(settings: Settings, table: Checked) -> None:
             related = (("first given here", known.name.span),)
             table.report(DuplicateSetting(place, label, table.where, related=related))
         _check_value(item, label, takes, table)
+
+
+def takes_of(keys: dict[str, Takes], label: str) -> Takes | None:
+    """What the setting of that name takes, None where there is no such setting."""
+    return keys.get(label, keys.get(ANY))
 
 
 def unknown(place: Place, label: str, keys: dict[str, Takes], where: str) -> UnknownSetting:

@@ -9,7 +9,7 @@ from .document import Document, Node, joined
 from .entries import S, across, commented, each, entries
 from .record import replace
 from .scalars import attempt, expression, name, text
-from .sections import DATA, GENERATE, GROUP, TEXTS, TRAIN, VALUE, Takes, data_of, unknown
+from .sections import DATA, GENERATE, GROUP, TEXTS, TRAIN, VALUE, Takes, data_of, takes_of, unknown
 from .tree import Binding, Comments, Data, Generate, Group, Name, Setting, Settings, Text, Train
 from .yaml_errors import MissingKey
 
@@ -104,7 +104,7 @@ def _setting(
     d: Document, key: Node, value: Node, before: tuple[str, ...], keys: dict[str, Takes], where: str
 ) -> Iterable[Setting]:
     """The setting under a key; none where the key or the value is at fault, which is reported."""
-    takes = keys.get(key.text)
+    takes = takes_of(keys, key.text)
     if takes is None:
         d.report(unknown(d.place(key), key.text, keys, where))
         return ()

@@ -284,7 +284,7 @@ class NoBatch(Diagnostic):
 
 class NotAnInput(Diagnostic):
     code = "unknown-input"
-    title = "`data` binds `{name}`, which is no input"
+    title = "`data` names `{name}`, which is no input"
     label = "no input has this name"
     help = "did you mean `{suggestion}`?"
     name: str
@@ -331,11 +331,3 @@ class UnknownChoice(Diagnostic):
     name: str
     known: str
     suggestion: str = ""
-
-
-class NotYet(Diagnostic):
-    code = "not-supported"
-    title = "{what} is part of the language, but this version cannot do it"
-    label = "not supported yet"
-    help = "leave it out"
-    what: str

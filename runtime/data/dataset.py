@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError
 from .arrays import in_memory
+from .augment import Augmenter
 from .conformity import check_varies, conform, width_of
 from .formats import locate, look
 from .functions import Chain
@@ -35,15 +36,21 @@ class Dataset:
     fields: Mapping[str, Field]
     learned: Mapping[str, Any]
 
-    def batches(self, part: str, *, epoch: int = 0, seed: int | None = None) -> Iterator[Batch]:
+    def batches(self, part: str, *, epoch: int | None = None, seed: int | None = None) -> Iterator[Batch]:
         """The samples of `part`, as many at a time as the recipe's `batch`, the last batch shorter.
 
-        Training samples come in an order that `epoch` and `seed` (that of the recipe, if None) decide, unless the
-        recipe does not shuffle; others in their own. The next batch overwrites the arrays of the one before.
+        In an epoch training samples are augmented, and come in an order that `epoch` and `seed` (that of the recipe,
+        if None) decide, unless the recipe does not shuffle; without one, and of other parts, they come as they are.
+        The next batch overwrites the arrays of the one before.
         """
-        shuffled = part == "train" and self.recipe.shuffle
-        seed = self.recipe.seed if seed is None else seed
-        return self.parts[part].batches(self.recipe.batch, generator(seed, EPOCHS + epoch) if shuffled else None)
+        recipe, samples = self.recipe, self.parts[part]
+        if epoch is None or part != "train":
+            return samples.batches(recipe.batch)
+        seed = recipe.seed if seed is None else seed
+        size = min(recipe.batch, samples.count)
+        augmenters = [Augmenter(a, i, samples, size, seed=seed, epoch=epoch) for i, a in enumerate(recipe.augment)]
+        order = generator(seed, EPOCHS + epoch) if recipe.shuffle else None
+        return samples.batches(size, order, [augmenter.change for augmenter in augmenters])
 
 
 def schema(

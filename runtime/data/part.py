@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 Batch: TypeAlias = Mapping[str, np.ndarray]
+Change: TypeAlias = Callable[[Batch, np.ndarray], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,13 @@ class Part:
         """All samples of every input."""
         return {name: samples.first(self.count) for name, samples in self.samples.items()}
 
-    def batches(self, size: int, generator: np.random.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, size: int, generator: np.random.Generator | None = None, changes: Sequence[Change] = ()
+    ) -> Iterator[Batch]:
         """All samples, `size` at a time, the last batch shorter, shuffled by `generator` if there is one.
 
-        The next batch overwrites the arrays of the one before. A later pass works in the memory of a finished one.
+        Each of `changes` is called with a batch and the numbers of its samples. The next batch overwrites the arrays of
+        the one before. A later pass works in the memory of a finished one.
         """
         size = min(size, self.count)
         free = self._free.setdefault(size, [])
@@ -83,7 +87,11 @@ class Part:
             if generator:
                 generator.shuffle(memory.order)
             for start in range(0, self.count, size):
-                yield self._batch(memory, memory.order[start : start + size], size)
+                which = memory.order[start : start + size]
+                batch = self._batch(memory, which, size)
+                for change in changes:
+                    change(batch, which)
+                yield batch
         finally:
             free.append(memory)
 

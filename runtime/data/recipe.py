@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 Value: TypeAlias = "int | float | str | bool | tuple[Value, ...] | None"
@@ -62,12 +62,30 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Augmentation:
+    """What chance does to the input `name` of a training sample, in this order.
+
+    An image, [height, width] or [height, width, channels], is mirrored along each axis of `flip` (`horizontal`,
+    `vertical`) in half of the samples, and cut out of itself with `crop` rows and columns of zeros around it, at its
+    own size. Then normal numbers of the deviation `noise` are added, and a square of `erase` pixels, whose middle is
+    any pixel, is 0 (cutout, DeVries and Taylor 2017). `together` are inputs that are mirrored and cut as this one is.
+    """
+
+    name: str
+    flip: tuple[str, ...] = ()
+    crop: int = 0
+    noise: float = 0.0
+    erase: int = 0
+    together: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """A whole `data` section.
 
     `source` is a file below the folder of the spec; its suffix says what it is: csv, tsv, npz or txt. `split` gives
     for train, validation and test either a share of the source's rows or a file of their own; without it all rows are
-    for training. `seed` decides the split and, with the epoch, the order of rows.
+    for training. `seed` decides the split and, with the epoch, the order of rows and how they are augmented.
     """
 
     source: str
@@ -76,6 +94,7 @@ class Recipe:
     batch: int = 32
     shuffle: bool = True
     seed: int = 0
+    augment: tuple[Augmentation, ...] = ()
 
     def binding(self, name: str) -> Binding:
         return next(binding for binding in self.bindings if binding.name == name)
@@ -90,6 +109,7 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
         "batch": recipe.batch,
         "shuffle": recipe.shuffle,
         "seed": recipe.seed,
+        "augment": [asdict(each) for each in recipe.augment],
     }
 
 
@@ -97,7 +117,10 @@ def from_json(data: Mapping[str, Any]) -> Recipe:
     """The recipe that `to_json` wrote."""
     bindings = tuple(_binding_from_json(binding) for binding in data["bindings"])
     split = tuple(data["split"].items())
-    return Recipe(data["source"], bindings, split, data["batch"], data["shuffle"], data["seed"])
+    augment = tuple(
+        Augmentation(**{key: _frozen(value) for key, value in each.items()}) for each in data.get("augment", ())
+    )
+    return Recipe(data["source"], bindings, split, data["batch"], data["shuffle"], data["seed"], augment)
 
 
 def _binding_to_json(binding: Binding) -> dict[str, Any]:

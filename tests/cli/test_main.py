@@ -93,6 +93,7 @@ def test_a_reader_that_goes_away_is_no_error(folder):
 
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(axonc, folder):
     text = (folder / "flowers.axon").read_text().replace("epochs 12", "epochs 600")
+    text = text.replace("batch 8", "batch 8; augment { size { noise 0.1 } }")
     (folder / "flowers.axon").write_text(text)
     command = [sys.executable, "-m", "axonc", "train", "flowers.axon", "--out", "run", "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -10,13 +10,14 @@ import textwrap
 import threading
 import tracemalloc
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axonc.runtime import archive
 from axonc.runtime.data.dataset import Dataset, load
-from axonc.runtime.data.recipe import Binding, Column, Recipe
+from axonc.runtime.data.recipe import Augmentation, Binding, Column, Recipe
 from axonc.runtime.errors import Diverged, FileError, Mistake
 from axonc.runtime.metrics import Accumulation, Collected, Mean
 from axonc.runtime.run import RunFolder, read_metrics
@@ -306,10 +307,13 @@ class InterruptedEvaluation(Logistic):
         return super().evaluate_batch(batch)
 
 
-@pytest.mark.parametrize("rate", [0.1, 30.0])
+@pytest.mark.parametrize(("rate", "augment"), [(0.1, ()), (30.0, ()), (0.1, (Augmentation("x", noise=0.5),))])
 @pytest.mark.parametrize("at", [1, 10, 14, 20, 21, 75])
-def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, at: int, rate: float) -> None:
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, at: int, rate: float, augment: tuple[Augmentation, ...]
+) -> None:
     dataset = data(tmp_path)
+    dataset = replace(dataset, recipe=replace(dataset.recipe, augment=augment))
     settings = Settings(epochs=9, stop=Stop(patience=20), log_every=3)
     whole = Logistic(rate)
     with RunFolder.new(tmp_path / "whole") as run:

@@ -238,7 +238,9 @@ class Trees:
         make = lambda: self.node(Binding, self.random.random() < 0.5, self.name(KEYS), self.expression())  # noqa: E731
         bindings = tuple(sorted(self.distinct(make, by_name, 3), key=lambda binding: binding.target))
         splits = lambda: self.settings(train=self.number, test=self.number)  # noqa: E731
-        settings = self.settings(batch=self.name, augment=self.expression, split=splits)
+        changes = lambda: self.settings(flip=self.expression, noise=self.number)  # noqa: E731
+        augment = lambda: self.settings(x=changes, y=changes)  # noqa: E731
+        settings = self.settings(batch=self.name, augment=augment, split=splits)
         return self.node(Data, self.maybe(self.text), bindings, settings)
 
     def train(self) -> Train:

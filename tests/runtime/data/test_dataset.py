@@ -14,7 +14,17 @@ import pytest
 from axonc.runtime.data import dataset
 from axonc.runtime.data.functions import FUNCTIONS, WrongStep, step
 from axonc.runtime.data.functions import chain as chain_of
-from axonc.runtime.data.recipe import AllExcept, Binding, Column, Pattern, Recipe, Step, from_json, to_json
+from axonc.runtime.data.recipe import (
+    AllExcept,
+    Augmentation,
+    Binding,
+    Column,
+    Pattern,
+    Recipe,
+    Step,
+    from_json,
+    to_json,
+)
 from axonc.runtime.data.values import Field
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -402,11 +412,11 @@ def test_an_epoch_holds_each_training_row_once_and_its_last_batch_is_short(
     tmp_path: Path, flowers: dict[str, np.ndarray]
 ) -> None:
     loaded = dataset.load(Recipe("a.csv", (FACTS, ID), batch=64), tmp_path)
-    batches = ids(loaded)
+    batches = ids(loaded, epoch=1)
     assert [len(batch) for batch in batches] == [64, 64, 64, 8]
     assert sorted(chain.from_iterable(batches)) == list(range(200))
     facts = loaded.parts["train"].arrays()["facts"]
-    for batch in loaded.batches("train"):
+    for batch in loaded.batches("train", epoch=1):
         np.testing.assert_array_equal(batch["facts"], facts[batch["id"].astype(int)])
         assert batch["facts"].flags.c_contiguous
 
@@ -417,13 +427,14 @@ def test_seed_and_epoch_decide_the_order(tmp_path: Path, flowers: dict[str, np.n
     assert ids(loaded, epoch=4) == ids(again, epoch=4) == ids(loaded, epoch=4, seed=7)
     assert ids(loaded, epoch=4) != ids(loaded, epoch=5)
     assert ids(loaded, epoch=4) != ids(loaded, epoch=4, seed=8)
-    assert ids(loaded, seed=-1) != ids(loaded, seed=2**70)
+    assert ids(loaded, epoch=4, seed=-1) != ids(loaded, epoch=4, seed=2**70)
 
 
 def test_other_parts_and_unshuffled_ones_keep_the_order_of_the_file(
     tmp_path: Path, flowers: dict[str, np.ndarray]
 ) -> None:
     loaded = dataset.load(Recipe("a.csv", (ID,), SPLIT, shuffle=False), tmp_path)
+    assert list(chain.from_iterable(ids(loaded))) == loaded.parts["train"].arrays()["id"].tolist()
     for part in loaded.parts:
         assert list(chain.from_iterable(ids(loaded, part, epoch=2))) == loaded.parts[part].arrays()["id"].tolist()
 
@@ -479,6 +490,7 @@ def test_a_recipe_survives_json() -> None:
         16,
         False,
         99,
+        (Augmentation("x", ("horizontal",), 2, 0.5, 3, ("y", "z")), Augmentation("z", noise=1.0)),
     )
     assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
     assert hash(recipe) == hash(from_json(to_json(recipe)))
