@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("run")
-@click.option("--input", "source", required=True, metavar="FILE", help="New data: csv, tsv, npz or txt.")
+@click.option(
+    "--input", "source", required=True, metavar="FILE", help="New data: csv, tsv, npz, txt, or a folder of images."
+)
 @click.option("--output", "target", required=True, metavar="FILE", help="Where predictions go: csv, tsv or npz.")
 @backend_options
 def command(run: str, source: str, target: str, backend: str | None, threads: int | None) -> None:
@@ -32,7 +34,8 @@ def command(run: str, source: str, target: str, backend: str | None, threads: in
 
     RUN is the folder of a training, or a model file. The new data have the columns that the model was trained on, in
     any order; targets may be missing. They are prepared as in training. An output that is called like a target, or
-    like its column, is written as it stands in data: names of classes, numbers in their own units.
+    like its column, is written as it stands in data: names of classes, numbers in their own units. Where the new data
+    are a folder of images, a column `file` says of which each prediction is.
     """
     from ..runtime.data.inputs import read_inputs, write_outputs
     from ..spec.render import escape
@@ -45,10 +48,21 @@ def command(run: str, source: str, target: str, backend: str | None, threads: in
     inputs = read_inputs(prepared.recipe, prepared.learned, Path(source))
     outputs = _outputs(Path(run), weights, inputs, chosen_backend(backend, threads))
     readable = {name: _readable(prepared, name, array) for name, array in outputs.items()}
-    write_outputs(Path(target), readable)
+    write_outputs(Path(target), _files(Path(source)) | readable)
     count = len(next(iter(readable.values())))
     noun = "prediction" if count == 1 else "predictions"
     click.echo(escape(f"{count:,} {noun} of {', '.join(readable)} in {target}"))
+
+
+def _files(source: Path) -> dict[str, np.ndarray]:
+    """The column that says of which image a prediction is, where the data are a folder of them."""
+    import numpy as np
+
+    from ..runtime.data.folder import files
+
+    if not source.is_dir():
+        return {}
+    return {"file": np.array([str(file.relative_to(source)) for file in files(source)])}
 
 
 def _outputs(run: Path, weights: Path, inputs: dict[str, np.ndarray], backend: Backend | None) -> dict[str, np.ndarray]:

@@ -185,7 +185,12 @@ def _cannot_make(path: Path, error: OSError) -> FileError:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, by which it is known again."""
+    """The SHA-256 of a file, or of the names and digests of the images in a folder, by which it is known again."""
+    if path.is_dir():
+        from .data.folder import files as images
+
+        names = (f"{digest(image)} {image.relative_to(path)}\n" for image in images(path))
+        return hashlib.sha256(os.fsencode("".join(names))).hexdigest()
     with files.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

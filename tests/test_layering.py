@@ -29,6 +29,7 @@ ALLOWED = {
 OUTSIDE = {
     "spec": {"yaml"},
     "runtime": {"numpy"},
+    "runtime/data": {"numpy", "PIL"},
     "runtime/cupy": {"numpy", "cupy", "cupyx", "cuda"},
     "compiler": {"numpy"},
     "compiler/exchange": {"numpy", "onnx"},

@@ -71,7 +71,9 @@ def _shaped(binding: Binding, array: np.ndarray, wanted: Shape, origin: Origin) 
     if _fills(wanted, row):
         return array.reshape(len(array), *_sizes(wanted))
     problem = f"gives rows of shape {_shown(row)}, `{binding.name}` wants {_shown(wanted)}"
-    raise origin.fault("wrong-shape", problem, "choose other columns, or change the declared type")
+    columns = "choose other columns, or change the declared type"
+    images = f"write `image |> resize(height, width)` in the spec, or declare `{binding.name}` so"
+    raise origin.fault("wrong-shape", problem, images if origin.source.images else columns)
 
 
 def _agree(wanted: Shape, row: Shape) -> bool:

@@ -63,11 +63,16 @@ def schema(
     division = divide(recipe)
     file = _files(recipe, division, folder, allowed, arrays)[division.training]
     fields: dict[str, Field] = {}
+    unknown = []
     for pipeline in pipelines(recipe.bindings, file):
         binding, found = pipeline.binding, pipeline.infer(file.fields)
         if found is None or (binding.dtype, binding.shape, binding.entries) != (None, None, None):
-            return dict(load(recipe, folder, allowed=allowed, arrays=arrays).fields)
-        fields[binding.name] = found
+            unknown.append(binding)
+        else:
+            fields[binding.name] = found
+    if unknown:
+        some = replace(recipe, bindings=tuple(unknown)) if file.slow else recipe
+        fields |= load(some, folder, allowed=allowed, arrays=arrays).fields
     return fields
 
 

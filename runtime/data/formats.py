@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import FileError, quoted, suggestion
-from . import arrays, table, text
+from . import arrays, folder, table, text
 from .values import DataFile
 
 FORMATS: Mapping[str, Callable[[Path], DataFile]] = {
@@ -21,7 +21,12 @@ FORMATS: Mapping[str, Callable[[Path], DataFile]] = {
 
 
 def look(path: Path) -> DataFile:
-    """The columns of `path`, read as its suffix says. FileError for one that nobody knows; DataError for bad names."""
+    """The columns of `path`: a folder of images, or a file that is read as its suffix says.
+
+    FileError for a suffix that nobody knows; DataError for bad names.
+    """
+    if path.is_dir():
+        return folder.look(path)
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         problem = f"has the suffix {quoted(suffix)}, expected one of {', '.join(FORMATS)}"
@@ -29,16 +34,16 @@ def look(path: Path) -> DataFile:
     return FORMATS[suffix](path)
 
 
-def locate(name: str, folder: Path, allowed: Sequence[Path] = ()) -> Path:
-    """The file `name` of `folder`: it must exist and, links followed, lie below `folder` or one of `allowed`."""
-    path = folder / name
+def locate(name: str, home: Path, allowed: Sequence[Path] = ()) -> Path:
+    """The file `name` of `home`: it must exist and, links followed, lie below `home` or one of `allowed`."""
+    path = home / name
     real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(os.path.realpath(home)) for home in (folder, *allowed)):
+    if not any(real.is_relative_to(os.path.realpath(each)) for each in (home, *allowed)):
         problem = "lies outside the folder of the spec"
         raise FileError(
             "outside-folder", problem, "move it there, or allow its folder with `--allow FOLDER`", path=path
         )
     if not real.exists():
-        neighbours = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in FORMATS)
+        neighbours = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() in FORMATS or p.is_dir())
         raise FileError("no-such-file", "does not exist", suggestion(path.name, neighbours), path=path)
     return path

@@ -14,9 +14,9 @@ Learned = Any  # what JSON can say
 class Function:
     """The base of preparing functions, frozen dataclasses whose fields are the arguments, in the order of a call.
 
-    `takes` and `gives` are kinds of values: `numbers`, `texts`, `tokens`. `learns` says that `learn` must see the
-    training rows first; what it returns is saved with the model and given to `apply` and `invert`. A wrong argument
-    is a ValueError of `__post_init__`, whose text goes into the diagnostic.
+    `takes` and `gives` are kinds of values: `numbers`, `texts`, `tokens`, `images`. `learns` says that `learn` must
+    see the training rows first; what it returns is saved with the model and given to `apply` and `invert`. A wrong
+    argument is a ValueError of `__post_init__`, whose text goes into the diagnostic.
     """
 
     takes: ClassVar[str]

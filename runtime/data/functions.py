@@ -11,6 +11,7 @@ from ..errors import quoted, suggestion
 from .categories import Classes, OneHot
 from .function import Function
 from .numeric import Log, Normalise
+from .picture import Grey, Resize
 from .recipe import Step, Value
 from .series import Shift, Window
 from .tokens import Characters, Length, Words
@@ -18,10 +19,12 @@ from .tokens import Characters, Length, Words
 FUNCTIONS: Mapping[str, type[Function] | type[Window] | type[Shift]] = {
     "characters": Characters,
     "classes": Classes,
+    "grey": Grey,
     "length": Length,
     "log": Log,
     "normalise": Normalise,
     "one_hot": OneHot,
+    "resize": Resize,
     "shift": Shift,
     "window": Window,
     "words": Words,
@@ -62,7 +65,7 @@ class Chain:
 
     @property
     def takes(self) -> str:
-        """The kind of column that it begins with: `numbers` or `texts`."""
+        """The kind of column that it begins with: `numbers`, `texts` or `images`."""
         return self.functions[0].takes if self.functions else "numbers"
 
 
@@ -101,12 +104,15 @@ def chain(steps: Sequence[Step]) -> Chain:
     return Chain(tuple(functions), shift, window)
 
 
+_BECOMES = {"column": ("numbers", "texts", "images"), "images": ("numbers",)}  # a kind of value to what it is read as
+
+
 def _check_order(before: Sequence[Function], made: Function, name: str, index: int, *, series: bool) -> None:
     if series:
         problem = f"`{name}` comes after `window` or `shift`"
         raise WrongStep("step-order", index, problem, f"put `{name}` before them")
     kind = before[-1].gives if before else "column"
-    if kind != made.takes and not (kind == "column" and made.takes in ("numbers", "texts")):
+    if made.takes not in (kind, *_BECOMES.get(kind, ())):
         given = {"column": "a column", "texts": "text"}.get(kind, kind)
         makers = ", ".join(f"`{n}`" for n, f in FUNCTIONS.items() if getattr(f, "gives", "") == made.takes)
         advice = f"put one of {makers} before it" if makers else "it must be the first"

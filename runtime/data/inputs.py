@@ -8,8 +8,10 @@ from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
 
 from ..errors import FileError, quoted
 from ..files import replace as replace_file
@@ -76,9 +78,7 @@ def write_outputs(path: Path, outputs: Mapping[str, np.ndarray]) -> None:
     """
     match path.suffix.lower():
         case ".npz":
-            buffer = BytesIO()
-            np.savez(buffer, **dict(outputs))  # type: ignore[arg-type]
-            replace_file(path, [buffer.getbuffer()])
+            replace_file(path, [_archive(outputs)])
         case ".csv":
             replace_file(path, _table(path, outputs, ","))
         case ".tsv" | ".tab":
@@ -92,6 +92,16 @@ def _pipeline(binding: Binding, learned: Learned) -> Pipeline:
     """The binding as training settled it."""
     settled = replace(binding, dtype=learned["dtype"], shape=tuple(learned["shape"]))
     return Pipeline(settled, chain(binding.steps), tuple(learned["columns"]))
+
+
+def _archive(outputs: Mapping[str, np.ndarray]) -> memoryview:
+    """An npz file; `numpy.savez` would take an output that is called `file` for where to write."""
+    buffer = BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for name, array in outputs.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                npy.write_array(entry, array, allow_pickle=False)
+    return buffer.getbuffer()
 
 
 def _table(path: Path, outputs: Mapping[str, np.ndarray], separator: str) -> Iterable[bytes]:

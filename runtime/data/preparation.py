@@ -12,7 +12,7 @@ from ..errors import DataError
 from .functions import Chain, chain
 from .recipe import Binding, Column
 from .selection import resolve
-from .values import DataFile, Field, Origin, Source, Texts, Value
+from .values import DataFile, Field, Images, Origin, Source, Texts, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,14 @@ class Preparation:
         for i, function in enumerate(functions):
             key = (pipeline.columns, pipeline.alone, functions[: i + 1])
             if key not in self._known:
+                value = value if function.takes == "images" else _pixels(value)
                 lesson = learned[i] if learned else None
                 if function.learns and not learned:
                     lesson = function.learn(_rows(value, self.training), origin)
                 self._known[key] = function.apply(value, lesson, origin), lesson
             value, lesson = self._known[key]
             lessons.append(lesson)
-        return value, lessons
+        return _pixels(value), lessons
 
 
 def pipelines(bindings: Sequence[Binding], file: DataFile) -> tuple[Pipeline, ...]:
@@ -83,11 +84,11 @@ def pipelines(bindings: Sequence[Binding], file: DataFile) -> tuple[Pipeline, ..
 
 def read(file: DataFile, needed: Sequence[Pipeline]) -> Source:
     """The columns of `file` that the pipelines begin with, as numbers or texts, as each takes them."""
-    columns: dict[str, dict[str, None]] = {"numbers": {}, "texts": {}}
+    columns: dict[str, dict[str, None]] = {"numbers": {}, "images": {}, "texts": {}}
     for pipeline in needed:
         resolve([Column(name) for name in pipeline.columns], tuple(file.fields), file.name)
         columns[pipeline.chain.takes].update(dict.fromkeys(pipeline.columns))
-    return file.load(tuple(columns["numbers"]), tuple(columns["texts"]))
+    return file.load(tuple(columns["numbers"] | columns["images"]), tuple(columns["texts"]))
 
 
 def _gather(source: Source, pipeline: Pipeline) -> Value:
@@ -96,6 +97,11 @@ def _gather(source: Source, pipeline: Pipeline) -> Value:
         texts = [source.texts[name] for name in names]
         whole = [text for text in texts if not isinstance(text, Sequence)]
         return whole[0] if whole else Texts(tuple(text for text in texts if isinstance(text, Sequence)), alone)
+    if source.images is not None:
+        return source.images
+    if pipeline.chain.takes == "images":
+        problem = "found numbers, `resize` and `grey` take the images of a folder"
+        raise DataError("no-images", problem, "leave them out", file=source.file, column=names[0])
     arrays = [source.numbers[name] for name in names]
     if alone:
         return arrays[0]
@@ -104,6 +110,15 @@ def _gather(source: Source, pipeline: Pipeline) -> Value:
             problem = f"found rows of shape {array.shape[1:]}, several arrays in one binding have one number in each"
             raise DataError("wrong-shape", problem, "bind it alone", file=source.file, column=name)
     return np.stack(arrays, axis=-1) if arrays[0].ndim == 1 else arrays[0]
+
+
+def _pixels(value: Value) -> Value:
+    """Images as numbers; all else as it is."""
+    if not isinstance(value, Images):
+        return value
+    from .pillow import pixels  # only folders of images need it
+
+    return pixels(value)
 
 
 def _rows(value: Value, rows: np.ndarray | None) -> Value:

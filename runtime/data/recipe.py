@@ -83,9 +83,10 @@ class Augmentation:
 class Recipe:
     """A whole `data` section.
 
-    `source` is a file below the folder of the spec; its suffix says what it is: csv, tsv, npz or txt. `split` gives
-    for train, validation and test either a share of the source's rows or a file of their own; without it all rows are
-    for training. `seed` decides the split and, with the epoch, the order of rows and how they are augmented.
+    `source` is a file below the folder of the spec; its suffix says what it is: csv, tsv, npz or txt; or a folder of
+    images. `split` gives for train, validation and test either a share of the source's rows or a file of their own;
+    without it all rows are for training. `seed` decides the split and, with the epoch, the order of rows and how they
+    are augmented.
     """
 
     source: str

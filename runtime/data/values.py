@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -61,12 +62,24 @@ class Tokens:
         return rows
 
 
-Value: TypeAlias = "np.ndarray | Texts | Whole | Tokens"
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Files of images that were not read yet, and what they are to be: grey, and of which height and width."""
+
+    files: tuple[Path, ...]
+    grey: bool = False
+    size: tuple[int, int] | None = None
+
+
+Value: TypeAlias = "np.ndarray | Texts | Whole | Tokens | Images"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data file in memory: the columns that were asked for, as numbers (rows on axis 0) or as texts."""
+    """A data file in memory: the columns that were asked for, as numbers (rows on axis 0) or as texts.
+
+    `images` are those of a folder, if they were asked for.
+    """
 
     file: str
     rows: int
@@ -74,16 +87,21 @@ class Source:
     texts: Mapping[str, Sequence[str] | Whole] = field(default_factory=dict)
     line: Callable[[int], int] = int
     unit: str = "row"
+    images: Images | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file (or arrays in memory) that was looked into: its columns, and how to load some as numbers and as texts."""
+    """A file (or arrays in memory) that was looked into: its columns, and how to load some as numbers and as texts.
+
+    `slow` to read are images: nobody does that only to know what there is.
+    """
 
     name: str
     fields: Mapping[str, Field]
     load: Callable[[Sequence[str], Sequence[str]], Source]
     continuous: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(axonc.runtime.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-# The only file that knows CuPy and what it brings, which are loaded where they are asked for.
-OTHERS = {"cupy/nvidia.py": {"cupy", "cupyx", "cuda"}}
+# The only files that know CuPy and what it brings, and Pillow, which are loaded where they are asked for.
+OTHERS = {"cupy/nvidia.py": {"cupy", "cupyx", "cuda"}, "data/pillow.py": {"PIL"}}
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])

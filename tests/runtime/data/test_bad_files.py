@@ -365,7 +365,7 @@ def test_a_decompression_bomb_is_refused_before_it_unpacks(tmp_path: Path) -> No
         ("/etc/passwd", "outside-folder"),
         ("link.csv", "outside-folder"),
         ("pipe.csv", "cannot-read"),
-        ("folder.csv", "cannot-read"),
+        ("folder.csv", "no-images"),
     ],
 )
 def test_what_is_no_file_of_the_folder_is_refused(tmp_path: Path, source: str, code: str) -> None:
@@ -379,6 +379,12 @@ def test_what_is_no_file_of_the_folder_is_refused(tmp_path: Path, source: str, c
         dataset.load(Recipe(source, (X,)), home)
     assert caught.value.code == code
     assert str(home / source) in str(caught.value)
+
+
+def test_the_schema_of_a_table_reads_all_that_is_bound_once_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD.replace("5,6", "5,six"))
+    with pytest.raises(DataError, match="found `six`, expected a number"):
+        dataset.schema(Recipe("a.csv", (X, Y)), tmp_path)
 
 
 def test_a_misspelt_file_is_answered_by_its_neighbour(tmp_path: Path) -> None:
