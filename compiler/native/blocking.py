@@ -43,6 +43,7 @@ class Blocking(NamedTuple):
     packs_a: bool
     packs_b: bool
     by_columns: bool
+    by_samples: bool  # rows are for each sample, and each thread has its own: not whole tiles, but as many as others
 
     @property
     def width(self) -> int:
@@ -54,7 +55,9 @@ class Blocking(NamedTuple):
         return lcm(self.height, self.lanes)
 
     def units(self, p: Matrices) -> Size:
-        """What threads divide: panels, or tiles of rows."""
+        """What threads divide: panels, rows, or tiles of them."""
+        if self.by_samples:
+            return p.m
         return dims.ceil_divide(p.n, self.width) if self.by_columns else dims.ceil_divide(p.m, self.height)
 
 
@@ -74,12 +77,10 @@ def blocking(p: Matrices, machinery: Machinery, panels: int = 0) -> Blocking:
     deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, panel // (vectors * lanes * p.dtype.bytes))
     deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
     by_columns = (
-        isinstance(p.n, int)
-        and not p.lead
-        and not packs_a
-        and _by_columns(p, height, vectors * lanes, packs_b, machinery)
+        isinstance(p.n, int) and not p.lead and not packs_a and _by_columns(p, height, vectors * lanes, packs_b)
     )
-    return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), packs_a, packs_b, by_columns)
+    by_samples = not isinstance(p.m, int) and not (by_columns or packs_a or p.lead or p.triangle)
+    return Blocking(lanes, height, vectors, _evenly_deep(p.k, deepest, lanes), packs_a, packs_b, by_columns, by_samples)
 
 
 def _packs_a(p: Matrices, machinery: Machinery, width: int) -> bool:
@@ -106,12 +107,10 @@ def pushes_out(count: Size, step: Size, dtype: DType, cache: int) -> bool:
     return known(count) > WAYS * places // gcd(abs(lines) or places, places)
 
 
-def _by_columns(p: Matrices, height: int, width: int, packs_b: bool, machinery: Machinery) -> bool:
-    """Whether threads had better divide columns: there are few tiles of rows, or each thread would read all of b, or
-    pack it, for few of them that are near at hand."""
+def _by_columns(p: Matrices, height: int, width: int, packs_b: bool) -> bool:
+    """Whether threads had better divide columns: there are few tiles of rows, or each thread would pack all of b."""
     tiles, panels = -(-likely(p.m) // height), -(-likely(p.n) // width)
-    near = likely(p.m) * known(p.k) * p.dtype.bytes <= machinery.second_cache // 4
-    return tiles < min(4, panels) or ((packs_b or near) and tiles <= 16 and panels >= 8)
+    return tiles < min(4, panels) or (packs_b and tiles <= 16 and panels >= 8)
 
 
 def likely(size: Size) -> int:

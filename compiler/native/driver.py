@@ -12,13 +12,12 @@ from ..ir import dims
 from ..ir.dims import Dim, Size
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
-from ..schedule.members import number
 from ..schedule.target import Target
 from .emitter import Kernels
 from .function import FLOOR_DIVIDE, TYPES, Function, c_size
 from .sharing import Shared, shared
 from .sources import sources
-from .waiting import Call, Loop, Span, Task, place_waits
+from .waiting import Call, Loop, Reach, Span, Task, place_waits
 
 PHASES = ("sizes", "prepare", "steps")
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
@@ -32,7 +31,7 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         {b: plan.buffers[i].offset for b, i in numbers.items()},
         {b: named.index(i) for b, i in numbers.items() if i in named},
         target.threads,
-        plan.rows,
+        Reach(plan.rows, {}),
         alone=int(target.threads == 1),
     )
     text = driver.text()
@@ -48,7 +47,7 @@ class Driver:
     addresses: Mapping[Buffer, int]
     named: Mapping[Buffer, int]
     threads: int
-    most: int
+    reach: Reach
     timed: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
@@ -101,7 +100,7 @@ class Driver:
         if self.timed and (not self.alone or self.threads == 1):
             lines.append(f"AX_DONE(run, t, {self.steps});")
         self.steps += self.timed
-        return Call(tuple(lines), self._spans(reads), self._spans(line.writes), alone=f.units is None)
+        return Call(tuple(lines), self._spans(f, reads), self._spans(f, line.writes), alone=f.units is None)
 
     def _note(self, line: Instruction) -> str:
         if line.note < 0:
@@ -122,6 +121,8 @@ class Driver:
             head = f"for (long {turn} = {last} - 1; {turn} >= {first}; {turn}--) {{"
         else:
             head = f"for (long {turn} = {first}; {turn} < {last}; {turn}++) {{"
+        if isinstance(block.extent, int):
+            self.reach.turns[block.start] = (block.extent - 1) // chunk * chunk
         self.alone += block.independent
         body = [self._task(line) for line in block.body]
         self.alone -= block.independent
@@ -129,21 +130,15 @@ class Driver:
         loop = Loop((head, start, f"  const long {length} = {size};"), body)
         return loop.shared() if divided else loop
 
-    def _spans(self, windows: tuple[Window, ...]) -> tuple[Span, ...]:
-        """What windows may touch in the largest run."""
-        return tuple(map(self._span, windows))
+    def _spans(self, f: Function, windows: tuple[Window, ...]) -> tuple[Span, ...]:
+        """What a function may touch of windows."""
+        steps = dict(zip(f.windows, f.steps, strict=True)) if f.steps else {}
+        units = {w: (f.units, step) for w, step in steps.items() if f.units is not None}
+        return tuple(self.reach.span(w, *self._home(w.buffer), units.get(w, (1, 0))) for w in windows)
 
-    def _span(self, window: Window) -> Span:
-        buffer, item = window.buffer, window.dtype.bytes
-        low, size = 0, number(buffer.size, self.most)
-        if isinstance(window.offset, int) and all(isinstance(s, int) and s >= 0 for s in window.strides):
-            sizes = [number(n, self.most) if dims.names(n) <= {"N"} else size for n in window.shape]
-            reach = sum((n - 1) * number(s, 0) for n, s in zip(sizes, window.strides, strict=True))
-            low, size = window.offset, min(1 + reach, size)
-        if buffer.home == "named":
-            return Span(1 + self.named[buffer], low * item, (low + size) * item)
-        start = self.addresses[buffer]
-        return Span(0, start + low * item, start + (low + size) * item)
+    def _home(self, buffer: Buffer) -> tuple[int, int]:
+        """The memory of a buffer, by number, and where in it that begins."""
+        return (1 + self.named[buffer], 0) if buffer.home == "named" else (0, self.addresses[buffer])
 
     def _address(self, window: Window) -> str:
         item = window.dtype.bytes

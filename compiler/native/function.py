@@ -37,7 +37,8 @@ void ax_refuse(struct ax_run *run, long note, long value, long limit);
 class Function:
     """One C function while it is written. Threads divide its `units` among them: lines see `lo` and `hi`.
 
-    `integer` is the type of sizes and places.
+    Where there are `steps`, one for each window, each unit is at elements of its own: those from so many after those of
+    the unit before. `integer` is the type of sizes and places.
     """
 
     integer = "long"
@@ -46,6 +47,7 @@ class Function:
         self.windows: list[Window] = []
         self.symbols: list[str] = []
         self.units: Size | None = None
+        self.steps: tuple[Size, ...] = ()
         self.refuses = False
         self.lines: list[str] = []
         self._types: list[str] = []

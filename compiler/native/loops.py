@@ -110,6 +110,7 @@ def elements(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[
         return
     if len(axes) > 1:
         with divided(f, axes[0], pointers), nested(f, axes[1:-1], pointers), innermost(f, axes[-1], pointers) as index:
+            f.steps = axes[0].steps
             yield index
         return
     (axis,) = axes

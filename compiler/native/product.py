@@ -49,6 +49,7 @@ class Product(NamedTuple):
     def _tiles(self, f: Function, p: Matrices, cut: Blocking) -> None:
         """By tiles, but for a single row if there may be one."""
         with matrix_of_unit(f, p, cut.units(p)):
+            f.steps = (p.out.row, p.a.row, 0) if cut.by_samples else ()
             alone = self._single_row(f, p, cut)
             if alone:
                 with f.block(f"if ({f.size(p.m)} == 1)"):

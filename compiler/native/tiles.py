@@ -118,8 +118,8 @@ class Tiles:
                 self._tiles(panels, "copied", "0", tiles)
 
     def _rows(self) -> None:
-        """Tiles `from` to `to` of rows, a group after the other, each with all panels."""
-        f, group = self.f, self._group()
+        """Units `from` to `to` of rows, a group after the other, each with all panels."""
+        f, group = self.f, self._group() * (self.cut.height if self.cut.by_samples else 1)
         with self._blocks():
             for panels in filter(self._packs, self._panels()):
                 self._pack_all(panels)
@@ -215,6 +215,12 @@ class Tiles:
     def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
         f, m, height = self.f, self.p.m, self.cut.height
+        if self.cut.by_samples:
+            f.line(f"long row = {first};")
+            with f.block(f"for (; row + {height} <= {end}; row += {height})"):
+                print_tile(height)
+            self._pieces(f"{end} - row", print_tile)
+            return
         whole = f.number(m // height) if isinstance(m, int) else f"{f.size(m)} / {height}"
         with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
             f.line(f"const long row = u * {height};")
@@ -222,17 +228,19 @@ class Tiles:
         if not isinstance(m, int):
             with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
                 f.line(f"long row = {whole} * {height};")
-                self._pieces(print_tile)
+                self._pieces(f"{f.size(m)} % {height}", print_tile)
         elif m % height:
             with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
                 f.line(f"const long row = {f.size(m // height * height)};")
                 print_tile(m % height)
 
-    def _pieces(self, print_tile: Callable[[int], None]) -> None:
+    def _pieces(self, count: str, print_tile: Callable[[int], None]) -> None:
         """The rows that full tiles leave: tiles of 8, 4, 2 and 1, as the bits of their number say."""
-        f, height = self.f, self.cut.height
-        for bit in reversed(range((height - 1).bit_length())):
-            with f.block(f"if (({f.size(self.p.m)} % {height}) & {1 << bit})"):
+        f, bits = self.f, (self.cut.height - 1).bit_length()
+        if bits:
+            f.line(f"const long left = {count};")
+        for bit in reversed(range(bits)):
+            with f.block(f"if (left & {1 << bit})"):
                 print_tile(1 << bit)
                 f.line(f"row += {1 << bit};")
 

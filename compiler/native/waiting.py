@@ -7,18 +7,77 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
+from ..ir import dims
+from ..ir.dims import Size
+from ..schedule.kernel import Window
+from ..schedule.members import number
+
 WAIT = "ax_barrier(run, t);"
 
 
+class Units(NamedTuple):
+    """So many units from byte `start` on, `pitch` bytes for each: a thread is at the bytes of its own units."""
+
+    many: Size
+    start: int
+    pitch: int
+
+
 class Span(NamedTuple):
-    """Bytes `low` to `high` of a memory."""
+    """Bytes `low` to `high` of a memory; where they are divided as `units`, each thread is at its part of them."""
 
     memory: int
     low: int
     high: int
+    units: Units | None = None
 
     def meets(self, other: Span) -> bool:
+        """Whether two threads may be at the same byte: those that divide bytes alike have the same parts."""
+        if self.units is not None and self.units == other.units:
+            return False
         return self.memory == other.memory and self.low < other.high and other.low < self.high
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far programs go: the most samples, and by the name of where turns of a loop start, the last such place."""
+
+    most: int
+    turns: dict[str, int]
+
+    def span(self, window: Window, memory: int, start: int, unit: tuple[Size, Size] = (1, 0)) -> Span:
+        """What a window of a buffer that begins at byte `start` of a memory may touch, in all turns of loops.
+
+        Its elements may be divided as a `unit` says: so many, and how many elements lie between two.
+        """
+        item, size = window.dtype.bytes, number(window.buffer.size, self.most)
+        places = self._places(window.offset)
+        if places is None or not all(isinstance(s, int) and s >= 0 for s in window.strides):
+            return Span(memory, start, start + size * item)
+        low, high = places
+        axes = list(zip(window.shape, window.strides, strict=True))
+        end = min(high + self._length(axes, size), size)
+        units = None
+        many, step = unit
+        if unit in axes and isinstance(step, int) and step > 0:
+            axes.remove(unit)
+            inside = low % step
+            if inside + high - low + self._length(axes, size) <= step:
+                units = Units(many, start + (low - inside) * item, step * item)
+        return Span(memory, start + low * item, start + end * item, units)
+
+    def _places(self, offset: Size) -> tuple[int, int] | None:
+        """The first and the last place of an offset, if but one loop moves it."""
+        names = dims.names(offset)
+        if len(names) > 1 or not names <= self.turns.keys():
+            return None
+        ends = [number(dims.substitute(offset, {n: turn}), 0) for n in names for turn in (0, self.turns[n])]
+        return (min(ends), max(ends)) if ends else (number(offset, 0),) * 2
+
+    def _length(self, axes: Sequence[tuple[Size, Size]], size: int) -> int:
+        """Elements from the first to the last along axes, or all of a buffer where a turn of a loop decides."""
+        known = all(dims.names(n) <= {"N"} for n, _ in axes)
+        return 1 + sum((number(n, self.most) - 1) * number(s, 0) for n, s in axes) if known else size
 
 
 @dataclass

@@ -13,10 +13,8 @@ from axonc.compiler.ir import dims
 from axonc.compiler.ir.dims import Size
 from axonc.compiler.ir.types import F32, Shape
 from axonc.compiler.native import driver
-from axonc.compiler.native.emitter import Kernels
-from axonc.compiler.native.waiting import Call, Loop, Span, Task, place_waits
+from axonc.compiler.native.waiting import Call, Loop, Reach, Span, Task, Units, place_waits
 from axonc.compiler.pipeline import compile_graph
-from axonc.compiler.schedule.code import Code
 from axonc.compiler.schedule.kernel import Buffer, Window
 from axonc.compiler.schedule.target import native
 from axonc.runtime.native.objects import header
@@ -93,22 +91,47 @@ def test_a_turn_waits_for_the_one_before() -> None:
     assert stacked.waits  # two turns write the same, as far as spans tell
 
 
+TURN = dims.name("turn")
+
+
 @pytest.mark.parametrize(
     ("offset", "shape", "strides", "low", "high"),
     [
         (0, (N, 4), (4, 1), 0, 32),
         (8, (2, 4), (8, 1), 8, 20),
-        (0, (dims.name("length"), 4), (4, 1), 0, 32),  # a turn's: as far as the buffer goes
-        (dims.name("turn") * 4, (4,), (1,), 0, 32),
+        (TURN * 4, (4,), (1,), 0, 24),
+        (20 - TURN * 4, (4,), (1,), 0, 24),
+        (0, (dims.name("length"), 4), (4, 1), 0, 32),  # what is not known goes as far as the buffer
+        (dims.name("thread") * 4, (4,), (1,), 0, 32),
+        (N * 2, (4,), (1,), 0, 32),
         (3, (2, 4), (4, -1), 0, 32),
     ],
 )
 def test_a_span_holds_all_that_a_window_touches(
     offset: Size, shape: Shape, strides: Shape, low: int, high: int
 ) -> None:
-    buffer = Buffer("x", F32, N * 4)
-    found = driver.Driver(Kernels(Code((), (), ((), (), ())), ()), {buffer: 64}, {}, 2, 8)
-    assert found._span(Window(buffer, offset, shape, strides)) == Span(0, 64 + 4 * low, 64 + 4 * high)
+    window = Window(Buffer("x", F32, N * 4), offset, shape, strides)
+    assert Reach(8, {"turn": 5}).span(window, 3, 64) == Span(3, 64 + 4 * low, 64 + 4 * high)
+
+
+def test_who_divides_memory_alike_is_at_none_of_anothers() -> None:
+    """Six rows of 32: a thread has the same of them, whichever columns are asked for, while those stay in a row."""
+    buffer, reach = Buffer("x", F32, N * 32), Reach(6, {"turn": 3})
+
+    def rows(offset: Size, wide: int, pitch: int = 32) -> Span:
+        return reach.span(Window(buffer, offset, (N, wide), (pitch, 1)), 0, 0, (N, pitch))
+
+    whole = rows(0, 32)
+    assert whole.units == Units(N, 0, 128)
+    assert not any(whole.meets(other) for other in (rows(8, 8), rows(TURN * 8, 8)))
+    others = (
+        rows(8, 32),
+        rows(TURN * 8, 16),
+        rows(32, 32),
+        rows(0, 16, 16),
+        reach.span(Window(buffer, 0, (N, 32), (32, 1)), 0, 0),
+    )
+    assert all(whole.meets(other) for other in others)
 
 
 HEAD = "axonc 1\nmodel m\ninput x: f32[N, {shape}]\ninput label: i64[N]\n"
