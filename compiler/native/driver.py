@@ -20,6 +20,7 @@ from .sources import sources
 from .waiting import Call, Loop, Reach, Span, Task, place_waits
 
 PHASES = ("sizes", "prepare", "steps")
+COUNT = dims.name("N")
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
 
 
@@ -93,6 +94,8 @@ class Driver:
         given += [self._size(dims.name(s)) for s in f.symbols]
         if f.units is not None:
             units = self._size(f.units)
+            if f.parts is not None:
+                units = f"({units} == 1 ? {self._size(f.parts)} : {units})"
             given += ["0", units] if self.alone else [f"ax_share({units}, t, T)", f"ax_share({units}, t + 1, T)"]
         given += ["run", str(line.note)] if f.refuses else []
         only = "if (t == 0) " if f.units is None and not self.alone else ""
@@ -100,7 +103,13 @@ class Driver:
         if self.timed and (not self.alone or self.threads == 1):
             lines.append(f"AX_DONE(run, t, {self.steps});")
         self.steps += self.timed
-        return Call(tuple(lines), self._spans(f, reads), self._spans(f, line.writes), alone=f.units is None)
+        return Call(
+            tuple(lines),
+            self._spans(f, reads),
+            self._spans(f, line.writes),
+            alone=f.units is None,
+            parted=f.parts is not None,
+        )
 
     def _note(self, line: Instruction) -> str:
         if line.note < 0:
@@ -132,8 +141,8 @@ class Driver:
 
     def _spans(self, f: Function, windows: tuple[Window, ...]) -> tuple[Span, ...]:
         """What a function may touch of windows."""
-        steps = dict(zip(f.windows, f.steps, strict=True)) if f.steps else {}
-        units = {w: (f.units, step) for w, step in steps.items() if f.units is not None}
+        steps = f.steps if f.parts is None or f.units == COUNT else ()
+        units = {w: (f.units, s) for w, s in zip(f.windows, steps, strict=bool(steps)) if f.units is not None}
         return tuple(self.reach.span(w, *self._home(w.buffer), units.get(w, (1, 0))) for w in windows)
 
     def _home(self, buffer: Buffer) -> tuple[int, int]:

@@ -38,7 +38,8 @@ class Function:
     """One C function while it is written. Threads divide its `units` among them: lines see `lo` and `hi`.
 
     Where there are `steps`, one for each window, each unit is at elements of its own: those from so many after those of
-    the unit before. `integer` is the type of sizes and places.
+    the unit before. `parts` are what threads divide where there is but one unit, and that is divided itself. `integer`
+    is the type of sizes and places.
     """
 
     integer = "long"
@@ -48,6 +49,7 @@ class Function:
         self.symbols: list[str] = []
         self.units: Size | None = None
         self.steps: tuple[Size, ...] = ()
+        self.parts: Size | None = None
         self.refuses = False
         self.lines: list[str] = []
         self._types: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from ..ir import dims
@@ -58,20 +59,27 @@ class Product(NamedTuple):
                 Tiles(f, p, cut, self.accumulate, self.masks).print()
 
     def _single_row(self, f: Function, p: Matrices, cut: Blocking) -> Callable[[], None] | None:
-        """What prints the product of one row, which is all about reading b once, where a run may have one row."""
+        """What prints the product of one row, which is all about reading b once, where a run may have one row; threads
+        divide its columns."""
         row = p._replace(m=1)
-        if isinstance(p.m, int) or p.lead or self.triangle or likely(p.m) > COMMON:
+        if isinstance(p.m, int) or p.lead or self.triangle or likely(p.m) > COMMON or cut.packs_a:
             return None
-        if self.panels:
-            return Tiles(f, row, cut._replace(height=1), self.accumulate, self.masks).print
-        if suits(row, self.machinery):
+        alone = cut._replace(height=1)
+        printer: Callable[[], None]
+        if not self.panels and suits(row, self.machinery):
             dots = Dots(f, row, self.machinery, self.accumulate)
-            first, end = _columns(f, p, cut.width) if cut.by_columns else ("0", f.size(p.n))
-            return (lambda: dots.print(first, end)) if cut.width % dots.together == 0 else None
-        if p.b.column == 1 and not cut.by_columns:
-            wide = blocking(row, self.machinery)._replace(by_columns=False)
-            return Tiles(f, row, wide, self.accumulate, self.masks).print
-        return None
+            if cut.width % dots.together:
+                return None
+            printer = partial(dots.print, *_columns(f, p, cut.width))
+        else:
+            if not self.panels and (p.b.column != 1 or cut.by_columns):
+                return None
+            alone = alone if self.panels else blocking(row, self.machinery)
+            alone = alone._replace(by_columns=True, by_samples=False)
+            printer = Tiles(f, row, alone, self.accumulate, self.masks).print
+        if cut.by_samples:
+            f.parts = alone._replace(by_columns=True, by_samples=False).units(row)
+        return printer
 
     @property
     def masks(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
@@ -11,8 +12,6 @@ from ..ir import dims
 from ..ir.dims import Size
 from ..schedule.kernel import Window
 from ..schedule.members import number
-
-WAIT = "ax_barrier(run, t);"
 
 
 class Units(NamedTuple):
@@ -31,9 +30,9 @@ class Span(NamedTuple):
     high: int
     units: Units | None = None
 
-    def meets(self, other: Span) -> bool:
+    def meets(self, other: Span, *, divided: bool = True) -> bool:
         """Whether two threads may be at the same byte: those that divide bytes alike have the same parts."""
-        if self.units is not None and self.units == other.units:
+        if divided and self.units is not None and self.units == other.units:
             return False
         return self.memory == other.memory and self.low < other.high and other.low < self.high
 
@@ -80,23 +79,36 @@ class Reach:
         return 1 + sum((number(n, self.most) - 1) * number(s, 0) for n, s in axes) if known else size
 
 
+class Waits(IntEnum):
+    """In which runs threads wait."""
+
+    NEVER = 0
+    SINGLE = 1  # of one sample
+    ALWAYS = 2
+
+    def text(self, indent: str) -> Iterator[str]:
+        """The C that waits."""
+        if self:
+            yield f"{indent}{'if (N == 1) ' if self is Waits.SINGLE else ''}ax_barrier(run, t);"
+
+
 @dataclass
 class Call:
     """Lines of which each thread does a share, or thread 0 all `alone`, and what of memory they read and write.
 
-    `waits` says that no thread begins before all have come.
+    `waits` says in which runs no thread begins before all have come. Who is `parted` divides a single unit, too.
     """
 
     lines: tuple[str, ...]
     reads: tuple[Span, ...]
     writes: tuple[Span, ...]
     alone: bool = False
-    waits: bool = False
+    parted: bool = False
+    waits: Waits = Waits.NEVER
 
     def text(self, indent: str = "") -> Iterator[str]:
         """The C, line by line."""
-        if self.waits:
-            yield f"{indent}{WAIT}"
+        yield from self.waits.text(indent)
         yield from (indent + line for line in self.lines)
 
     def calls(self) -> Iterator[Call]:
@@ -110,12 +122,11 @@ class Loop:
 
     head: tuple[str, ...]
     body: list[Task]
-    waits: bool = False
+    waits: Waits = Waits.NEVER
 
     def text(self, indent: str = "") -> Iterator[str]:
         """The C, line by line."""
-        if self.waits:
-            yield f"{indent}{WAIT}"
+        yield from self.waits.text(indent)
         yield from (indent + line for line in self.head)
         for task in self.body:
             yield from task.text(indent + "  ")
@@ -135,29 +146,35 @@ Task: TypeAlias = "Call | Loop"
 _reads, _writes = attrgetter("reads"), attrgetter("writes")
 
 
-def place_waits(tasks: Sequence[Task], busy: Sequence[Call] = ()) -> list[Call]:
-    """Makes tasks wait that need what is done by another thread, or is to be needed no more, since all waited last.
+def place_waits(tasks: Sequence[Task]) -> None:
+    """Makes tasks wait that need what is done by another thread, or is to be needed no more, since all waited last."""
+    _place(tasks, (), Waits.ALWAYS)
+    if any(call.parted for task in tasks for call in task.calls()):
+        _place(tasks, (), Waits.SINGLE)
+
+
+def _place(tasks: Sequence[Task], busy: Sequence[Call], runs: Waits) -> list[Call]:
+    """As `place_waits`, in the runs that are said. A single sample is divided by some and not by others, so that nobody
+    has memory of his own then.
 
     `busy` is what threads may still be at when they come, and the result what they may be at when they leave.
     """
     at = list(busy)
     for task in tasks:
         if isinstance(task, Loop):
-            task.waits = task.waits or bool(at)
-            once = place_waits(task.body)
-            at = place_waits(task.body, once)  # as the next turn finds it; who waits already does so still
+            task.waits = max(task.waits, runs if at else Waits.NEVER)
+            once = _place(task.body, (), runs)
+            at = _place(task.body, once, runs)  # as the next turn finds it; who waits already does so still
             continue
-        task.waits = task.waits or any(_disturb(other, task) for other in at)
-        at = [task] if task.waits else [*at, task]
+        if any(_disturb(other, task, divided=runs is Waits.ALWAYS) for other in at):
+            task.waits = max(task.waits, runs)
+        at = [task] if task.waits >= runs else [*at, task]
     return at
 
 
-def _disturb(one: Call, other: Call) -> bool:
+def _disturb(one: Call, other: Call, *, divided: bool) -> bool:
     """Whether two that different threads may be at touch the same, and one writes there."""
     if one.alone and other.alone:
         return False
-    return _meet(one.writes, (*other.reads, *other.writes)) or _meet(one.reads, other.writes)
-
-
-def _meet(some: Iterable[Span], others: Sequence[Span]) -> bool:
-    return any(a.meets(b) for a in some for b in others)
+    pairs = ((one.writes, (*other.reads, *other.writes)), (one.reads, other.writes))
+    return any(a.meets(b, divided=divided) for some, others in pairs for a in some for b in others)

@@ -189,6 +189,8 @@ def call(
         entry(*pointers, *sizes, *refusing)
         return
     units = dims.substitute(f.units, dict(counts))
+    if units == 1 and f.parts is not None:
+        units = dims.substitute(f.parts, dict(counts))
     assert isinstance(units, int)
     cuts = [round(units * p) for p in parts]
     for lo, hi in itertools.pairwise(cuts):

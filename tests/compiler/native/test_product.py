@@ -330,3 +330,12 @@ def test_products_of_any_shape_are_those_of_numpy(
         for m, k, n, layout, accumulate, shared in drawn
     ]
     check(cases, machinery(), ((0, 1), (0, 0.4, 1)))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7])
+def test_few_samples_are_divided_and_one_by_its_columns(samples: int) -> None:
+    layouts = ("nnn", "nnt", "nns", "nnp", "ntn", "ttn")
+    cases = [Case((), N, 70, 90, how, accumulate=how == "nnn") for how in layouts] + [Case((), N, 1500, 40)]
+    made = [printed(Product(machinery()), w[:1], w[1:]) for w in (c.windows() for c in cases)]
+    assert sum(f.parts is not None for f in made) >= 3
+    check(cases, machinery(), ((0, 1), (0, 0.5, 1), (0, 0.4, 0.8, 1)), samples=samples)
