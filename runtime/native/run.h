@@ -42,10 +42,10 @@ static inline void ax_pause(void) {
 #endif
 }
 
-/* Waits a little for the n-th time in a row: some tens of microseconds at full speed, then others may have the core,
-   then it rests. Returns the next n. */
+/* Waits a little for the n-th time in a row: some microseconds at full speed, then others may have the core, of which
+   one may be who is waited for, then it rests. Returns the next n. */
 static inline int ax_wait(int n) {
-  if (n < 2000) {
+  if (n < 100) {
     ax_pause();
   } else if (n < 4000) {
     sched_yield();
