@@ -10,7 +10,7 @@ import numpy as np
 from .function import Function, Learned
 from .values import Field, Origin, Value, dtype_of
 
-_BLOCK = 4096  # rows at a time, so that an array of small integers is never whole in f64
+_ROWS, _NUMBERS = 4096, 2**22  # at most so many at a time, so that an array of small integers is never whole in f64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def _axes(rank: int) -> tuple[int, ...]:
 
 def _moments(value: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation in f64, in two passes over blocks of rows; a deviation of 1 where nothing varies."""
-    blocks = [value[start : start + _BLOCK] for start in range(0, len(value), _BLOCK)]
+    rows = min(_ROWS, max(1, _NUMBERS * len(value) // value.size))
+    blocks = [value[start : start + rows] for start in range(0, len(value), rows)]
     count = value.size // int(np.prod([value.shape[axis] for axis in range(value.ndim) if axis not in axes]))
     mean = sum(block.sum(axes, dtype=np.float64) for block in blocks) / count
     square = sum(np.square(block - mean).sum(axes) for block in blocks) / count

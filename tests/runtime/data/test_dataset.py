@@ -339,6 +339,20 @@ def test_every_says_how_far_apart_samples_begin(tmp_path: Path, series: np.ndarr
             np.testing.assert_array_equal(x, series[t : t + 8])
 
 
+def test_images_are_normalised_some_at_a_time(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (900, 96, 96, 1), np.uint8)
+    some = {"image": pixels}
+    recipe = Recipe("a.npz", (bind("image", "image", NORMALISE),))
+    tracemalloc.start()
+    try:
+        found = dataset.load(recipe, tmp_path, arrays=some).parts["train"].arrays()["image"]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(found, (pixels - pixels.mean()) / pixels.std(), rtol=1e-5, atol=1e-6)
+    assert peak < 13 * pixels.size
+
+
 # Wanted types and shapes
 
 
