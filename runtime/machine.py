@@ -230,11 +230,12 @@ def put(name: str, place: Array, value: Any) -> None:
 def aligned(size: int) -> Array:
     """Zeroed bytes whose address is a multiple of 64. Raises OutOfMemory.
 
-    Many bytes lie in large pages: to touch one for the first time takes as long as some hundredths of its small ones.
+    Many bytes begin with a large page, where what that may cost is a twentieth at most: to touch one for the first time
+    takes as long as some hundredths of its small ones.
     """
-    step, room = (PAGE, max(size, PAGE) + PAGE) if size >= PAGE // 2 else (ALIGNMENT, size + ALIGNMENT)
+    step = PAGE if size >= 20 * PAGE else ALIGNMENT
     try:
-        raw = np.zeros(room, np.uint8)
+        raw = np.zeros(size + step, np.uint8)
     except (MemoryError, ValueError):
         raise OutOfMemory.of("what lies between the layers", size) from None
     start = -raw.__array_interface__["data"][0] % step

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ..ir import dims
 from .code import WHOLE, Block, Code, Instruction, Line
 from .kernel import Buffer, Window
 from .life import ALWAYS, Lives, alive, follows
@@ -30,6 +31,8 @@ class Destination:
         self.most = most
         self.lives = Lives(code)
         self.moves: dict[Buffer, Move] = {}
+        self.results = {window.buffer for _, window in code.results}
+        self.starts = {b.start for found in self.lives.accesses.values() for a in found for b in a.blocks}
         self.places = {
             buffer: Members(most, self._parts(buffer) or [whole(buffer, life) for life in lives])
             for buffer, lives in self.lives.of.items()
@@ -155,7 +158,7 @@ class Destination:
         if buffer is move.target or buffer.home != "arena" or buffer.dtype is not move.target.dtype:
             return False
         mine, theirs = self._shifted(self.places[buffer], move.shift), self.places[move.target]
-        if mine is None:
+        if mine is None or not self._is_inside(self.places[buffer], dims.names(move.shift.offset) & self.starts):
             return False
         few, many = (mine, theirs) if len(mine) < len(theirs) else (theirs, mine)
         if not free and any(self._conflict(a, b) for a, box in few for b in many.meeting(box)):
@@ -178,6 +181,14 @@ class Destination:
                 return None
             moved.append(member._replace(shift=whole, region=region))
         return Members(self.most, moved)
+
+    def _is_inside(self, members: Members, loops: frozenset[str]) -> bool:
+        """Whether loops that say where members would lie are around all that touches them."""
+        if not loops:
+            return True
+        buffers = {member.buffer for member, _ in members}
+        accesses = (a for b in buffers for a in self.lives.accesses[b])
+        return self.results.isdisjoint(buffers) and all(loops <= {b.start for b in a.blocks} for a in accesses)
 
     def _expressible(self, buffer: Buffer, shift: Shift) -> bool:
         if not shift.row:

@@ -126,7 +126,7 @@ def test_overflow_is_infinity_and_no_warning_and_numpy_keeps_its_settings() -> N
     assert (np.geterr(), np.getbufsize()) == before
 
 
-@pytest.mark.parametrize("size", [PAGE // 2, PAGE, 3 * PAGE + 5])
+@pytest.mark.parametrize("size", [20 * PAGE, 21 * PAGE + 5])
 def test_many_bytes_begin_with_a_large_page_that_the_system_is_asked_for(size: int) -> None:
     found = aligned(size)
     assert found.ctypes.data % PAGE == 0
