@@ -185,8 +185,7 @@ def check_model(
     phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
     prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
     if prepared is not None:
-        check_shapes(prepared, fields, model, t)
-        check_augment(prepared, model, t)
+        _check_prepared(prepared, fields, model, t)
     specification = Specification(
         model,
         model.span.source,
@@ -207,6 +206,12 @@ def check_model(
     )
     _check_together(specification, traced, t)
     return specification
+
+
+def _check_prepared(prepared: Recipe, fields: Mapping[str, Any], model: tree.Model, t: Tracer) -> None:
+    """Whether data go with the inputs of a model, and what is done to training samples with both."""
+    check_shapes(prepared, fields, model, t)
+    check_augment(prepared, model, t)
 
 
 def _check_together(specification: Specification, traced: Mapping[str, Traced], t: Tracer) -> None:

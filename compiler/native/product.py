@@ -64,7 +64,7 @@ class Product(NamedTuple):
         row = p._replace(m=1)
         if isinstance(p.m, int) or p.lead or self.triangle or likely(p.m) > COMMON or cut.packs_a:
             return None
-        alone = cut._replace(height=1)
+        alone = cut._replace(height=1, by_columns=True, by_samples=False)
         printer: Callable[[], None]
         if not self.panels and suits(row, self.machinery):
             dots = Dots(f, row, self.machinery, self.accumulate)
@@ -72,13 +72,13 @@ class Product(NamedTuple):
                 return None
             printer = partial(dots.print, *_columns(f, p, cut.width))
         else:
-            if not self.panels and (p.b.column != 1 or cut.by_columns):
-                return None
-            alone = alone if self.panels else blocking(row, self.machinery)
-            alone = alone._replace(by_columns=True, by_samples=False)
+            if not self.panels:
+                if p.b.column != 1 or cut.by_columns:
+                    return None
+                alone = blocking(row, self.machinery)._replace(by_columns=True, by_samples=False)
             printer = Tiles(f, row, alone, self.accumulate, self.masks).print
         if cut.by_samples:
-            f.parts = alone._replace(by_columns=True, by_samples=False).units(row)
+            f.parts = alone.units(row)
         return printer
 
     @property
