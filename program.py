@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .backends import Backend
 from .machines import Machines, Ready, Route, even, samples
 from .plans import Origin
 from .runtime.errors import OutOfMemory
-from .runtime.machine import Memory, put
+from .runtime.machine import Memory, as_arrays, put
 from .runtime.native.errors import NotNative
 from .runtime.outline import views
 from .runtime.philox import key_of
@@ -59,8 +60,9 @@ def compile(  # noqa: A001 - the public name is the verb of the field
 class Program:
     """A compiled spec with its weights.
 
-    A program runs one thing at a time. Batches are mappings from the names of the spec's inputs to arrays whose
-    first axis counts samples; any number of samples is well, the plan of the largest serves the smaller ones.
+    A program runs one thing at a time: calls from several threads wait for each other. Batches are mappings from the
+    names of the spec's inputs to arrays whose first axis counts samples; any number of samples is well, the plan of the
+    largest serves the smaller ones.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Program:
         self._memory = backend.memory()
         self._machines = Machines(backend, self._memory, begins.plans)
         self._routes: dict[tuple[Any, ...], Route] = {}
+        self._lock = RLock()
         self._steps = 0
         self._epoch = 1
         self._scale = 1.0
@@ -149,7 +152,11 @@ class Program:
 
     def predict(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs of the spec for inputs of any number of samples, by name; each call draws the same numbers."""
-        arrays = {n: np.asarray(a) for n, a in inputs.items()}
+        arrays = as_arrays(inputs)
+        with self._lock:
+            return self._predict(arrays)
+
+    def _predict(self, arrays: Arrays) -> dict[str, np.ndarray]:
         key = ("predict", *[(n, a.shape, a.dtype) for n, a in arrays.items()])
         route = self._routes.get(key)
         if route is not None:
@@ -190,7 +197,8 @@ class Program:
         from .generation import generate, vocabulary_of
 
         asked = {"limit": limit, "temperature": temperature, "top_k": top_k, "top_p": top_p, "beam": beam}
-        return generate(self, prompts, inputs or {}, vocabulary_of(self), count=count, seed=seed, **asked)
+        with self._lock:
+            return generate(self, prompts, inputs or {}, vocabulary_of(self), count=count, seed=seed, **asked)
 
     def memory(self) -> Memory:
         """The flat arrays of all weights and states, by the names that plans have for them, for further machines."""
@@ -202,11 +210,12 @@ class Program:
 
     def loss_and_gradients(self, batch: Arrays) -> tuple[float, dict[str, np.ndarray]]:
         """The loss of a batch in the training phase, and its gradient by each weight that is trained."""
-        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        arrays = as_arrays(batch)
         graph = self.specification.phases.gradients
         count = self._samples(graph, arrays)
-        ready = self._machine("gradients", graph, arrays, max(count, self.batch))
-        results = self._run(ready, arrays, 0, count)
+        with self._lock:
+            ready = self._machine("gradients", graph, arrays, max(count, self.batch))
+            results = self._run(ready, arrays, 0, count)
         gradients = {}
         for r in self.specification.phases.trained:
             flat = results[f"gradient.{r.name}"]
@@ -217,26 +226,34 @@ class Program:
 
     def train_step(self, batch: Arrays) -> dict[str, float]:
         """One step of the optimizer on a batch: the loss before the step, and each of its terms by name."""
-        key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
-        route = self._routes.get(key) or self._route(key, batch)
-        route.put(batch)
-        self._steps += 1
-        results = route.run()
-        self._machines.lending.written = True
-        return {name: result.item() for name, result in results}
+        try:
+            key = tuple([(n, a.shape, a.dtype) for n, a in batch.items()])
+        except AttributeError:  # lists, say
+            return self.train_step(as_arrays(batch))
+        with self._lock:
+            route = self._routes.get(key) or self._route(key, batch)
+            route.put(batch)
+            self._steps += 1
+            results = route.run()
+            self._machines.lending.written = True
+            return {name: result.item() for name, result in results}
 
-    def evaluate_batch(self, batch: Arrays) -> dict[str, Accumulation]:
-        """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses."""
+    def evaluate_batch(self, batch: Arrays, number: int = 0) -> dict[str, Accumulation]:
+        """What a batch contributes to each loss and metric of the evaluating phase; `loss` is the sum of the losses.
+
+        Batches of one part have a `number` each, so that each draws numbers of its own.
+        """
         from .runtime.metrics import Collected, Mean
 
         def mean(name: str) -> Mean:
             return Mean(float(found[f"{name}.total"]), float(found[f"{name}.count"]))
 
-        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        arrays = as_arrays(batch)
         phases = self.specification.phases
         count = self._samples(phases.evaluate, arrays)
-        ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
-        found = self._feed(ready, arrays, 0, count)
+        with self._lock:
+            ready = self._machine("evaluate", phases.evaluate, arrays, max(count, self.batch))
+            found = self._run(ready, arrays, 0, count, step=self._steps + number)
         traced = phases.traced["evaluate"]
         losses: dict[str, Mean] = {t.name: mean(t.name) for t in traced.losses}
         total = sum(m.total / m.count for m in losses.values() if m.count)
@@ -273,7 +290,7 @@ class Program:
 
     def _route(self, key: tuple[Any, ...], batch: Arrays) -> Route:
         """What a training step on batches of these shapes does, found once."""
-        arrays = {n: np.asarray(a) for n, a in batch.items()}
+        arrays = as_arrays(batch)
         self._follow()
         count = even(arrays)
         ready = self._machines.known("train", arrays, max(count, self.batch)) if count else None
@@ -292,16 +309,13 @@ class Program:
         return route
 
     def _run(self, ready: Ready, arrays: Arrays, start: int, count: int, **controls: int) -> dict[str, np.ndarray]:
-        return {n: a.copy() for n, a in self._feed(ready, arrays, start, count, **controls).items()}
-
-    def _feed(self, ready: Ready, arrays: Arrays, start: int, count: int, **controls: int) -> Mapping[str, np.ndarray]:
-        """Runs the machine on samples from `start`; the results lie in its memory until the next run."""
+        """Copies of the results of the machine on samples from `start`."""
         binding = ready.machine.binding(count)
         for name in ready.data:
             put(name, binding.inputs[name], arrays[name][start : start + count])
         for name in ready.controls:
             binding.inputs[name][...] = controls[name] if name in controls else self._controls[name]()
-        return ready.machine.step(count).results
+        return {name: array.copy() for name, array in ready.machine.step(count).results.items()}
 
     @cached_property
     def _controls(self) -> Mapping[str, Callable[[], Any]]:

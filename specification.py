@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
 from .compiler.training.settings import Training, check_training, training
 from .recipes import check_augment, check_bindings, check_shapes, recipe, wanted
 from .runtime.data.recipe import Recipe
-from .runtime.errors import DataError, FileError
+from .runtime.errors import DataError, FileError, InputError
 from .spec import tree
 from .spec.load import load, parse_override, read
 from .spec.record import replace as replace_record
@@ -181,7 +181,9 @@ def check_model(
     states = {n: s for phase in traced.values() for n, s in phase.states.items()}
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
     _check_weights(t, parameters)
+    _check_batch(t, traced.values())
     _refuse(t, traced)
+    _check_sizes(t, sizes or {})
     phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
     prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
     if prepared is not None:
@@ -230,10 +232,33 @@ def _check_together(specification: Specification, traced: Mapping[str, Traced], 
 
 def _check_weights(t: Tracer, parameters: Mapping[str, Variable]) -> None:
     """Reports weights that have the size of the batch: it is another one at each step."""
-    batch = {n for i in t.b.inputs for n in dims.names(i.shape[0])} if all(i.shape for i in t.b.inputs) else set()
+    batch = _batch(t)
     for p in parameters.values():
         if any(dims.names(size) & batch for size in p.type.shape):
             t.wrong(errors.WeightOfBatch, p.place.span, name=p.name, type=str(p.type))
+
+
+def _check_batch(t: Tracer, traced: Iterable[Traced]) -> None:
+    """Reports what fits only if the batch has a certain number of samples."""
+    batch = _batch(t)
+    for guard in (guard for phase in traced for guard in phase.b.guards.values()):
+        number, size = sorted((guard.left, guard.right), key=lambda s: not isinstance(s, int))
+        if isinstance(number, int) and dims.names(size) and dims.names(size) <= batch:
+            t.b.report(errors.FixedBatch(guard.place, left=str(size), right=str(number)))
+
+
+def _check_sizes(t: Tracer, sizes: Mapping[str, int]) -> None:
+    """Raises InputError for a size of no input."""
+    known = {name: None for node in t.b.inputs for size in node.shape for name in sorted(dims.names(size))}
+    unknown = next((name for name in sizes if name not in known), None)
+    if unknown is not None:
+        advice = f"its inputs have the sizes {', '.join(known)}"
+        raise InputError("unknown-size", f"no input of the spec has a size `{unknown}`", advice)
+
+
+def _batch(t: Tracer) -> set[str]:
+    """The name of the number of samples, if the inputs are well."""
+    return {n for i in t.b.inputs for n in dims.names(i.shape[0])} if all(i.shape for i in t.b.inputs) else set()
 
 
 def _parsed(overrides: Mapping[str, Any]) -> dict[str, tree.Expression]:

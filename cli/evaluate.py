@@ -44,8 +44,8 @@ def command(
     if chosen not in found.parts:
         raise click.UsageError(f"the data have no part {chosen!r}; they have {', '.join(found.parts)}")
     totals = Totals()
-    for batch in found.batches(chosen):
-        totals.add(program.evaluate_batch(batch))
+    for number, batch in enumerate(found.batches(chosen)):
+        totals.add(program.evaluate_batch(batch, number))
     values = totals.finish()
     tables = {"tables": found_tables} if (found_tables := totals.tables()) else {}
     count = found.parts[chosen].count

@@ -215,6 +215,22 @@ def stretches(loop: Loop, values: Mapping[str, int]) -> Iterator[tuple[int, int]
         yield start, min(loop.chunk, extent - start)
 
 
+def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    """What was given for each input as an array. Raises InputError for what is none."""
+    if not isinstance(inputs, Mapping):
+        problem = f"inputs are a mapping from their names to arrays, found {type(inputs).__name__}"
+        raise InputError("no-mapping", problem, 'write `{"NAME": array}`')
+    arrays = {}
+    for name, value in inputs.items():
+        try:
+            arrays[name] = np.asarray(value)
+        except (ValueError, TypeError) as refusal:
+            raise InputError(
+                "no-array", f"input `{name}` is no array: {refusal}", "give all its rows one shape"
+            ) from None
+    return arrays
+
+
 def put(name: str, place: Array, value: Any) -> None:
     """Copies an input to its place. Raises InputError where numbers are too large for the type of the place."""
     if place.dtype == getattr(value, "dtype", None):

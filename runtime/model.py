@@ -14,7 +14,7 @@ import numpy as np
 from . import archive
 from .codec import from_json
 from .errors import FileError, InputError
-from .machine import Machine, dtype_name
+from .machine import Machine, as_arrays, dtype_name
 from .philox import key_of
 from .plan import Plan
 
@@ -106,7 +106,7 @@ class Model:
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
-        arrays = {n: np.asarray(a) for n, a in inputs.items()}
+        arrays = as_arrays(inputs)
         count, rows = self._count(arrays), self._plan.rows or 1
         if count > rows and not self.facts["independent"]:
             raise InputError(
@@ -203,9 +203,11 @@ class Model:
         if unknown is not None:
             advice = f"its inputs are {', '.join(self.inputs)}"
             raise InputError("unknown-input", f"the model has no input `{unknown}`", advice)
-        if len(counts) != 1 or counts == {0}:
+        if len(counts) != 1:
             found = ", ".join(map(str, sorted(counts)))
-            raise InputError("uneven-inputs", f"inputs must have one number of samples, at least 1; found {found}")
+            raise InputError("uneven-inputs", f"inputs must have the same number of samples, found {found}")
+        if counts == {0}:
+            raise InputError("no-samples", "the inputs have no samples", "give at least one row")
         return counts.pop()
 
 

@@ -27,8 +27,8 @@ class Trainable(Protocol):
     def train_step(self, batch: Batch) -> Mapping[str, float]:
         """One update; the losses before it, each a mean over the batch: `loss`, the sum, and others by name."""
 
-    def evaluate_batch(self, batch: Batch) -> Mapping[str, Accumulation]:
-        """What the batch contributes to each loss and metric."""
+    def evaluate_batch(self, batch: Batch, number: int = 0) -> Mapping[str, Accumulation]:
+        """What the batch of that number in its part contributes to each loss and metric."""
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Copies of the parameters, the states and the optimizer's states."""
@@ -249,8 +249,8 @@ class _Training:
     def _evaluate(self, part: str) -> dict[str, float]:
         """The losses and metrics of a part."""
         totals = Totals()
-        for batch in self.dataset.batches(part):
-            totals.add(self.trainable.evaluate_batch(batch))
+        for number, batch in enumerate(self.dataset.batches(part)):
+            totals.add(self.trainable.evaluate_batch(batch, number))
             self.interruption.check()
         return totals.finish()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import axonc
@@ -129,10 +130,49 @@ output pure = random_uniform(shape(noise))
     assert not np.isin(other["noise"], found["noise"]).any()
 
 
+def test_batches_of_a_part_draw_numbers_of_their_own_when_evaluated() -> None:
+    spec = SPEC.replace("flatten |>", "flatten |> noisy |>").replace(
+        "input image", "block noisy(x) { x + random_normal(shape(x)) }\ninput image"
+    )
+    p, data = axonc.compile(spec), batch(4)
+    losses = [p.evaluate_batch(data, number)["loss"] for number in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_threads_that_share_a_program_wait_for_each_other(backend: str) -> None:
+    p, data = axonc.compile(SPEC, backend=backend), {"image": batch(40)["image"]}
+    expected = p.predict(data)["logits"]
+
+    def right(turn: int) -> bool:
+        rows = 1 + turn % 40
+        return np.allclose(p.predict({"image": data["image"][:rows]})["logits"], expected[:rows], atol=1e-6)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(right, range(400)))
+
+
+def test_lists_are_arrays_and_what_is_none_is_refused() -> None:
+    p, data = axonc.compile(SPEC), batch(4)
+    first = p.train_step({name: array.tolist() for name, array in data.items()})
+    assert first == axonc.compile(SPEC).train_step(data)
+    for inputs, code in (({"image": [[1.0], [1.0, 2.0]]}, "no-array"), (data["image"], "no-mapping")):
+        with pytest.raises(axonc.InputError) as refusal:
+            p.predict(inputs)
+        assert refusal.value.code == code
+
+
 def test_a_draw_that_samples_share_is_predicted_all_at_once() -> None:
     program = axonc.compile("axonc 1\ninput x: f32[N, 3]\ny = x + random_normal(3)\n")
     found = program.predict({"x": np.zeros((150, 3), np.float32)})["y"]
     assert len(np.unique(found)) == 3
+
+
+def test_a_size_that_no_input_has_is_refused() -> None:
+    free = SPEC.replace("f32[N, 4, 4]", "f32[N, H, 4]")
+    assert "dense.weight" in axonc.compile(free, sizes={"H": 3}).parameters
+    with pytest.raises(axonc.InputError, match="no input of the spec has a size `W`; its inputs have the sizes N, H"):
+        axonc.compile(free, sizes={"H": 3, "W": 4})
 
 
 def test_overrides_replace_constants() -> None:

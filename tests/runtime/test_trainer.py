@@ -47,7 +47,7 @@ class Logistic:
         self.weight = self.weight + self.speed
         return {"loss": float(losses.mean()), "entropy": float(losses.mean())}
 
-    def evaluate_batch(self, batch: Mapping[str, np.ndarray]) -> dict[str, Accumulation]:
+    def evaluate_batch(self, batch: Mapping[str, np.ndarray], number: int = 0) -> dict[str, Accumulation]:
         score, _ = self._shares(batch)
         losses = np.logaddexp(0, score) - batch["y"] * score
         return {
@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_finite_ends_training_and_leaves_what_was_whole(tmp_p
 
 def test_a_validation_loss_that_is_not_finite_is_noticed(tmp_path: Path) -> None:
     class Blind(Logistic):
-        def evaluate_batch(self, batch: Mapping[str, np.ndarray]) -> dict[str, Accumulation]:
+        def evaluate_batch(self, batch: Mapping[str, np.ndarray], number: int = 0) -> dict[str, Accumulation]:
             return {"loss": Mean(math.inf, 1)}
 
     with pytest.raises(Diverged, match=r"epoch 1, step 10: .*`validation.loss` is inf"):
@@ -300,11 +300,11 @@ class InterruptedEvaluation(Logistic):
 
     evaluated = 0
 
-    def evaluate_batch(self, batch: Mapping[str, np.ndarray]) -> dict[str, Accumulation]:
+    def evaluate_batch(self, batch: Mapping[str, np.ndarray], number: int = 0) -> dict[str, Accumulation]:
         self.evaluated += 1
         if self.evaluated == 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return super().evaluate_batch(batch)
+        return super().evaluate_batch(batch, number)
 
 
 @pytest.mark.parametrize(("rate", "augment"), [(0.1, ()), (30.0, ()), (0.1, (Augmentation("x", noise=0.5),))])
