@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -106,7 +107,9 @@ def help_of(name: str = "") -> str:
 
 
 def main() -> NoReturn:
-    """Runs the command of this process and ends it."""
+    """Runs the command of this process and ends it. What nobody would read, since an output is closed, goes nowhere."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     sys.exit(run(sys.argv[1:]))
 
 

@@ -41,7 +41,7 @@ def command(run: str, source: str, target: str, backend: str | None, threads: in
     from ..spec.render import escape
     from .saved import preparation, weights_file
 
-    if Path(target).exists() and Path(target).samefile(source):
+    if Path(source).exists() and Path(target).exists() and Path(target).samefile(source):
         raise click.BadParameter("it is the input, which would be lost", param_hint="--output")
     weights = weights_file(Path(run))
     prepared = preparation(weights)

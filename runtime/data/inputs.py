@@ -84,7 +84,7 @@ def write_outputs(path: Path, outputs: Mapping[str, np.ndarray]) -> None:
         case ".tsv" | ".tab":
             replace_file(path, _table(path, outputs, "\t"))
         case suffix:
-            problem = f"has the suffix {quoted(suffix)}, expected .csv, .tsv or .npz"
+            problem = f"has {f'the suffix {quoted(suffix)}' if suffix else 'no suffix'}, expected .csv, .tsv or .npz"
             raise FileError("unknown-format", problem, path=path)
 
 

@@ -27,6 +27,8 @@ def _resolve(selector: Selector, known: Sequence[str], file: str) -> Sequence[st
                 advice = suggestion(name, known)
                 if len(known) == 1 and ";" in known[0]:
                     advice = "the line of names holds `;`: separate the columns by commas"
+                if len(known) == 1 and "\t" in known[0]:
+                    advice = "the line of names holds tabs: call the file .tsv, or separate the columns by commas"
                 raise DataError("missing-column", "there is no such column", advice, file=file, column=name)
             return (name,)
         case Pattern(text):

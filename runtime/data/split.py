@@ -87,6 +87,6 @@ def _deal(source: Source, shares: Mapping[str, float], seed: int, *, in_order: b
     rows = {part: np.sort(order[a:b]) for part, a, b in zip(shares, ends, ends[1:], strict=False)}
     for part, chosen in rows.items():
         if not len(chosen):
-            problem = f"has {source.rows} rows, of which the part `{part}` would get none"
+            problem = f"would leave the part `{part}` without rows: there are {source.rows} in all"
             raise DataError("empty-part", problem, "add rows or enlarge its share", file=source.file)
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,6 +17,13 @@ from .text import not_utf8, open_text
 from .values import DataFile, Field, Source
 
 _MISSING = frozenset({"", "na", "n/a", "null", "none", "?", "-"})
+_ADVICE = (  # what somebody may write who means a number
+    (r"true|false", "write 1 and 0, or use `classes`"),
+    (r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T].*)?", "write a date as numbers, such as the days since the first"),
+    (r"[-+]?\d+,\d+", "write a decimal point"),
+    (r"[-+]?\d{1,3}(([,._' ])\d{3})(\2\d{3})*([.,]\d+)?", "leave out what parts the thousands"),
+    (r"[^\w.+-]?\s*[-+]?\d+([.,]\d+)?\s*([^\w\s]|[a-z]{1,3})", "write the number alone; for text use `classes`"),
+)
 _BLOCK = 512  # rows at a time: fast, and the texts of a whole file are never in memory
 
 
@@ -48,6 +56,7 @@ def _load(path: Path, separator: str, names: Sequence[str], numbers: Sequence[st
         dict(zip(texts, columns, strict=True)),
         _line_finder(path, separator),
         "line",
+        home=path.parent,
     )
 
 
@@ -131,8 +140,8 @@ def _number_fault(text: str) -> tuple[str, str, str] | None:
         found = quoted(text) if text.strip() else "nothing"
         return "missing-value", f"found {found}, expected a number", "fill it in, or drop the row"
     if "_" in text or not text.isascii() or not _is_number(text):
-        advice = "write a decimal point" if _is_number(text.replace(",", ".", 1)) else "for text use `classes`"
-        return "not-a-number", f"found {quoted(text)}, expected a number", advice
+        found = (advice for form, advice in _ADVICE if re.fullmatch(form, text.strip(), re.IGNORECASE))
+        return "not-a-number", f"found {quoted(text)}, expected a number", next(found, "for text use `classes`")
     if not np.isfinite(float(text)):
         return "not-finite", f"found {quoted(text)}, expected a finite number", "fill it in, or drop the row"
     return None

@@ -130,6 +130,20 @@ def test_ctrl_c_in_training_is_code_130_and_says_where_the_run_is(folder):
     assert (folder / "run" / "last.safetensors").exists()
 
 
+def test_a_closed_output_is_no_failure(folder):
+    command = [sys.executable, "-m", "axonc", "check", "digits.axon"]
+    ended = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_predicting_what_is_missing_names_it(axonc, folder):
+    (folder / "out.csv").write_text("")
+    ended = axonc("predict", "run", "--input", "none.csv", "--output", "out.csv")
+    assert (ended.code, "error[no-such-file]: run: does not exist" in ended.err) == (3, True), ended.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_an_output_that_is_full_is_code_3(folder):
     with open("/dev/full", "w") as full:

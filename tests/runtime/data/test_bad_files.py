@@ -44,6 +44,7 @@ TABLES = {
     "missing column": ("a,c\n0,1\n", [X], "missing-column", None, "b", "no such column; there is `a`, `c`"),
     "misspelt column": ("area,b\n0,1\n", [alone("aera")], "missing-column", None, "aera", "did you mean `area`?"),
     "semicolons": ("a;b\n0;1\n", [X], "missing-column", None, "a", "separate the columns by commas"),
+    "tabs": ("a\tb\n0\t1\n", [X], "missing-column", None, "a", "call the file .tsv"),
     "pattern without match": (GOOD, [several(Pattern("z*"))], "missing-column", None, None, "no column matches `z*`"),
     "nothing left": (GOOD, [several(AllExcept((Pattern("*"),)))], "missing-column", None, None, "no column is left"),
     "all but a missing one": (
@@ -66,7 +67,14 @@ TABLES = {
     "text for a number": ("a,b\n1,2\n3,four\n", [X], "not-a-number", 3, "b", "found `four`, expected a number"),
     "late text for a number": ("a,b\n" + "1,2\n" * 5000 + "x,2\n", [X], "not-a-number", 5002, "a", "found `x`"),
     "the first of two faults": ("a,b\n1,x\ny,2\n", [X], "not-a-number", 2, "b", "found `x`"),
-    "underscores": ("a,b\n1,1_000\n", [X], "not-a-number", 2, "b", "found `1_000`"),
+    "underscores": ("a,b\n1,1_000\n", [X], "not-a-number", 2, "b", "leave out what parts the thousands"),
+    "thousands": ('a,b\n1,"1,234.5"\n', [X], "not-a-number", 2, "b", "leave out what parts the thousands"),
+    "German thousands": ("a,b\n1,1.234.567\n", [X], "not-a-number", 2, "b", "leave out what parts the thousands"),
+    "a date": ("a,b\n1,2024-01-31\n", [X], "not-a-number", 2, "b", "write a date as numbers"),
+    "a German date": ("a,b\n1,31.01.2024 12:30\n", [X], "not-a-number", 2, "b", "write a date as numbers"),
+    "truth": ("a,b\n1,True\n", [X], "not-a-number", 2, "b", "write 1 and 0, or use `classes`"),
+    "a share": ("a,b\n1,12 %\n", [X], "not-a-number", 2, "b", "write the number alone"),
+    "money": ("a,b\n1,$12.50\n", [X], "not-a-number", 2, "b", "found `$12.50`"),
     "digits of another script": ("a,b\n1,١٢\n", [X], "not-a-number", 2, "b", "found `١٢`"),
     "decimal comma": ('a,b\n1,"2,5"\n', [X], "not-a-number", 2, "b", "write a decimal point"),
     "hexadecimal": ("a,b\n1,0x10\n", [X], "not-a-number", 2, "b", "for text use `classes`"),
@@ -443,7 +451,7 @@ def test_a_split_that_is_none_is_refused(tmp_path: Path, split: tuple[tuple[str,
 
 def test_a_part_without_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(GOOD)
-    with pytest.raises(DataError, match="has 4 rows, of which the part `test` would get none"):
+    with pytest.raises(DataError, match="would leave the part `test` without rows: there are 4 in all"):
         dataset.load(Recipe("a.csv", (X,), (("train", 0.95), ("test", 0.05))), tmp_path)
 
 
