@@ -32,7 +32,7 @@ def look(path: Path) -> DataFile:
     def load(numbers: Sequence[str], texts: Sequence[str]) -> Source:
         with _archive(path) as archive:
             arrays = {name: _array(path, archive, name) for name in (*numbers, *texts)}
-        return _source(str(path), arrays, numbers, texts)
+        return _source(str(path), arrays, numbers, texts, home=path.parent)
 
     return DataFile(str(path), fields, load)
 
@@ -44,7 +44,13 @@ def in_memory(arrays: Mapping[str, np.ndarray], name: str = "arrays") -> DataFil
     return DataFile(name, fields, partial(_source, name, plain))
 
 
-def _source(file: str, arrays: Mapping[str, np.ndarray], numbers: Sequence[str], texts: Sequence[str]) -> Source:
+def _source(
+    file: str,
+    arrays: Mapping[str, np.ndarray],
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    home: Path | None = None,
+) -> Source:
     lengths = {name: len(arrays[name]) for name in (*numbers, *texts)}
     rows = next(iter(lengths.values()))
     for name, length in lengths.items():
@@ -56,7 +62,7 @@ def _source(file: str, arrays: Mapping[str, np.ndarray], numbers: Sequence[str],
     for name in numbers:
         _check_numbers(file, name, arrays[name])
     columns = {name: _as_text(file, name, arrays[name]) for name in texts}
-    return Source(file, rows, {name: arrays[name] for name in numbers}, columns)
+    return Source(file, rows, {name: arrays[name] for name in numbers}, columns, home=home)
 
 
 @contextmanager

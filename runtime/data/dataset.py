@@ -63,15 +63,14 @@ def schema(
     division = divide(recipe)
     file = _files(recipe, division, folder, allowed, arrays)[division.training]
     fields: dict[str, Field] = {}
-    unknown = []
-    for pipeline in pipelines(recipe.bindings, file):
+    needed = pipelines(recipe.bindings, file)
+    for pipeline in needed:
         binding, found = pipeline.binding, pipeline.infer(file.fields)
-        if found is None or (binding.dtype, binding.shape, binding.entries) != (None, None, None):
-            unknown.append(binding)
-        else:
+        if found is not None and (binding.dtype, binding.shape, binding.entries) == (None, None, None):
             fields[binding.name] = found
-    if unknown:
-        some = replace(recipe, bindings=tuple(unknown)) if file.slow else recipe
+    if len(fields) < len(needed):
+        slow = {p.binding for p in needed if p.binding.name in fields and (file.slow or p.chain.slow)}
+        some = replace(recipe, bindings=tuple(b for b in recipe.bindings if b not in slow))
         fields |= load(some, folder, allowed=allowed, arrays=arrays).fields
     return fields
 

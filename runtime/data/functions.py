@@ -11,7 +11,7 @@ from ..errors import quoted, suggestion
 from .categories import Classes, OneHot
 from .function import Function
 from .numeric import Log, Normalise
-from .picture import Grey, Resize
+from .picture import Grey, Image, Resize
 from .recipe import Step, Value
 from .series import Shift, Window
 from .tokens import Characters, Length, Words
@@ -20,6 +20,7 @@ FUNCTIONS: Mapping[str, type[Function] | type[Window] | type[Shift]] = {
     "characters": Characters,
     "classes": Classes,
     "grey": Grey,
+    "image": Image,
     "length": Length,
     "log": Log,
     "normalise": Normalise,
@@ -67,6 +68,11 @@ class Chain:
     def takes(self) -> str:
         """The kind of column that it begins with: `numbers`, `texts` or `images`."""
         return self.functions[0].takes if self.functions else "numbers"
+
+    @property
+    def slow(self) -> bool:
+        """Whether it reads images."""
+        return any(function.gives == "images" for function in self.functions)
 
 
 def step(function: str, positional: Sequence[Value], named: Mapping[str, Value], index: int = 0) -> Step:

@@ -87,6 +87,10 @@ def read(file: DataFile, needed: Sequence[Pipeline]) -> Source:
     columns: dict[str, dict[str, None]] = {"numbers": {}, "images": {}, "texts": {}}
     for pipeline in needed:
         resolve([Column(name) for name in pipeline.columns], tuple(file.fields), file.name)
+        if pipeline.chain.takes == "images" and not file.slow:
+            problem = "is no image, `resize` and `grey` take the images of a folder"
+            advice = "for paths of images write `image(height, width)`; arrays need neither"
+            raise DataError("no-images", problem, advice, file=file.name, column=pipeline.columns[0])
         columns[pipeline.chain.takes].update(dict.fromkeys(pipeline.columns))
     return file.load(tuple(columns["numbers"] | columns["images"]), tuple(columns["texts"]))
 
@@ -99,9 +103,6 @@ def _gather(source: Source, pipeline: Pipeline) -> Value:
         return whole[0] if whole else Texts(tuple(text for text in texts if isinstance(text, Sequence)), alone)
     if source.images is not None:
         return source.images
-    if pipeline.chain.takes == "images":
-        problem = "found numbers, `resize` and `grey` take the images of a folder"
-        raise DataError("no-images", problem, "leave them out", file=source.file, column=names[0])
     arrays = [source.numbers[name] for name in names]
     if alone:
         return arrays[0]

@@ -78,7 +78,8 @@ Value: TypeAlias = "np.ndarray | Texts | Whole | Tokens | Images"
 class Source:
     """A data file in memory: the columns that were asked for, as numbers (rows on axis 0) or as texts.
 
-    `images` are those of a folder, if they were asked for.
+    `images` are those of a folder, if they were asked for. Texts that name files begin in the folder `home` and may
+    not lead out of it; without one, of arrays in memory, they are paths like any other.
     """
 
     file: str
@@ -88,6 +89,7 @@ class Source:
     line: Callable[[int], int] = int
     unit: str = "row"
     images: Images | None = None
+    home: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

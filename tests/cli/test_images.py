@@ -69,6 +69,23 @@ def test_images_in_folders_are_trained_on_and_predicted(axonc, photos):
     assert "error[data-changed]" in axonc("evaluate", "run").err
 
 
+def test_images_that_a_table_names_are_trained_on_and_predicted(axonc, photos):
+    names = sorted(photos.glob("*/*"))
+    for file, half in (("table.csv", names[::2]), ("new.csv", names[1::2])):
+        rows = [f"{name.parent.name},photos/{name.parent.name}/{name.name}" for name in half]
+        (photos.parent / file).write_text("\n".join(["kind,file", *rows, ""]))
+    spec = SPEC.replace("photos/", "table.csv").replace("image = image |> resize", "image = file |> image")
+    (photos.parent / "table.axon").write_text(
+        spec.replace("folder |> classes", "kind |> classes").replace("folder", "kind")
+    )
+    assert axonc("train", "table.axon", "--out", "run", "--quiet").code == 0
+    ended = axonc("predict", "run", "--input", "new.csv", "--output", "out.csv")
+    assert ended.out == "20 predictions of kind in out.csv\n", ended.err
+    with open("out.csv", newline="") as file:
+        found = [row["kind"] for row in csv.DictReader(file)]
+    assert sum(kind == name.parent.name for kind, name in zip(found, names[1::2], strict=True)) >= 18
+
+
 def test_what_is_wrong_with_images_is_told_where_the_spec_names_them(axonc, photos):
     (photos / "across" / "notes.txt").write_text("")
     ended = axonc("check", "stripes.axon")
