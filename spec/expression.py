@@ -200,6 +200,8 @@ def _parenthesis(c: Cursor) -> Expression:
         c.close(opener, ")")
     value = pipe(c)
     c.depth -= 1
+    if c.token.kind == ",":
+        raise c.unexpected("`)`", "a list stands in square brackets: `[3, 3]`")
     c.close(opener, ")")
     return value
 

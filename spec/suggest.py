@@ -65,6 +65,7 @@ ELSEWHERE = {
     "batch": "batchsize",
     "epochs": "numepochs nepochs maxepochs",
     "split": "validationsplit",
+    "validation": "val valid dev",
     "schedule": "scheduler lrschedule",
     "stop": "earlystopping earlystop",
     "clip": "gradientclipping clipnorm gradclip",
@@ -96,16 +97,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     for meant in _MEANINGS.get(word.lower().replace("_", ""), ()):
         if meant in names:
             return meant
-    best, best_distance = "", _reach(word) + 1
+    best, least = "", (_reach(word) + 1, False)
     for candidate in names:
-        distance = _distance(word.lower(), candidate.lower(), best_distance)
-        if candidate != word and distance < best_distance:
-            best, best_distance = candidate, distance
+        distance = _distance(word.lower(), candidate.lower(), least[0] + 1)
+        slip = distance, sorted(word) != sorted(candidate)
+        if candidate != word and slip < least:
+            best, least = candidate, slip
     return best
 
 
 def _reach(word: str) -> int:
-    return 1 if len(word) < 4 else 2 if len(word) < 8 else 3
+    return 0 if len(word) < 2 else 1 if len(word) < 4 else 2 if len(word) < 8 else 3
 
 
 def _distance(a: str, b: str, limit: int) -> int:

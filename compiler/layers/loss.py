@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..ir import dims
 from ..ir.graph import Node
+from ..ir.op import Op
 from ..ir.types import BOOL
 from ..ops.elementwise import Add, Cast, Mul, Ne, Where
 from ..ops.index import Gather
-from ..ops.normal import BinaryCrossEntropy, CrossEntropy, LogSoftmax
+from ..ops.normal import BinaryCrossEntropy, CrossEntropy, LogSoftmax, Softmax
 from ..ops.reduce import Mean
+from ..ops.unary import Sigmoid
 from ..trace import errors
 from ..trace.kinds import Share, Tensor, Whole
 from ..trace.use import Use
@@ -33,14 +36,18 @@ def cross_entropy(
     multiplies each value by its class's weight.
     """
     if not target.dtype.is_integer:
+        single = "for yes or no in one number use `binary_cross_entropy`"
         u.wrong(
             errors.WrongKind,
             "target",
             subject="the target of `cross_entropy`",
             expected="whole numbers of classes, such as i64[N]",
             found=describe(target),
-            advice="for yes or no in one number use `binary_cross_entropy`",
+            advice="the logits come first, then the target" if logits.dtype.is_integer else single,
         )
+    _check_logits(u, logits, Softmax)
+    if logits.tensor.shape[-1:] == (1,):
+        _refuse_logits(u, "of at least 2 classes", logits, "for yes or no in one number use `binary_cross_entropy`")
     safe = target
     if isinstance(ignore, int):
         counted = u.add(Ne(), target, u.literal(ignore, target.dtype))
@@ -49,6 +56,10 @@ def cross_entropy(
     if smoothing:
         value = _smoothed(u, value, logits, smoothing)
     if weights is not None:
+        classes = logits.tensor.shape[-1]
+        if weights.tensor.rank != 1 or dims.same(weights.tensor.shape[0], classes) is False:
+            subject, expected = "the weights of `cross_entropy`", f"one number for each of {classes} classes"
+            u.wrong(errors.WrongKind, "weights", subject=subject, expected=expected, found=describe(weights))
         value = u.add(Mul(), value, u.add(Gather(), weights, safe))
     return u.add(Where(), counted, value, u.literal(0, value.dtype)) if isinstance(ignore, int) else value
 
@@ -63,15 +74,36 @@ def _smoothed(u: Use, value: Node, logits: Node, smoothing: float) -> Node:
 @word
 def binary_cross_entropy(u: Use, logits: Tensor, target: Tensor) -> Any:
     """-log sigmoid(logits) where the target is 1, -log sigmoid(-logits) where it is 0; one value for each target."""
+    _check_logits(u, logits, Sigmoid)
+    if logits.tensor.rank != target.tensor.rank:
+        several = logits.tensor.rank > target.tensor.rank and logits.tensor.shape[-1] != 1
+        advice = (
+            "for one of several classes use `cross_entropy`" if several else "drop the last axis with `squeeze(-1)`"
+        )
+        _refuse_logits(u, f"of the shape of the target, {target.type}", logits, advice)
     if target.dtype is BOOL or target.dtype.is_integer:
         target = u.add(Cast(logits.dtype), target)
-    if logits.tensor.rank != target.tensor.rank:
-        u.wrong(
-            errors.WrongKind,
-            "logits",
-            subject="the logits of `binary_cross_entropy`",
-            expected=f"the shape of the target {describe(target)}",
-            found=describe(logits),
-            advice="drop the last axis with `squeeze(-1)`",
-        )
     return u.add(BinaryCrossEntropy(), logits, target)
+
+
+def _check_logits(u: Use, logits: Node, shares: type[Op]) -> None:
+    """Refuses shares where their logits are wanted: the loss would take them for logits."""
+    source = logits
+    while source.op.view:
+        source = source.inputs[0]
+    if isinstance(source.op, shares):
+        name = shares.__name__.lower()
+        _refuse_logits(
+            u, f"what `{name}` takes", logits, f"leave out `{name}`: the loss contains it", f"what `{name}` gives"
+        )
+
+
+def _refuse_logits(u: Use, expected: str, logits: Node, advice: str, found: str = "") -> None:
+    u.wrong(
+        errors.WrongKind,
+        "logits",
+        subject=f"the logits of `{u.word}`",
+        expected=expected,
+        found=found or describe(logits),
+        advice=advice,
+    )

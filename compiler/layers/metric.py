@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
+from ..ir import dims
 from ..ir.graph import Node
-from ..ir.types import F32
+from ..ir.types import F32, Shape
 from ..ops.elementwise import Cast, Eq, Gt, Ne, Where
 from ..ops.normal import CrossEntropy
 from ..ops.reduce import Argmax
@@ -19,12 +20,11 @@ from ..trace.words import word
 @word
 def accuracy(u: Use, logits: Tensor, target: Tensor) -> Any:
     """1 where the largest logit is the target's, else 0; of one logit, where its sign is."""
-    if logits.tensor.rank == target.tensor.rank + 1:
+    _check_scores(u, "logits", logits, target)
+    if logits.tensor.rank > target.tensor.rank:
         chosen = u.add(Argmax(-1, False), logits)
-    elif logits.tensor.rank == target.tensor.rank:
-        chosen = u.add(Gt(), logits, u.literal(0, logits.dtype)) if logits.dtype.is_float else logits
     else:
-        _unfit(u, logits, target)
+        chosen = u.add(Gt(), logits, u.literal(0, logits.dtype)) if logits.dtype.is_float else logits
     pair = one_type(u, *(u.add(Cast(F32), n) if _mixed(chosen, target) else n for n in (chosen, target)))
     return u.add(Cast(F32), u.add(Eq(), *pair))
 
@@ -33,14 +33,32 @@ def _mixed(a: Node, b: Node) -> bool:
     return a.dtype is not b.dtype and not (a.dtype.is_integer and b.dtype.is_integer)
 
 
-def _unfit(u: Use, logits: Node, target: Node) -> NoReturn:
+def _check_scores(u: Use, name: str, scores: Node, target: Node) -> None:
+    """Refuses what has neither a score nor a class for each target, nor a score for each of its classes."""
+    shape = scores.tensor.shape
+    classes = shape[target.tensor.rank :]
+    if _agree(shape[: target.tensor.rank], target.tensor.shape) and classes != (1,) and len(classes) < 2:
+        return
     u.wrong(
         errors.WrongKind,
-        "logits",
-        subject="the logits of `accuracy`",
-        expected=f"one axis more than the target {describe(target)}",
-        found=describe(logits),
+        name,
+        subject=f"`{name}` of `{u.word}`",
+        expected=f"of the shape of the target, {target.type}, or with an axis of classes behind it",
+        found=describe(scores),
+        advice="take the axis of 1 away with `squeeze(-1)`" if classes == (1,) else "",
     )
+
+
+def _check_columns(u: Use, prediction: Node, target: Node) -> None:
+    """Refuses a prediction that has not a number for each of the target."""
+    if dims.same(prediction.tensor.size, target.tensor.size) is False:
+        expected = f"as many numbers as the target, {target.type}"
+        subject = f"`prediction` of `{u.word}`"
+        u.wrong(errors.WrongKind, "prediction", subject=subject, expected=expected, found=describe(prediction))
+
+
+def _agree(shape: Shape, target: Shape) -> bool:
+    return len(shape) == len(target) and all(dims.same(a, b) is not False for a, b in zip(shape, target, strict=True))
 
 
 WHOLE = {
@@ -64,6 +82,10 @@ OF_CLASSES = {
 
 def _whole(name: str, text: str) -> None:
     def build(u: Use, prediction: Tensor, target: Tensor) -> Any:
+        if name == "r2":
+            _check_columns(u, prediction, target)
+        else:
+            _check_scores(u, "prediction", prediction, target)
         return Collected(name, (prediction, target))
 
     build.__name__, build.__doc__ = name, text
@@ -72,6 +94,7 @@ def _whole(name: str, text: str) -> None:
 
 def _of_classes(name: str, text: str) -> None:
     def build(u: Use, prediction: Tensor, target: Tensor, *, micro: Flag = False) -> Any:
+        _check_scores(u, "prediction", prediction, target)
         return Collected(f"{name}_micro" if micro else name, (prediction, target))
 
     build.__name__, build.__doc__ = name, text

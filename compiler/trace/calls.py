@@ -174,10 +174,23 @@ def _with_word(slots: list[Slot], e: tree.Expression) -> Slot | None:
 
 
 def _slot_value(t: Tracer, scope: Scope, e: tree.Expression, slot: Slot | None) -> Any:
-    from .expression import evaluate
+    from .expression import evaluate, lookup
 
-    if slot is not None and isinstance(e, tree.Name) and e.text in KINDS[slot.kind].words:
-        return e.text
+    if slot is not None and isinstance(e, tree.Name) and (offered := KINDS[slot.kind].words):
+        if e.text in offered:
+            return e.text
+        if lookup(t, scope, e.text) is None:
+            expected, suggestion = KINDS[slot.kind].expected, nearest(e.text, offered)
+            advice = f"did you mean `{suggestion}`?" if suggestion else ""
+            t.wrong(
+                errors.WrongKind,
+                e.span,
+                subject=f"`{slot.name}`",
+                expected=expected,
+                found=f"`{e.text}`",
+                advice=advice,
+            )
+            return MISSING
     return evaluate(t, scope, e)
 
 

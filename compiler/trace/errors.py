@@ -250,7 +250,23 @@ class NoOutput(Diagnostic):
 class NothingLearned(Diagnostic):
     code = "nothing-learned"
     title = "there is nothing to train: no loss depends on a weight that is trained"
-    label = "whole numbers and truths carry no gradient"
+    label = "no trained weight is in it; whole numbers and truths carry no gradient"
+
+
+class BothLengths(Diagnostic):
+    code = "epochs-and-steps"
+    title = "training ends after `epochs` or after `steps`, not both"
+    label = "steps are given here"
+    help = "leave out one of them"
+
+
+class FixedBatch(Diagnostic):
+    code = "fixed-batch"
+    title = "the shapes here fit only batches of one size"
+    label = "needs {left} = {right}"
+    help = "the number of samples is another one at each step; combine sizes of one sample"
+    left: str
+    right: str
 
 
 class NoData(Diagnostic):

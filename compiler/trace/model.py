@@ -14,7 +14,7 @@ from ..ir.graph import DATA, TARGET, Builder, Input, Node
 from . import errors
 from .branches import check_names
 from .claims import claim
-from .expression import evaluate
+from .expression import evaluate, lookup
 from .naming import labels
 from .scope import Scope
 from .statements import add_loss, free_name, is_crossed, run_body, tensor_type
@@ -170,6 +170,9 @@ def _introduce(t: Tracer, scope: Scope, size: tree.Expression, sizes: Mapping[st
     match size:
         case tree.Name(text=text) if text[:1].isupper() and text not in t.constants:
             scope.names.setdefault(text, sizes.get(text, name(text)))
+        case tree.Name(text=text) if text[:1].islower() and lookup(t, scope, text) is None:
+            reason = "the name of a dimension begins with a capital letter"
+            t.wrong(errors.UnknownName, size.span, name=text, suggestion=text.capitalize(), reason=reason)
         case tree.Binary(operator="*", left=left, right=right):
             _introduce(t, scope, left, sizes)
             _introduce(t, scope, right, sizes)

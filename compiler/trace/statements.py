@@ -194,6 +194,10 @@ def _repeat(t: Tracer, scope: Scope, s: tree.Repeat) -> None:
             advice=advice,
         )
         return
+    if isinstance(over, int) and over < 0:
+        subject, expected = "the count of a `repeat`", "at least 0"
+        t.wrong(errors.WrongKind, s.over.span, subject=subject, expected=expected, found=describe(over))
+        return
     rows = range(over) if isinstance(over, int) else over
     before = {n.text: scope.names.get(n.text, MISSING) for n in s.names}
     hidden = {n.text for n in s.names if n.text not in scope.names}

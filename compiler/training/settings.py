@@ -52,12 +52,15 @@ def training(model: tree.Model, t: Tracer, scope: Scope) -> Training:
     optimizer = reader.expression("optimizer")
     precision, tf32 = _precision(reader)
     clip, stop = reader.inner("clip"), reader.inner("stop")
+    epochs, steps = reader.expression("epochs"), reader.expression("steps")
+    if epochs is not None and steps is not None:
+        t.wrong(errors.BothLengths, steps.span, related=(("epochs are given here", epochs.span),))
     return Training(
         optimizer=reader.choice("optimizer", OPTIMIZERS) or Training.optimizer,
         schedule=reader.choice("schedule", SCHEDULES) or Training.schedule,
         warmup=reader.whole("warmup", 0),
         epochs=reader.whole("epochs", 10, least=1),
-        steps=reader.whole("steps", 0, least=1) if reader.expression("steps") else 0,
+        steps=reader.whole("steps", 0, least=1) if steps is not None else 0,
         clip_norm=clip.number("norm", 0.0, least=0.0) if clip else 0.0,
         clip_value=clip.number("value", 0.0, least=0.0) if clip else 0.0,
         average=_average(reader),
