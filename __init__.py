@@ -41,3 +41,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f".{module}", __name__), attribute)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

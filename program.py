@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -89,6 +89,11 @@ class Program:
     def specification(self) -> Specification:
         """The spec, checked; where its plans were kept, when it is first asked for."""
         return self._check()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a program is neither copied nor pickled: compile its spec again, or save it and load the model"
+        )
 
     @property
     def backend(self) -> Backend:

@@ -121,6 +121,9 @@ def check_shapes(recipe: Recipe, fields: Mapping[str, Field], model: tree.Model,
         row = fields[b.name].shape
         if not fits(b.shape, row, in_windows=bool(steps.length)):
             t.wrong(errors.OtherShape, types[b.name].span, name=b.name, found=str(list(row)), wanted=_shown(b.shape))
+        found = fields[b.name].entries
+        if found is not None and b.entries is not None and found > b.entries:
+            t.wrong(errors.FewEntries, types[b.name].span, name=b.name, found=found, wanted=b.entries)
 
 
 def _shown(shape: Sequence[int | str | None]) -> str:

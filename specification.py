@@ -182,12 +182,12 @@ def check_model(
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
     _check_weights(t, parameters)
     _check_batch(t, traced.values())
-    _refuse(t, traced)
-    _check_sizes(t, sizes or {})
-    phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
     prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
     if prepared is not None:
         _check_prepared(prepared, fields, model, t)
+    _refuse(t, traced)
+    _check_sizes(t, sizes or {})
+    phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
     specification = Specification(
         model,
         model.span.source,
@@ -207,7 +207,15 @@ def check_model(
         check_claims(phases, known, prepared.batch if prepared else BATCH),
     )
     _check_together(specification, traced, t)
-    return specification
+    return replace(specification, warnings=(*specification.warnings, *_idle(specification)))
+
+
+def _idle(specification: Specification) -> tuple[Diagnostic, ...]:
+    """A warning for each place that makes weights which nothing reads."""
+    if not specification.phases.traced["train"].losses:
+        return ()
+    places = {specification.parameters[name].place: name for name in reversed(specification.phases.idle)}
+    return tuple(errors.IdleWeight(place, name=name) for place, name in reversed(places.items()))
 
 
 def _check_prepared(prepared: Recipe, fields: Mapping[str, Any], model: tree.Model, t: Tracer) -> None:

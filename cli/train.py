@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,19 @@ def _conclude(program: Program, history: History, path: Path) -> None:
         values = ", ".join(f"{name} {value:.4g}" for name, value in history.test.items())
         click.echo(escape(f"test{weights}: {values}"))
     click.echo(escape(f"model: {weights_file(path)}"))
+    for note in _notes(program, history, path):
+        click.echo(escape(f"note: {note}"))
+
+
+def _notes(program: Program, history: History, path: Path) -> Iterator[str]:
+    """What is worth a second look: metrics that nobody measured, a loss that went up."""
+    if program.specification.model.metrics and not history.test and not history.epochs[-1].validation:
+        yield f"metrics are measured on a validation or test part; for those of the train part: axonc evaluate {path}"
+    losses = [epoch.train["loss"] for epoch in history.epochs]
+    least, last = min(losses), losses[-1]
+    if last > 2 * least > 0 and last - least > (losses[0] - least) / 10:
+        after = losses.index(least) + 1
+        yield f"the training loss rose from {least:.4g} in epoch {after} to {last:.4g}: lower the learning rate"
 
 
 def _print_json(program: Program, history: History, path: Path) -> None:

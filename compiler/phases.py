@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -106,6 +106,12 @@ class Phases:
         weights = [n for n in graph.inputs if isinstance(n.op, Input) and n.op.name in trained]
         return graph.result(LOSS) in dependents(graph, weights)
 
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The weights that are to be trained and that neither a loss nor an output reads."""
+        names = _unread(self.forward, [piece.name for r in self.trained for piece in r.pieces])
+        return tuple(_unread(self.outputs, names) if names and self.traced["predict"].outputs else names)
+
     @cached_property
     def gradients(self) -> Graph:
         return replace(self._backward, updates=())
@@ -169,6 +175,12 @@ class Phases:
         for guard in graph.guards:
             b.guard(guard.left, guard.right, guard.place)
         return b
+
+
+def _unread(graph: Graph, names: Sequence[str]) -> Sequence[str]:
+    """Those of the names whose inputs no node of a graph reads."""
+    read = {i.op.name for n in graph.nodes for i in n.inputs if isinstance(i.op, Input)}
+    return [name for name in names if name not in read]
 
 
 def _gradient(r: Range) -> str:

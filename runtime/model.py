@@ -104,6 +104,10 @@ class Model:
         """A model with the same weights and memory of its own for what lies between."""
         return Model(self._plan, self._memory, self.facts, self._data, self._writing)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is copied and pickled, for other processes."""
+        return Model, (self._plan, self._memory, self.facts, self._data, self._writing)
+
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
         arrays = as_arrays(inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -215,6 +217,24 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         model.clone()({"image": data["image"][:2]})["logits"], expected[:2], rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_saved_model_is_copied_and_pickled_and_a_program_is_not(tmp_path: Path) -> None:
+    p, data = axonc.compile(SPEC), {"image": batch(5)["image"]}
+    p.save(tmp_path / "m.safetensors")
+    model = axonc.load(tmp_path / "m.safetensors")
+    expected = p.predict(data)["logits"]
+    other = copy.deepcopy(model)
+    model.parameters["dense_2.bias"][:] += 1
+    for twin, shift in ((other, 0), (copy.copy(model), 1), (pickle.loads(pickle.dumps(model)), 1)):
+        np.testing.assert_allclose(twin.predict(data)["logits"], expected + shift, atol=1e-6)
+    for way in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match="save it and load the model"):
+            way(p)
+
+
+def test_what_is_public_is_listed() -> None:
+    assert {"compile", "load", "Program", "Model", "SpecError", "InputError"} <= set(dir(axonc))
 
 
 def test_a_saved_model_needs_numpy_and_nothing_else(tmp_path: Path) -> None:

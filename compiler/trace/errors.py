@@ -253,6 +253,15 @@ class NothingLearned(Diagnostic):
     label = "no trained weight is in it; whole numbers and truths carry no gradient"
 
 
+class IdleWeight(Diagnostic):
+    code = "idle-weight"
+    severity = "warning"
+    title = "neither a loss nor an output reads the weight `{name}`"
+    label = "makes it"
+    help = "use what comes of this, or leave it out"
+    name: str
+
+
 class BothLengths(Diagnostic):
     code = "epochs-and-steps"
     title = "training ends after `epochs` or after `steps`, not both"
@@ -285,6 +294,16 @@ class OtherShape(Diagnostic):
     name: str
     found: str
     wanted: str
+
+
+class FewEntries(Diagnostic):
+    code = "too-few-entries"
+    title = "the data give `{name}` {found} classes, the model has {wanted}"
+    label = "has numbers from 0 to {wanted} - 1"
+    help = "give the layer that meets `{name}` {found} of them, as in `dense({found})`"
+    name: str
+    found: int
+    wanted: int
 
 
 class NoBatch(Diagnostic):

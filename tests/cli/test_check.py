@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -100,6 +101,28 @@ def test_a_spec_without_data_is_checked_without_numpy(folder):
     code = "import sys; from axonc.cli.main import run; run(['check', 'digits.axon']); print('numpy' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout.splitlines()[-1] == "False"
+
+
+def test_a_layer_whose_weights_nothing_reads_is_warned_of(axonc, folder):
+    lines = (
+        "axonc 1\ninput x: f32[N, 4]\ninput y: f32[N, 3]\nspare = x |> dense(2)\nz = x |> dense(3)\nloss mse(z, y)\n"
+    )
+    (folder / "idle.axon").write_text(lines)
+    ended = axonc("check", "idle.axon")
+    assert "warning[idle-weight]: neither a loss nor an output reads the weight `dense.weight`" in ended.err
+    assert (ended.code, ended.err.count("warning"), "idle.axon:4:14" in ended.err) == (0, 1, True)
+    (folder / "used.axon").write_text(f"{lines}output z\noutput spare\n")
+    assert axonc("check", "used.axon").err == ""
+
+
+def test_more_classes_than_logits_are_a_mistake(axonc, folder):
+    with (folder / "flowers.csv").open("a") as file:
+        file.write("1,2,another\n" * 20)
+    ended = axonc("check", "flowers.axon")
+    assert ended.code == 1
+    assert re.search(r"error\[too-few-entries\]: the data give `\w+` 3 classes, the model has 2\n", ended.err), (
+        ended.err
+    )
 
 
 def test_a_budget_of_a_free_size_is_said_to_be_open_until_it_has_a_number(axonc, folder):

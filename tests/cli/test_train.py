@@ -183,6 +183,24 @@ def test_training_that_diverges_is_code_4(axonc, folder):
     assert "error[diverged]" in ended.err
 
 
+@pytest.mark.parametrize(("rate", "rises"), [(0.3, False), (1.1, True)])
+def test_a_loss_that_rises_and_metrics_that_nobody_measured_are_noted(axonc, folder, rate, rises):
+    (folder / "line.csv").write_text("x,y\n1,2\n-1,-2\n")
+    spec = """axonc 1
+data "line.csv" { x = x; target y = y }
+input x: f32[N, 1]
+input y: f32[N, 1]
+line = x |> dense(1, bias = false)
+loss mse(line, y)
+metric mae(line, y)
+"""
+    (folder / "line.axon").write_text(f"{spec}train {{ optimizer sgd({rate}); epochs 10 }}\n")
+    notes = [line for line in axonc("train", "line.axon", "--out", "run").out.splitlines() if line.startswith("note")]
+    assert notes[0].endswith("axonc evaluate run")
+    assert ["the training loss rose from" in note for note in notes[1:]] == [True] * rises
+    assert "mae" in axonc("evaluate", "run").out
+
+
 def test_a_mistake_is_json_where_json_was_asked_for(axonc, folder):
     ended = axonc("train", "digits.axon", "--json")
     found = json.loads(ended.out)
