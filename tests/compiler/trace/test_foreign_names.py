@@ -21,7 +21,7 @@ def settings() -> set[str]:
     signatures += [b.signature for name in library_names() if (b := library_block(name))]
     found = {slot.name for s in signatures for slot in (*s.inputs, *s.settings)}
     found |= {f.name for kind in (*OPTIMIZERS.values(), *SCHEDULES.values()) for f in dataclasses.fields(kind)}
-    return found | {key for section in (*SECTIONS.values(), DATA["augment"][ANY]) for key in section}
+    return found | {key for section in (*SECTIONS.values(), DATA["augment"][ANY], DATA["split"]) for key in section}
 
 
 def test_every_name_that_is_offered_is_one_of_the_language() -> None:
