@@ -42,7 +42,7 @@ def load(path: str | Path) -> Model:
         data = json.loads(texts["data"]) if "data" in texts else None
         writing = {name: text for name, text in texts.items() if name.partition(".")[0] == "generate"}
         return Model(from_json(texts["plan"]), _memory(facts, arrays), facts, data, writing)
-    except (ValueError, KeyError, TypeError) as fault:
+    except (ValueError, TypeError, LookupError, AttributeError) as fault:
         raise FileError("bad-model", f"is damaged: {fault}", "save it again", path=path) from None
 
 
@@ -109,8 +109,14 @@ class Model:
         return Model, (self._plan, self._memory, self.facts, self._data, self._writing)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
-        arrays = as_arrays(inputs)
+        """The outputs for any number of samples. Raises InputError for arrays that the model does not take, and where
+        its plan is not one that can run."""
+        try:
+            return self._run(as_arrays(inputs))
+        except (ValueError, TypeError, LookupError, AttributeError) as fault:
+            raise InputError("bad-model", f"the plan of this model is damaged: {fault}", "save it again") from fault
+
+    def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         count, rows = self._count(arrays), self._plan.rows or 1
         if count > rows and not self.facts["independent"]:
             raise InputError(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
+import json
+import operator
 import pickle
+import random
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -231,6 +238,36 @@ def test_a_saved_model_is_copied_and_pickled_and_a_program_is_not(tmp_path: Path
     for way in (copy.copy, pickle.dumps):
         with pytest.raises(TypeError, match="save it and load the model"):
             way(p)
+
+
+def leaves(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path to every item of JSON."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from leaves(item, (*path, key))
+
+
+@pytest.mark.parametrize("text", ["plan", "model"])
+def test_a_model_whose_texts_were_changed_is_refused_or_runs(tmp_path: Path, text: str) -> None:
+    path, draw = tmp_path / "m.safetensors", random.Random(0)
+    axonc.compile(SPEC).save(path)
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"].pop("axonc.sha256")  # or every change would be found by it
+    whole = json.loads(header["__metadata__"][text])
+    for place in draw.choices(list(leaves(whole)), k=200):
+        changed = copy.deepcopy(whole)
+        *way, last = place
+        functools.reduce(operator.getitem, way, changed)[last] = draw.choice(
+            [0, -1, 2**70, None, "", "f64", [], {}, True]
+        )
+        written = json.dumps(header | {"__metadata__": header["__metadata__"] | {text: json.dumps(changed)}}).encode()
+        path.write_bytes(len(written).to_bytes(8, "little") + written + content[8 + size :])
+        with contextlib.suppress(Mistake), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            axonc.load(path).predict({"image": batch(2)["image"]})
 
 
 def test_what_is_public_is_listed() -> None:
