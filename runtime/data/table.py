@@ -140,8 +140,8 @@ def _number_fault(text: str) -> tuple[str, str, str] | None:
         found = quoted(text) if text.strip() else "nothing"
         return "missing-value", f"found {found}, expected a number", "fill it in, or drop the row"
     if "_" in text or not text.isascii() or not _is_number(text):
-        found = (advice for form, advice in _ADVICE if re.fullmatch(form, text.strip(), re.IGNORECASE))
-        return "not-a-number", f"found {quoted(text)}, expected a number", next(found, "for text use `classes`")
+        advices = (advice for form, advice in _ADVICE if re.fullmatch(form, text.strip(), re.IGNORECASE))
+        return "not-a-number", f"found {quoted(text)}, expected a number", next(advices, "for text use `classes`")
     if not np.isfinite(float(text)):
         return "not-finite", f"found {quoted(text)}, expected a finite number", "fill it in, or drop the row"
     return None
