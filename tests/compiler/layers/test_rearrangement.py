@@ -66,7 +66,7 @@ def test_whole_numbers_and_truths_are_padded_with_their_own() -> None:
         ("y = x |> pad([1, 2])", ("wrong-kind", 1, 14)),
         ("y = x |> pad(-1)", ("wrong-kind", 1, 14)),
         ("y = x |> pad(same)", ("unknown-name", 1, 14)),
-        ("y = x |> pad(1, mode = mirror)", ("unknown-name", 1, 24)),
+        ("y = x |> pad(1, mode = mirror)", ("wrong-kind", 1, 24)),
         ("y = x |> pad(3, mode = reflect)", ("shape-mismatch", 1, 10)),
         ("y = x |> pad(4, mode = wrap)", ("shape-mismatch", 1, 10)),
         ("y = x |> pad(1, axis = 5)", ("bad-index", 1, 24)),

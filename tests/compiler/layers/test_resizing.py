@@ -60,7 +60,7 @@ def test_channels_become_pixels_and_pixels_channels() -> None:
     [
         ("y = resize(x, 0)", ("wrong-kind", 1, 15)),
         ("y = resize(x, [1, 2, 3])", ("wrong-kind", 1, 15)),
-        ("y = resize(x, 3, method = cubic)", ("unknown-name", 1, 27)),
+        ("y = resize(x, 3, method = cubic)", ("wrong-kind", 1, 27)),
         ("y = upsample(x, 1.5)", ("wrong-kind", 1, 17)),
         ("y = resize(x[0], 3) |> resize(3) |> flatten |> resize(3)", ("wrong-kind", 1, 48)),
         ("y = resize(cast(x, i64), 3, method = linear)", ("wrong-kind", 1, 5)),
