@@ -289,66 +289,6 @@ def test_arrays_are_no_images_of_a_folder(tmp_path: Path) -> None:
         dataset.load(Recipe("a.npz", (image(resize(2, 2)),)), tmp_path)
 
 
-def named(*steps: Step, column: str = "file") -> Binding:
-    return Binding("x", False, (Column(column),), (Step("image", (("height", 4), ("width", 6))), *steps))
-
-
-def table(folder: Path, *rows: str) -> Path:
-    (folder / "table.csv").write_text("\n".join(["file,kind", *rows, ""]))
-    return folder
-
-
-def test_a_table_names_images(tmp_path: Path, photos: dict[str, np.ndarray]) -> None:
-    table(tmp_path, *(f"photos/{name},{name[:3]}" for name in photos))
-    kind = Binding("label", True, (Column("kind"),), (CLASSES,))
-    recipe = Recipe("table.csv", (named(), kind))
-    loaded = dataset.load(recipe, tmp_path)
-    arrays = loaded.parts["train"].arrays()
-    np.testing.assert_array_equal(arrays["x"], np.stack(list(photos.values())))
-    assert loaded.fields["x"] == Field("u8", (4, 6, 3))
-    (tmp_path / "photos" / "ant" / "0.png").write_bytes(b"")  # nobody reads images only to know the classes
-    assert dataset.schema(recipe, tmp_path) == loaded.fields
-    grey = dataset.schema(Recipe("table.csv", (named(GREY, NORMALISE),)), tmp_path)
-    assert grey == {"x": Field("f32", (4, 6))}
-    paths = np.array([str(tmp_path / "photos" / "bee" / "0.png")])
-    found = inputs.read_inputs(recipe, loaded.learned, {"file": paths})
-    np.testing.assert_array_equal(found["x"], photos["bee/0.png"][None])
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("photos/cat/99.png", "no-such-file"),
-        ("photos/cat", "unknown-format"),
-        ("photos/a\0b.png", "no-such-file"),
-        ("x" * 5000 + ".png", "no-such-file"),
-        ("../secret.png", "outside-data"),
-        ("link.png", "outside-data"),
-        ("", "missing-value"),
-    ],
-)
-def test_what_a_table_names_wrongly_is_told_with_its_line(
-    tmp_path: Path, photos: dict[str, np.ndarray], text: str, code: str
-) -> None:
-    home = tmp_path / "home"
-    save(tmp_path / "secret.png", np.zeros((4, 6, 3), np.uint8))
-    save(home / "photos" / "cat" / "0.png", np.zeros((4, 6, 3), np.uint8))
-    (home / "link.png").symlink_to(tmp_path / "secret.png")
-    table(home, "photos/cat/0.png,a", f"{text},a")
-    with pytest.raises(DataError) as mistake:
-        dataset.load(Recipe("table.csv", (named(),)), home)
-    assert (mistake.value.code, mistake.value.row, mistake.value.column) == (code, 3, "file")
-
-
-def test_one_column_of_a_table_names_images(tmp_path: Path, photos: dict[str, np.ndarray]) -> None:
-    table(tmp_path, "photos/cat/0.png,a")
-    both = Binding("x", False, (Column("file"), Column("kind")), named().steps)
-    with pytest.raises(DataError, match="found another column of text, expected one"):
-        dataset.load(Recipe("table.csv", (both,)), tmp_path)
-    with pytest.raises(DataError, match=r"for paths of images write `image\(height, width\)`"):
-        dataset.load(Recipe("table.csv", (Binding("x", False, (Column("file"),), (resize(2, 2),)),)), tmp_path)
-
-
 @pytest.mark.parametrize("name", ["cat/9.png", "dog"])
 def test_links_lead_nowhere_else(tmp_path: Path, photos: dict[str, np.ndarray], name: str) -> None:
     save(tmp_path / "secret" / "a.png", np.zeros((4, 6, 3), np.uint8))
