@@ -15,14 +15,15 @@ from .compiler.groups import Origin, changes, grouped
 from .compiler.ir import dims
 from .compiler.ir.dims import Size
 from .compiler.ir.evaluate import read_shape
-from .compiler.ir.graph import Input
+from .compiler.ir.graph import Input, Node
+from .compiler.ops.layout import Slice
 from .compiler.parameters import Range, layout
 from .compiler.phases import Phases
 from .compiler.trace import errors
 from .compiler.trace.branches import check_unused_blocks
 from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
-from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable
+from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable, is_unknown
 from .compiler.training.settings import Training, check_training, training
 from .recipes import check_augment, check_bindings, check_shapes, recipe, wanted
 from .runtime.data.recipe import Recipe
@@ -247,12 +248,25 @@ def _check_weights(t: Tracer, parameters: Mapping[str, Variable]) -> None:
 
 
 def _check_batch(t: Tracer, traced: Iterable[Traced]) -> None:
-    """Reports what fits only if the batch has a certain number of samples."""
+    """Reports what fits only if the batch has a certain number of samples, or more than one."""
     batch = _batch(t)
-    for guard in (guard for phase in traced for guard in phase.b.guards.values()):
-        number, size = sorted((guard.left, guard.right), key=lambda s: not isinstance(s, int))
-        if isinstance(number, int) and dims.names(size) and dims.names(size) <= batch:
-            t.b.report(errors.FixedBatch(guard.place, left=str(size), right=str(number)))
+    for phase in traced:
+        for guard in phase.b.guards.values():
+            number, size = sorted((guard.left, guard.right), key=lambda s: not isinstance(s, int))
+            if isinstance(number, int) and dims.names(size) and dims.names(size) <= batch:
+                t.b.report(errors.FixedBatch(guard.place, left=str(size), right=str(number)))
+        for node in phase.b.nodes:
+            if isinstance(node.op, Slice) and not is_unknown(node):
+                _check_slice(t, node, node.op, dict.fromkeys(batch, 1))
+
+
+def _check_slice(t: Tracer, node: Node, op: Slice, single: Mapping[str, Size]) -> None:
+    """Reports a slice that leaves a `single` sample."""
+    for begin, end, whole, step in zip(op.starts, op.stops, node.inputs[0].shape, op.steps, strict=True):
+        places = [dims.substitute(place, single) for place in (0, begin, end, whole)]
+        known = [place for place in places if isinstance(place, int)]
+        if known == places and step > 0 and dims.names(whole) and known != sorted(known):
+            t.b.report(errors.ShortBatch(node.place, start=str(begin), stop=str(end), size=str(whole)))
 
 
 def _check_sizes(t: Tracer, sizes: Mapping[str, int]) -> None:

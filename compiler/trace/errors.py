@@ -278,6 +278,16 @@ class FixedBatch(Diagnostic):
     right: str
 
 
+class ShortBatch(Diagnostic):
+    code = "short-batch"
+    title = "a batch may have fewer samples than are taken here"
+    label = "takes {start}:{stop} of {size}"
+    help = "the number of samples is another one at each step, 1 at least; take places of other axes"
+    start: str
+    stop: str
+    size: str
+
+
 class NoData(Diagnostic):
     code = "unbound-input"
     title = "input `{name}` has no binding in `data`"
