@@ -62,7 +62,8 @@ cache, and {second}, in the second, the best of {rounds} rounds in which all tak
 
 ## How
 - `exp`, `expm1`, `sigmoid`, `tanh`, `sinh`, `cosh`: x = n·ln 2 + r and one polynomial for exp(r) - 1; 2ⁿ is put
-  together from bits, in two factors where the result may be denormal.
+  together from bits, in two factors where the result may be denormal. n is limited as a whole number, and what is
+  beyond the limits chosen last: of limits to x compilers make comparisons, and cases that they compute apart.
 - `erf`: 1 - exp(-x·P(x)), through the same expm1, so that nothing cancels near 0. GELU made of it is within 1e-6.
 - `log`, `log1p`: x = 2ᵉ(1 + f) and one polynomial; `log1p` adds to f what 1 + x lost.
 - `sin`, `cos`, `tan`: the angle is reduced in f64 with the bits of 2/π that its size needs, chosen from four rows, so

@@ -154,7 +154,7 @@ POLYNOMIALS = {
         lambda x: x * mp.erfc(x) / mp.erf(x) if x else SQRT_PI / 2,
         0.0,
         3.95,
-        9,
+        7,
     ),
     # sin(r) = r + r³·P(r²), relative
     "sin": Polynomial(

@@ -30,145 +30,144 @@ AX_INLINE uint32_t ax_low_bits_f64(double x) {
 #define AX_ROUNDING_F32 0x1.8p23f
 #define AX_ROUNDING_F64 0x1.8p52
 
-/* 2^n, for n in [-126, 127] and in the low bits of a number of bits. */
-AX_INLINE float ax_power_of_two(uint32_t n) { return ax_of_bits_f32((n + 127u) << 23); }
+/* 2^(n - 127) for n in [1, 254], and 0 for 0; n is the low 9 bits. */
+AX_INLINE float ax_power_of_bits(uint32_t n) { return ax_of_bits_f32(n << 23); }
 
-/* Exponentials: x = n ln 2 + r, with n whole and |r| <= ln 2 / 2. */
+/* `y`, which is not negative, with the sign of `x`. */
+AX_INLINE float ax_signed(float y, float x) { return ax_of_bits_f32(ax_bits_f32(y) | (ax_bits_f32(x) & 0x80000000u)); }
 
-AX_INLINE float ax_reduced_exp(float x, uint32_t *n) {
-  float sum = x * 1.44269504f + AX_ROUNDING_F32;
-  float whole = sum - AX_ROUNDING_F32;
-  *n = ax_bits_f32(sum);
-  return (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+/* Exponentials: x = n ln 2 + r, with n whole and |r| <= ln 2 / 2. Numbers beyond a function's reach are dealt with at
+   its end: what is chosen before it, compilers compute apart. */
+
+/* x / ln 2 rounded, and a bias that AX_ROUNDING_F32 is part of: n and the rest of the bias are the low bits. */
+AX_INLINE float ax_sum_of_exp(float x, float bias) { return x * 1.44269504f + bias; }
+
+/* Sums are compared as whole numbers, by one instruction; floats take two. Where n is kept down, exp(r) is great. */
+AX_INLINE float ax_at_most(float sum, float most) {
+  int32_t a = (int32_t)ax_bits_f32(sum), b = (int32_t)ax_bits_f32(most);
+  return ax_of_bits_f32((uint32_t)(a < b ? a : b));
 }
+
+AX_INLINE float ax_at_least(float sum, float least) {
+  int32_t a = (int32_t)ax_bits_f32(sum), b = (int32_t)ax_bits_f32(least);
+  return ax_of_bits_f32((uint32_t)(a > b ? a : b));
+}
+
+AX_INLINE float ax_rest_of_exp(float x, float n) { return (x - n * 0.693359375f) + n * 2.12194440e-4f; }
 
 /* exp(r) - 1. */
 AX_INLINE float ax_expm1_of_reduced(float r) {
-  float p = 0.0013835824f;
-  p = p * r + 0.008367118f;
-  p = p * r + 0.041667756f;
-  p = p * r + 0.16666539f;
+  float square = r * r;
+  float p = (0.0013835824f * r + 0.008367118f) * square + (0.041667756f * r + 0.16666539f);
   p = p * r + 0.49999997f;
-  return p * (r * r) + r;
+  return p * square + r;
 }
 
-AX_INLINE float ax_limited(float x, float low, float high) {
-  float y = x < low ? low : x;
-  return y > high ? high : y;
-}
-
+/* 2^n, which need not be an f32, comes as two factors, so that a denormal result is rounded once; the least sum keeps
+   processors from the detour that they take for what underflows. */
 AX_INLINE float ax_exp_f32(float x) {
-  uint32_t n;
-  float r = ax_reduced_exp(ax_limited(x, -104.0f, 89.0f), &n);
-  /* 2^n may be no f32 where the result is one, so 64 of the exponent come in a factor of their own. */
-  float scaled = (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(x < 0.0f ? n + 64u : n - 64u);
-  float factor = x < 0.0f ? 0x1p-64f : 0x1p64f;
-  return scaled * (x < -104.0f ? 0.0f : factor); /* where it is 0, without the detour of processors for what underflows */
+  float bias = AX_ROUNDING_F32 + 254.0f;
+  float sum = ax_at_least(ax_at_most(ax_sum_of_exp(x, bias), bias + 128.0f), bias - 150.0f);
+  uint32_t n = ax_bits_f32(sum), half = n >> 1;
+  float p = 1.0f + ax_expm1_of_reduced(ax_rest_of_exp(x, sum - bias));
+  return x < -104.0f ? 0.0f : p * ax_power_of_bits(half) * ax_power_of_bits(n - half);
 }
 
-/* exp(x) for x <= 0. */
-AX_INLINE float ax_exp_below_zero(float x) {
-  uint32_t n;
-  float r = ax_reduced_exp(x < -104.0f ? -104.0f : x, &n);
-  return (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(n + 64u) * 0x1p-64f;
+/* 1 - exp(-x) for x in [0, 80]. For what n adds to the error of r the power makes up. */
+AX_INLINE float ax_one_less_exp(float x) {
+  float bias = AX_ROUNDING_F32 + 127.0f;
+  float sum = ax_sum_of_exp(-x, bias);
+  float power = ax_power_of_bits(ax_bits_f32(sum));
+  float r = -x - (sum - bias) * 0.693147182f;
+  return (1.0f - power) - power * ax_expm1_of_reduced(r);
 }
 
-/* exp(x) - 1 for x in [-80, 0]. */
-AX_INLINE float ax_expm1_below_zero(float x) {
-  uint32_t n;
-  float r = ax_reduced_exp(x, &n);
-  float power = ax_power_of_two(n);
-  return power * ax_expm1_of_reduced(r) + (power - 1.0f);
-}
-
-/* exp(x) - 1 for x in [-80, 90]; if `great`, which needs x > 64, divided by 2^64. */
-AX_INLINE float ax_scaled_expm1(float x, int great) {
-  uint32_t n;
-  float r = ax_reduced_exp(x, &n);
-  float power = ax_power_of_two(great ? n - 64u : n);
-  return power * ax_expm1_of_reduced(r) + (power - (great ? 0.0f : 1.0f));
-}
-
+/* 2^128 is no f32: there the result is doubled. */
 AX_INLINE float ax_expm1_f32(float x) {
-  int great = x > 64.0f;
-  float y = ax_scaled_expm1(ax_limited(x, -20.0f, 89.0f), great);
-  return copysignf(y * (great ? 0x1p64f : 1.0f), x);
+  float bias = AX_ROUNDING_F32 + 127.0f;
+  float sum = ax_at_most(ax_sum_of_exp(x, bias), bias + 128.0f);
+  float lesser = ax_at_most(sum, bias + 127.0f);
+  float power = ax_power_of_bits(ax_bits_f32(lesser));
+  float y = power * ax_expm1_of_reduced(ax_rest_of_exp(x, sum - bias)) + (power - 1.0f);
+  y = y * (sum - lesser) + y;
+  y = x == 0.0f ? x : y;
+  return x < -20.0f ? -1.0f : y;
 }
 
+/* 1 / (1 + exp(-x)), both divided by 2^24: exp(-x) is an f32 then, even where the result is denormal. */
 AX_INLINE float ax_sigmoid_f32(float x) {
-  float small = ax_exp_below_zero(-fabsf(x));
-  return (x < 0.0f ? small : 1.0f) / (1.0f + small);
+  float bias = AX_ROUNDING_F32 + 103.0f;
+  float sum = ax_at_most(ax_sum_of_exp(-x, bias), bias + 151.0f);
+  float p = 1.0f + ax_expm1_of_reduced(ax_rest_of_exp(-x, sum - bias));
+  return x > 20.0f ? 1.0f : 0x1p-24f / (p * ax_power_of_bits(ax_bits_f32(sum)) + 0x1p-24f);
 }
 
 AX_INLINE float ax_tanh_f32(float x) {
   float size = fabsf(x);
-  float e = ax_expm1_below_zero(-2.0f * (size > 9.1f ? 9.1f : size));
-  return copysignf(e / (2.0f + e), x);
+  float e = ax_one_less_exp(size + size);
+  return ax_signed(size > 9.1f ? 1.0f : e / (2.0f - e), x);
 }
 
+/* Where exp(x) may be no f32, it comes divided by 2^64, and what is added to it or taken from it is not felt. */
 AX_INLINE float ax_sinh_f32(float x) {
-  float size = fabsf(x);
+  float size = fabsf(x), bias = AX_ROUNDING_F32 + 127.0f;
   int great = size > 64.0f;
-  float y = ax_scaled_expm1(size > 90.0f ? 90.0f : size, great);
+  float sum = ax_at_most(ax_sum_of_exp(size, bias), bias + 130.0f);
+  float r = ax_rest_of_exp(size, sum - bias);
+  float power = ax_power_of_bits(ax_bits_f32(sum) - (great ? 64u : 0u));
+  float y = power * ax_expm1_of_reduced(r) + (power - (great ? 0.0f : 1.0f));
   y = great ? y : y + y / (1.0f + y);
-  return copysignf(y * (great ? 0x1p63f : 0.5f), x);
+  return ax_signed(y * (great ? 0x1p63f : 0.5f), x);
 }
 
 AX_INLINE float ax_cosh_f32(float x) {
-  float size = fabsf(x);
-  uint32_t n;
-  float r = ax_reduced_exp(size > 89.5f ? 89.5f : size, &n);
-  float half = (1.0f + ax_expm1_of_reduced(r)) * ax_power_of_two(n - 64u) * 0x1p63f;
+  float size = fabsf(x), bias = AX_ROUNDING_F32 + 63.0f;
+  float sum = ax_at_most(ax_sum_of_exp(size, bias), bias + 130.0f);
+  float p = 1.0f + ax_expm1_of_reduced(ax_rest_of_exp(size, sum - bias));
+  float half = p * ax_power_of_bits(ax_bits_f32(sum)) * 0x1p63f;
   return half + 0.25f / half;
 }
 
 /* 1 - exp(-x P(x)); odd powers of P apart from even ones, so that neither waits for the other. */
 AX_INLINE float ax_erf_f32(float x) {
   float size = fabsf(x);
-  size = size > 3.95f ? 3.95f : size;
   float square = size * size;
-  float odd = -1.4730779e-05f;
-  odd = odd * square - 0.0004941206f;
-  odd = odd * square + 6.18128e-05f;
-  odd = odd * square - 0.019572161f;
-  odd = odd * square + 0.63661426f;
-  float even = 0.00013974273f;
-  even = even * square + 0.0006845636f;
-  even = even * square + 0.00095274975f;
-  even = even * square + 0.102854006f;
+  float odd = 3.580166e-05f;
+  odd = odd * square + 0.001169246f;
+  odd = odd * square - 0.019378038f;
+  odd = odd * square + 0.63661516f;
+  float even = -0.00034811013f;
+  even = even * square + 0.0003033632f;
+  even = even * square + 0.10282904f;
   even = even * square + 1.1283792f;
-  return copysignf(ax_expm1_below_zero(-size * (odd * size + even)), x);
+  return ax_signed(size > 3.95f ? 1.0f : ax_one_less_exp(size * (odd * size + even)), x);
 }
 
 /* Logarithms: x = 2^e (1 + f), with 1 + f between the roots of 1/2 and 2. Where x is no positive number, e and f mean
    nothing. */
 
 AX_INLINE float ax_reduced_log(float x, int32_t *e) {
-  int denormal = x < 0x1p-126f;
-  uint32_t bits = ax_bits_f32(denormal ? x * 0x1p23f : x) - 0x3f3504f3u;
-  *e = ((int32_t)bits >> 23) - (denormal ? 23 : 0);
+  uint32_t bits = (x < 0x1p-126f ? ax_bits_f32(x * 0x1p23f) - (23u << 23) : ax_bits_f32(x)) - 0x3f3504f3u;
+  *e = (int32_t)bits >> 23;
   return ax_of_bits_f32((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
 }
 
 /* log(2^e (1 + f)). */
 AX_INLINE float ax_log_of_reduced(float f, float e) {
-  float p = -0.07641113f;
-  p = p * f + 0.12765695f;
-  p = p * f - 0.13159546f;
-  p = p * f + 0.14201072f;
-  p = p * f - 0.16623345f;
-  p = p * f + 0.2000126f;
-  p = p * f - 0.25000823f;
-  p = p * f + 0.3333333f;
   float square = f * f;
-  float low = p * (square * f) + e * -2.12194440e-4f;
-  return (low - 0.5f * square + f) + e * 0.693359375f;
+  float p = -0.07641113f * f + 0.12765695f;
+  p = p * square + (-0.13159546f * f + 0.14201072f);
+  p = p * square + (-0.16623345f * f + 0.2000126f);
+  p = p * square + (-0.25000823f * f + 0.3333333f);
+  float low = (p * f - 0.5f) * square + e * -2.12194440e-4f;
+  return (low + f) + e * 0.693359375f;
 }
 
 /* `y` where 0 < x < inf, else the logarithm of x. */
 AX_INLINE float ax_log_or_limit(float x, float y) {
-  float limit = x < 0.0f ? NAN : x == 0.0f ? -INFINITY : x;
-  return x > 0.0f && x < INFINITY ? y : limit;
+  y = x < INFINITY ? y : x;
+  y = x == 0.0f ? -INFINITY : y;
+  return x < 0.0f ? NAN : y;
 }
 
 AX_INLINE float ax_log_f32(float x) {
@@ -182,7 +181,7 @@ AX_INLINE float ax_log1p_f32(float x) {
   int32_t e;
   float f = ax_reduced_log(sum, &e);
   float lost = x - (sum - 1.0f);
-  f += lost * ax_power_of_two(e > 64 ? 0u : 0u - (uint32_t)e);
+  f += lost * ax_power_of_bits(127u - (e > 64 ? 0u : (uint32_t)e));
   return copysignf(ax_log_or_limit(sum, ax_log_of_reduced(f, (float)e)), x);
 }
 
@@ -359,7 +358,7 @@ AX_INLINE float ax_pow_of_size(float a, float b) {
   uint32_t n = ax_low_bits_f64(sum);
   float scaled = ax_exp2_of_reduced((float)(exponent - (sum - AX_ROUNDING_F64)));
   float size = (float)exponent;
-  float y = scaled * ax_power_of_two(size < 0.0f ? n + 64u : n - 64u) * (size < 0.0f ? 0x1p-64f : 0x1p64f);
+  float y = scaled * ax_power_of_bits(size < 0.0f ? n + 191u : n + 63u) * (size < 0.0f ? 0x1p-64f : 0x1p64f);
   y = size < -160.0f ? 0.0f : y;
   return size > 130.0f ? INFINITY : y;
 }
