@@ -133,8 +133,8 @@ def identity_of(specification: Specification) -> str:
 def _code(data: Any) -> Code | None:
     if data is None:
         return None
-    units, driver, threads, lanes = data
-    return Code(tuple(units), driver, threads, lanes)
+    units, driver, threads, lanes, light = data
+    return Code(tuple(units), driver, threads, lanes, light)
 
 
 def _digest(*parts: object) -> str:

@@ -184,7 +184,7 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
 
     code = compiled(specification, _graph(specification, phase), rows, native()).plan.code
     assert code is not None
-    kernels = (unit[unit.index(KERNELS) + len(KERNELS) :] for unit in code.units)
+    kernels = (unit[unit.index(KERNELS) + len(KERNELS) :] for unit in (*code.units, code.light) if unit)
     return "".join((*kernels, code.driver))
 
 

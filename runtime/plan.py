@@ -159,6 +159,7 @@ class Port(NamedTuple):
 class Code(NamedTuple):
     """C text that does what the plan says: `units` of kernels, each compiled by itself, and the `driver`.
 
+    The `light` text, if there is any, has kernels that hardly take of a run's time: as the driver, it is not optimised.
     The driver, with `runtime/native/run.h` before it, exports `ax_phase`; it is written for exactly so many
     `threads`, and kernels for vectors of so many `lanes` of f32. Files do not keep code: what a model file brings
     is never compiled.
@@ -168,6 +169,7 @@ class Code(NamedTuple):
     driver: str
     threads: int
     lanes: int
+    light: str = ""
 
 
 class Unit(NamedTuple):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from ...runtime.plan import Code as CodeText
@@ -15,8 +16,9 @@ from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Target
 from .emitter import Kernels
 from .function import FLOOR_DIVIDE, TYPES, Function, c_size
+from .light import Work, light
 from .sharing import Shared, shared
-from .sources import sources
+from .sources import source, sources
 from .waiting import Call, Loop, Reach, Span, Task, place_waits
 
 PHASES = ("sizes", "prepare", "steps")
@@ -24,8 +26,11 @@ COUNT = dims.name("N")
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
 
 
-def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target) -> CodeText:
-    """The C of a plan: its kernels, a few to a unit, and the driver that calls them with addresses."""
+def print_code(
+    kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], target: Target, counts: Iterable[int]
+) -> CodeText:
+    """The C of a plan: its kernels, a few to a unit, and the driver that calls them with addresses. Kernels that hardly
+    take of the time for any of the `counts` of samples stand apart."""
     named = [i for i, b in enumerate(plan.buffers) if b.home != "arena"]
     driver = Driver(
         kernels,
@@ -33,11 +38,14 @@ def print_code(kernels: Kernels, plan: Plan, numbers: Mapping[Buffer, int], targ
         {b: named.index(i) for b, i in numbers.items() if i in named},
         target.threads,
         Reach(plan.rows, {}),
+        [Work({"N": count}) for count in counts],
         alone=int(target.threads == 1),
     )
     text = driver.text()
-    units = sources(driver.shared, driver.comments, target.machinery)
-    return CodeText(units, text, target.threads, target.machinery.lanes)
+    apart = light(driver.shared, driver.works)
+    units = sources([f for f in driver.shared if f not in apart], driver.comments, target.machinery)
+    plain = source(apart, driver.comments, target.machinery) if apart else ""
+    return CodeText(units, text, target.threads, target.machinery.lanes, plain)
 
 
 @dataclass
@@ -49,6 +57,7 @@ class Driver:
     named: Mapping[Buffer, int]
     threads: int
     reach: Reach
+    works: Sequence[Work]
     timed: bool = False
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
@@ -87,6 +96,8 @@ class Driver:
         reads = tuple(r for r in line.reads if isinstance(r, Window))
         self.kernels.form(line).print(f, line.writes, reads)
         name = f.name
+        for work in self.works:
+            work.add(name, line)
         note = self._note(line)
         self.functions.setdefault(name, f)
         self.comments.setdefault(name, f"{note}\n   {shapes(line)}")
@@ -133,7 +144,10 @@ class Driver:
         if isinstance(block.extent, int):
             self.reach.turns[block.start] = (block.extent - 1) // chunk * chunk
         self.alone += block.independent
-        body = [self._task(line) for line in block.body]
+        with ExitStack() as inside:
+            for work in self.works:
+                inside.enter_context(work.inside(block))
+            body = [self._task(line) for line in block.body]
         self.alone -= block.independent
         start, size = f"  const long {i} = {turn} * {chunk};", f"ax_least({chunk}, {extent} - {i})"
         loop = Loop((head, start, f"  const long {length} = {size};"), body)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..emit.emitter import Emitter, Rules
+from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.scalar import Expressions
+from ..schedule import cost
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
@@ -49,7 +51,12 @@ class NativeEmitter(Emitter):
         self.adding = adding
         self.adds = False  # whether the call at hand adds to what lies in its write
         self.machinery = machinery
+        self.flops: Size = 0  # of the call at hand
         self.forms: list[Form] = [Copy()]
+
+    def call(self, call: Call) -> None:
+        self.flops = cost.flops(call)
+        super().call(call)
 
     def nest(self, nest: Nest, call: Call) -> None:
         reads = tuple(r for r in call.reads if isinstance(r, Window))
@@ -95,7 +102,8 @@ class NativeEmitter(Emitter):
         self.forms.append(form)
         number = (("form", len(self.forms) - 1),)
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(form).__name__).lower()
-        self.lines.append(Instruction(name, writes, reads, number, replaces, note=self.note, each=each))
+        flops = self.flops if len(reads) > 1 else 0  # what prepares an operand only moves it
+        self.lines.append(Instruction(name, writes, reads, number, replaces, note=self.note, each=each, flops=flops))
 
 
 def _alike(read: Window, write: Window) -> bool:

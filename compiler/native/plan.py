@@ -21,4 +21,6 @@ def plan_of(schedule: Schedule, target: Target, rows: int) -> Plan:
     placed = place_values(kernels.code, max(rows, 1))
     kernels = replace(kernels, code=per_thread(placed, target.threads))
     plan, numbers = numbered(kernels.code, rows, target.name)
-    return replace(plan, code=print_code(kernels, plan, numbers, target))
+    most = max(rows, 1)
+    counts = {most} if schedule.updates else {1, most}  # what trains has as many samples at each step as it says
+    return replace(plan, code=print_code(kernels, plan, numbers, target, counts))

@@ -19,28 +19,27 @@ KERNEL = 1300  # characters that take as long as what a kernel takes besides its
 
 def sources(functions: Iterable[Shared], comments: Mapping[str, str], machinery: Machinery) -> tuple[str, ...]:
     """The texts of functions. Those that call the same copies stand together: every text has its own of these."""
-    texts: list[list[str]] = []
+    units: list[list[Shared]] = []
     weights: list[int] = []
     for f in sorted(functions, key=lambda f: [f"_{name}(" in f.text for name in COPIES]):
-        text = _commented(f, comments[next(iter(f.given))])
-        weight = len(text) + KERNEL
-        if not texts or weights[-1] + weight > UNIT:
-            texts.append([])
+        weight = len(f.text) + KERNEL
+        if not units or weights[-1] + weight > UNIT:
+            units.append([])
             weights.append(0)
-        texts[-1].append(text)
+        units[-1].append(f)
         weights[-1] += weight
-    falling = sorted(zip(weights, texts, strict=True), key=lambda unit: -unit[0])
-    return tuple(_source(unit, machinery) for _, unit in falling)
+    falling = sorted(zip(weights, units, strict=True), key=lambda unit: -unit[0])
+    return tuple(source(unit, comments, machinery) for _, unit in falling)
+
+
+def source(functions: Iterable[Shared], comments: Mapping[str, str], machinery: Machinery) -> str:
+    """The text of functions, after what they call; what they do not call would cost time."""
+    body = "\n".join(_commented(f, comments[next(iter(f.given))]) for f in functions)
+    head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
+    return f"{head}{definitions(body)}{KERNELS}{body}"
 
 
 def _commented(f: Shared, comment: str) -> str:
     """A function under what it does."""
     more = f"\n   and {len(f.given) - 1} more of other sizes" if len(f.given) > 1 else ""
     return f"/* {comment}{more} */\n{f.text.replace('@', f.name)}"
-
-
-def _source(texts: list[str], machinery: Machinery) -> str:
-    """Kernels, after what they call; what they do not call would cost time."""
-    body = "\n".join(texts)
-    head = prelude(machinery.lanes) if re.search(r"\bf(32|64)(v|_)", body) else HEAD
-    return f"{head}{definitions(body)}{KERNELS}{body}"

@@ -18,7 +18,8 @@ class Instruction(NamedTuple):
 
     `replaces` are the reads whose very place the first write may take, since element i of it needs nothing but
     element i of them; where `each`, so may every other write, since all is read before anything of element i is
-    written. `tied` says that the first must take the place of read 0.
+    written. `tied` says that the first must take the place of read 0. `flops` are floating-point operations, where they
+    are more than some for each element.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Instruction(NamedTuple):
     tied: bool = False
     note: int = -1
     each: bool = False
+    flops: Size = 0
 
 
 class Block(NamedTuple):

@@ -87,7 +87,7 @@ class NativeMachine(Machine):
             self._follow()
 
     def _compiled(self, before: str) -> ctypes.CDLL:
-        return self._objects.library(self._code.units, before + header() + self._code.driver)
+        return self._objects.library(self._code.units, before + header() + self._code.driver, self._code.light)
 
     def _follow(self) -> None:
         """Points the code to the arrays that are in memory now."""

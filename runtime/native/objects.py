@@ -19,7 +19,7 @@ from .toolchain import Toolchain, find
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AT_ONCE = 8  # compilations at most, each of some 80 MB
-CALLING = ("-O0",)  # a driver only calls: more would cost time for nothing
+PLAIN = ("-O0",)  # for what takes longer to compile than it ever runs: a driver only calls
 
 
 class Unit(NamedTuple):
@@ -39,12 +39,13 @@ class Objects:
         self._loaded: dict[str, ctypes.CDLL] = {}
         self._lock = Lock()
 
-    def library(self, texts: Sequence[str], driver: str = "") -> ctypes.CDLL:
-        """The library of some texts, compiled in their order, and of one that calls them; loaded once in a process.
+    def library(self, texts: Sequence[str], driver: str = "", light: str = "") -> ctypes.CDLL:
+        """The library of some texts, compiled in their order, and of those that are not optimised: one that calls the
+        others, compiled first, and a `light` one, compiled last. Loaded once in a process.
 
         Raises CompilationFailed.
         """
-        units = [*([Unit(driver, CALLING)] if driver else []), *map(Unit, texts)]
+        units = [u for u in (Unit(driver, PLAIN), *map(Unit, texts), Unit(light, PLAIN)) if u.text]
         names = [self._name("unit", *u.options, u.text) + ".o" for u in units]
         name = self._name("library", *names) + ".so"
         with self._lock:

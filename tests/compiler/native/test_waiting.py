@@ -195,7 +195,7 @@ def watched(plan: Plan, folder: Path) -> subprocess.CompletedProcess[str]:
         threads=THREADS,
     )
     pool = Path(driver.__file__).parents[2].joinpath("runtime", "native", "pool.c").read_text(encoding="utf-8")
-    texts = [*plan.code.units, header() + pool, header() + plan.code.driver + main]
+    texts = [*plan.code.units, *filter(None, [plan.code.light]), header() + pool, header() + plan.code.driver + main]
     for i, text in enumerate(texts):
         (folder / f"{i}.c").write_text(text, encoding="utf-8")
     command = [*COMPILER, "-w", "-O1", *machine_flags(machinery()), "-fsanitize=thread", "-pthread"]
