@@ -69,7 +69,7 @@ class NativeEmitter(Emitter):
 
     def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         """Appends what computes rows."""
-        self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads), each=True)
+        self.add(Rows(nest, self.machinery.lanes), writes, reads, replaces=replaced(nest, reads), each=True)
 
     def fill(self, out: Window, value: Number) -> None:
         self.add(Fill(value), (out,), ())

@@ -80,14 +80,14 @@ class Pointers:
 
 
 @contextmanager
-def nested(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[None]:
-    """The loops but for the innermost of them, which the caller writes; the outermost is divided among threads."""
+def nested(f: Function, axes: Sequence[Axis], pointers: Pointers) -> Iterator[str]:
+    """Loops over all axes; gives the index of the innermost, nothing where there is none."""
     if not axes:
-        yield
+        yield ""
         return
     index = f.fresh("i")
-    with f.loop(index, f.size(axes[0].size)), pointers.advanced(axes[0], index), nested(f, axes[1:], pointers):
-        yield
+    with f.loop(index, f.size(axes[0].size)), pointers.advanced(axes[0], index), nested(f, axes[1:], pointers) as inner:
+        yield inner or index
 
 
 @contextmanager

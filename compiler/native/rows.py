@@ -18,18 +18,19 @@ from ..schedule.rounds import FOLDED, moving, rounds
 from .arithmetic import Arithmetic, local, stored
 from .function import Function
 from .index import checked
-from .loops import VECTORS, Pointers, axes_of, nested
+from .loops import VECTORS, Axis, Pointers, axes_of, nested
 from .nest import loaded, stretched
 from .reduce import LAWS, Law
 
 
 class Rows(NamedTuple):
-    """A nest with rows. Each call sets the sums of its own units."""
+    """A nest with rows, for vectors of so many `lanes`. Each call sets the sums of its own units."""
 
     nest: Nest
+    lanes: int = 8
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
-        _Printer(f, self.nest, writes, reads).print()
+        _Printer(f, self.nest, writes, reads, self.lanes).print()
 
 
 def replaced(nest: Nest, reads: tuple[Window, ...], *, keeps: bool = True) -> tuple[int, ...]:
@@ -57,8 +58,10 @@ class _Fold:
 class _Printer:
     """Writes one function."""
 
-    def __init__(self, f: Function, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
-        self.f, self.nest, self.writes, self.reads = f, nest, writes, reads
+    def __init__(
+        self, f: Function, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...], lanes: int
+    ) -> None:
+        self.f, self.nest, self.writes, self.reads, self.lanes = f, nest, writes, reads, lanes
         self.first = len(nest.rows)
         self.rounds = rounds(nest, moving(nest, reads))
         self.row = nest.shape[self.first :]
@@ -74,9 +77,19 @@ class _Printer:
                     strides.append((*(0,) * self.first, *row_major(self.row)))
                 self.kept[x] = place
         self.pointers = Pointers(f, names)
-        self.outer = axes_of(nest.rows, [s[: self.first] for s in strides])
+        self.outer = self._axes_of_rows([s[: self.first] for s in strides])
         self.inner = axes_of(self.row, [s[self.first :] for s in strides])
         self.steady = Arithmetic(f, self._load)
+        self.index = ""  # of the element at hand within its row
+        self.number = ""  # of the row at hand within its matrix
+        self.end = ""  # of what is computed of a row
+
+    def _axes_of_rows(self, strides: list[tuple[Size, ...]]) -> list[Axis]:
+        """The loops over rows; where a diagonal says how long each is, its rows have a loop of their own."""
+        if self.nest.masks is None:
+            return axes_of(self.nest.rows, strides)
+        matrices = axes_of(self.nest.rows[:-1], [s[:-1] for s in strides])
+        return [*matrices, Axis(self.nest.rows[-1], tuple(s[-1] for s in strides))]
 
     def _written(self, i: int) -> tuple[Size, ...]:
         """The steps of a write along all axes."""
@@ -110,6 +123,8 @@ class _Printer:
         return name
 
     def _load(self, i: int) -> str:
+        if self.nest.masks and i in self.nest.masks:
+            return f"(int){self.index} <= (int){self.number}"
         return loaded(self.reads[i], self.pointers.at(len(self.writes) + i))
 
     def print(self) -> None:
@@ -123,6 +138,8 @@ class _Printer:
                 self._steady(r)
                 self._round(r)
             self._steady(self.rounds.count)
+            if self.end and any(map(self._of_elements, range(len(self.writes)))):
+                self._clear()
             for i, x in enumerate(self.nest.stores):
                 if i in totals:
                     f.line(f"{totals[i]} += {self.steady.known[x]};")
@@ -141,14 +158,31 @@ class _Printer:
             with (
                 self.f.loop(index, "hi", "lo"),
                 self.pointers.advanced(self.outer[0], index),
-                nested(self.f, self.outer[1:], self.pointers),
+                nested(self.f, self.outer[1:], self.pointers) as inner,
             ):
+                if self.nest.masks is not None:
+                    self._reach(inner or index)
                 yield
             return
         if self.nest.sums:
             self.f.split(1)
         with self.f.block("if (lo < hi)" if self.nest.sums else ""):
             yield
+
+    def _reach(self, row: str) -> None:
+        """How far a row is computed: whole vectors, up to the diagonal."""
+        size, lanes = self.f.size(self.row[0]), self.lanes
+        self.number = row
+        self.end = self.f.let(
+            self.f.fresh("end"), f"{row} + {lanes} < {size} ? ({row} + {lanes}) / {lanes} * {lanes} : {size}"
+        )
+
+    def _clear(self) -> None:
+        """Zeros in what is not computed of a row."""
+        (axis,), index = self.inner, self.f.fresh("i")
+        with self.f.loop(index, self.f.size(axis.size), self.end), self.pointers.moved(axis, index):
+            for i in filter(self._of_elements, range(len(self.writes))):
+                self.f.line(f"{self.pointers.at(i)} = 0;")
 
     def _zero(self) -> None:
         places = [i for i in self.nest.sums if self._of_elements(i)]
@@ -167,7 +201,8 @@ class _Printer:
                 with f.loop(index, "1"):
                     yield index
                 return
-            with f.loop(index, f.size(self.inner[-1].size)), self.pointers.moved(self.inner[-1], index):
+            self.index = index
+            with f.loop(index, self.end or f.size(self.inner[-1].size)), self.pointers.moved(self.inner[-1], index):
                 yield index
 
     def _steady(self, r: int) -> None:

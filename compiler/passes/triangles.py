@@ -7,6 +7,8 @@ scores that a softmax makes zero of it: a billion below zero means "not seen", a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..ir.graph import Builder, Graph, Node
 from ..ir.op import Elementwise
 from ..ir.rewrite import rewrite
@@ -23,11 +25,25 @@ UNSEEN = -1e9
 SMALLEST = 32  # rows and columns: fewer are a tile or two
 
 
+class Triangles(NamedTuple):
+    """Values of a graph by their matrices: which are `zero` above the diagonal, or `unseen`, so far below what is seen
+    that they are never the largest; and of which only what is not above it is `needed`."""
+
+    zero: frozenset[Node]
+    unseen: frozenset[Node]
+    needed: frozenset[Node]
+
+
+def triangles(graph: Graph) -> Triangles:
+    """What is known of the values of a graph."""
+    zero, unseen = _zero_above(graph)
+    return Triangles(frozenset(zero), frozenset(unseen), frozenset(_needed_below(graph, zero)))
+
+
 @everywhere
 def see_triangles(graph: Graph) -> Graph:
     """Products of floats, by what their operands are and by what of them is read."""
-    below = _zero_above(graph)
-    needed = _needed_below(graph, below)
+    below, _, needed = triangles(graph)
 
     def rule(b: Builder, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         op = node.op
@@ -43,14 +59,14 @@ def see_triangles(graph: Graph) -> Graph:
     return rewrite(graph, rule)
 
 
-def _zero_above(graph: Graph) -> set[Node]:
-    """Values whose matrices are zero above the diagonal."""
+def _zero_above(graph: Graph) -> tuple[set[Node], set[Node]]:
+    """Values whose matrices are zero above the diagonal, and those that are unseen there."""
     zero: set[Node] = set()
     unseen: set[Node] = set()
     for node in graph.nodes:
         match node.op:
             case Where():
-                value = number(node.inputs[2]) if _looks_back(node) else None
+                value = number(node.inputs[2]) if looks_back(node) else None
                 (zero if value == 0 else unseen if value is not None and value <= UNSEEN else set()).add(node)
             case Sub() if node.inputs[0] in unseen and _is_most(node.inputs[1], node.inputs[0]):
                 unseen.add(node)
@@ -64,10 +80,10 @@ def _zero_above(graph: Graph) -> set[Node]:
                 zero.add(node)
             case _:
                 pass
-    return zero
+    return zero, unseen
 
 
-def _looks_back(node: Node) -> bool:
+def looks_back(node: Node) -> bool:
     """Whether a `where` takes its first value only where the column is not beyond the row."""
     condition, yes, _ = node.inputs
     if not isinstance(condition.op, Le) or len(condition.shape) < 2 or condition.shape[-2:] != node.shape[-2:]:
@@ -114,6 +130,6 @@ def _ignores(reader: Node, x: Node, below: set[Node], needed: set[Node]) -> bool
     if reader in needed:
         return True
     if isinstance(reader.op, Where):
-        return _looks_back(reader) and reader.inputs[1] is x and reader.inputs[2] is not x
+        return looks_back(reader) and reader.inputs[1] is x and reader.inputs[2] is not x
     others = [other for other in reader.inputs if other is not x]
     return isinstance(reader.op, Mul) and any(_same(other, reader) and other in below for other in others)

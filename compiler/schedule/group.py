@@ -17,7 +17,8 @@ from ..ops.reduce import Reduction
 from ..ops.scan import Scan, time_axis
 from ..ops.state import Barrier, Part
 from ..passes.stages import Stage, stages
-from . import layout
+from ..passes.triangles import triangles
+from . import diagonal, layout
 from .cluster import Cluster, Clusters, Space, units
 from .kernel import Buffer, Call, Kernel, Library, Nest, Number, Operand, Repeat, Schedule, Window, contiguous, fresh
 from .kernel import Item as ScheduleItem
@@ -54,6 +55,7 @@ class Lowering:
         self.numbers: dict[Node, Number] = {}
         self.phase = {node: PHASES[stage] for node, stage in stages(graph).items()}
         self.clusters = Clusters(graph, self.phase, row).of
+        self.triangles = triangles(graph) if row else None
         self.ends = set(graph.ends)
 
     def bind_input(self, node: Node) -> Window:
@@ -185,7 +187,8 @@ class Lowering:
         for node in stored:
             if node not in self.values:
                 self._view(node)
-        form = Nest(cluster.space.shape, tuple(body.known[n] for n in bases), cluster.space.row)
+        masks = diagonal.masks(cluster, bases, self.triangles, body.places) if self.triangles else None
+        form = Nest(cluster.space.shape, tuple(body.known[n] for n in bases), cluster.space.row, masks=masks)
         kernel = Kernel(partial(_meaning_of, members, bases), form)
         last = members[-1]
         formula = "; ".join(n.op.formula(*map(_label, n.inputs)) for n in members if not n.op.view)
@@ -211,7 +214,7 @@ class Arithmetic:
         self.e = Expressions()
         self.reads: list[Operand] = []
         self.known: dict[Node, Expr] = {}
-        self._places: dict[Node, int] = {}
+        self.places: dict[Node, int] = {}
 
     def compute(self, node: Node, inside: frozenset[Node]) -> None:
         """Adds the expression of a node after those of its operands."""
@@ -251,10 +254,10 @@ class Arithmetic:
     def _load(self, source: Node, *, of_row: bool) -> Expr:
         if source in self.lowering.numbers:
             return self.e.constant(self.lowering.numbers[source], source.dtype)
-        if source not in self._places:
-            self._places[source] = len(self.reads)
+        if source not in self.places:
+            self.places[source] = len(self.reads)
             self.reads.append(self.lowering.values[source])
-        at = self._places[source]
+        at = self.places[source]
         return (self.e.of_row if of_row else self.e.load)(at, source.dtype)
 
 

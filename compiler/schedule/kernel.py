@@ -68,12 +68,16 @@ class Nest(NamedTuple):
     one: expressions may then have folds, which combine the elements of a row, and a write with the other axes alone,
     or with 1 in place of those, has one element for each row. `sums` are the positions of writes that add up their
     elements over all rows: one for each element of a row, or one for each row added up to a single one.
+
+    With `masks` the last two axes are a matrix that is computed up to its diagonal; folds pass by what is above, and
+    stores are zero there. They are the reads that say whether a column is not beyond its row.
     """
 
     shape: Shape
     stores: tuple[Expr, ...]
     row: int = 0
     sums: tuple[int, ...] = ()
+    masks: tuple[int, ...] | None = None
 
     @property
     def rows(self) -> Shape:

@@ -77,6 +77,8 @@ class AbsorbSums:
             return None
         nest, x = item.kernel.form, call.reads[0]
         assert isinstance(x, Window)
+        if nest.masks is not None:  # what is above the diagonal is not loaded
+            return None
         row = len(x.shape) - len(_along(call))
         if x.shape == nest.shape and (nest.row or row) == row and self._suits(nest, row):
             reads = [i for i, r in enumerate(item.reads) if r == x and i not in nest.reads_of_rows]
