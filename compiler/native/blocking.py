@@ -12,9 +12,11 @@ from .function import Machinery
 from .matrices import Matrices
 
 DEPTH = 1024  # rows of b at most that are multiplied before the next ones are begun
+SHALLOW = 128  # of them where rows of a are copied
 PANEL = 256 << 10  # bytes of packed rows of b
 STREAMS = 16  # rows of b that one row is multiplied with at once, so that each is read on and on
 PAGE = 4096  # bytes after which addresses fall into the same lines of the first cache
+PAGES = 48  # that are found at once, beside those of b and of the result
 LINE = 64  # bytes that caches hold together
 WAYS = 8  # lines of a cache that addresses may share which fall into the same place of it
 SHARED = 6  # rows of a tile that may, beside a panel of b
@@ -73,8 +75,7 @@ def blocking(p: Matrices, machinery: Machinery, panels: int = 0) -> Blocking:
     height = shapes.height(vectors)
     packs_a = not isinstance(p.a.row, int) or _packs_a(p, machinery, vectors * lanes)
     packs_b = not panels and (p.b.column != 1 or _packs_b(p, machinery, -(-rows // height)))
-    panel = machinery.first_cache // 2 if packs_a else PANEL
-    deepest = min(DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH, panel // (vectors * lanes * p.dtype.bytes))
+    deepest = min(_steps(p, packs_a=packs_a), PANEL // (vectors * lanes * p.dtype.bytes))
     deepest = STREAMS if p.m == 1 and is_wide(p.b.row, p.dtype) else deepest
     by_columns = (
         isinstance(p.n, int) and not p.lead and not packs_a and _by_columns(p, height, vectors * lanes, packs_b)
@@ -84,13 +85,19 @@ def blocking(p: Matrices, machinery: Machinery, panels: int = 0) -> Blocking:
 
 
 def _packs_a(p: Matrices, machinery: Machinery, width: int) -> bool:
-    """Whether rows of a that lie side by side push each other out of the first cache before all panels met them."""
-    return (
-        p.a.row == 1
-        and p.m != 1
-        and known(p.n) >= 3 * width
-        and pushes_out(p.k, p.a.column, p.dtype, machinery.first_cache)
-    )
+    """Whether rows of a that lie side by side push each other out of the first cache before all panels met them, or
+    lie in more pages than are found at once."""
+    if p.a.row != 1 or p.m == 1 or known(p.n) < 3 * width:
+        return False
+    is_spread = min(known(p.k), SHALLOW) * known(p.a.column) * p.dtype.bytes > PAGES * PAGE
+    return is_spread or pushes_out(p.k, p.a.column, p.dtype, machinery.first_cache)
+
+
+def _steps(p: Matrices, *, packs_a: bool) -> int:
+    """Rows of b at most before the next are begun. Those of a copied a lie beside its panels in the first cache."""
+    if packs_a:
+        return SHALLOW
+    return DEPTH // 2 if is_wide(p.a.column, p.dtype) else DEPTH
 
 
 def _packs_b(p: Matrices, machinery: Machinery, tiles: int) -> bool:

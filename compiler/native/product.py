@@ -14,7 +14,7 @@ from .function import TYPES, Function, Machinery
 from .matrices import Matrices, Triangle, matrices
 from .tile import VECTORS
 from .tiles import Tiles
-from .units import matrix_of_unit
+from .units import Lead, matrix_of_unit
 
 
 class Product(NamedTuple):
@@ -49,16 +49,16 @@ class Product(NamedTuple):
 
     def _tiles(self, f: Function, p: Matrices, cut: Blocking) -> None:
         """By tiles, but for a single row if there may be one."""
-        with matrix_of_unit(f, p, cut.units(p)):
+        with matrix_of_unit(f, p, cut.units(p)) as lead:
             f.steps = (p.out.row, p.a.row, 0) if cut.by_samples else ()
-            alone = self._single_row(f, p, cut)
+            alone = self._single_row(f, p, cut, lead)
             if alone:
                 with f.block(f"if ({f.size(p.m)} == 1)"):
                     alone()
             with f.block("else" if alone else ""):
-                Tiles(f, p, cut, self.accumulate, self.masks).print()
+                Tiles(f, p, cut, lead, self.accumulate, self.masks).print()
 
-    def _single_row(self, f: Function, p: Matrices, cut: Blocking) -> Callable[[], None] | None:
+    def _single_row(self, f: Function, p: Matrices, cut: Blocking, lead: Lead) -> Callable[[], None] | None:
         """What prints the product of one row, which is all about reading b once, where a run may have one row; threads
         divide its columns."""
         row = p._replace(m=1)
@@ -76,7 +76,7 @@ class Product(NamedTuple):
                 if p.b.column != 1 or cut.by_columns:
                     return None
                 alone = blocking(row, self.machinery)._replace(by_columns=True, by_samples=False)
-            printer = Tiles(f, row, alone, self.accumulate, self.masks).print
+            printer = Tiles(f, row, alone, lead, self.accumulate, self.masks).print
         if cut.by_samples:
             f.parts = alone.units(row)
         return printer

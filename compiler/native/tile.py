@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..ir.dims import Size
 from ..ir.types import F32, F64, DType
+from . import ahead
 from .function import HEAD, TYPES, Function
 from .panel import panels
 
@@ -25,7 +26,7 @@ def prelude(lanes: int) -> str:
 typedef float f32vu __attribute__((vector_size({size}), aligned(4), may_alias));
 typedef double f64v __attribute__((vector_size({size})));
 typedef double f64vu __attribute__((vector_size({size}), aligned(8), may_alias));
-{held(lanes)}{panels(lanes)}"""
+{held(lanes)}{panels(lanes)}{ahead.PRELUDE}"""
 
 
 def held(lanes: int) -> str:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir import dims
+from .ahead import Ahead
 from .blocking import Blocking
 from .function import TYPES, Function
 from .matrices import Matrices, Matrix
 from .tile import Tile
+from .units import Lead
 
 GROUP = 192 << 10  # bytes of rows of a that meet all panels
+COPIED = 264 << 10  # of them where they are copied, which goes along whole rows of memory
 TOGETHER = 16  # tiles of them: what they touch is found by few pages
 BLOCK = 512 << 10  # bytes of b that are packed together
 ENOUGH = 8  # sums that are begun before the first of them is done
@@ -37,6 +40,7 @@ class Tiles:
     f: Function
     p: Matrices
     cut: Blocking
+    lead: Lead
     onto: bool
     masks: bool
 
@@ -48,6 +52,10 @@ class Tiles:
                 self._columns()
             else:
                 self._rows()
+
+    @property
+    def _ahead(self) -> Ahead:
+        return Ahead(self.f, self.p, self.cut, self.lead, self._group())
 
     @property
     def scalar(self) -> str:
@@ -72,9 +80,12 @@ class Tiles:
     def _group(self) -> int:
         """Tiles of a that meet all panels before the next ones do; whole strips, where they are packed."""
         cut, m = self.cut, self.p.m
-        each = cut.strip // cut.height if cut.packs_a else 1
-        most = max(1, min(TOGETHER, GROUP // (cut.height * cut.depth * self.p.dtype.bytes)) // each)
-        return (min(most, -(-m // (each * cut.height))) if isinstance(m, int) else most) * each
+        tile = cut.height * cut.depth * self.p.dtype.bytes
+        if cut.packs_a:
+            each = cut.strip // cut.height
+            return max(1, COPIED // tile // each) * each
+        most = max(1, min(TOGETHER, GROUP // tile))
+        return min(most, -(-m // cut.height)) if isinstance(m, int) else most
 
     @contextmanager
     def _depths(self) -> Iterator[None]:
@@ -120,14 +131,19 @@ class Tiles:
     def _rows(self) -> None:
         """Units `from` to `to` of rows, a group after the other, each with all panels."""
         f, group = self.f, self._group() * (self.cut.height if self.cut.by_samples else 1)
+        ahead = self._ahead
         with self._blocks():
             for panels in filter(self._packs, self._panels()):
                 self._pack_all(panels)
+            if ahead.pays:
+                ahead.of_next_panels()
             with f.loop("g", "to", "from", group):
                 f.line(f"const long end = g + {group} < to ? g + {group} : to;")
                 if self.cut.packs_a:
                     with f.block(""):
                         self._pack_a()
+                if ahead.pays:
+                    ahead.of_next_group()
                 for panels in self._panels():
                     with self._each_panel(panels):
                         self._tiles(panels, self._place(panels), "g", "end")
@@ -277,6 +293,8 @@ class Tiles:
         row, step = (1, str(cut.strip)) if cut.packs_a else (p.a.row, f.size(p.a.column))
         assert isinstance(row, int)
         tile = Tile(p.dtype, tuple(f.size(i * row) for i in range(height)), panels.vectors, cut.lanes)
+        if height == cut.height and self._ahead.pays:
+            self._ahead.ask()
         tile.begin(f)
         width = panels.vectors * cut.lanes
         down = str(width) if packs else f.size(p.b.row)
