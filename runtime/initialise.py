@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+PIECE = 8192  # numbers that are drawn at once: they stay in a cache
 
-def values(word: str, numbers: tuple[float, ...], shape: tuple[int, ...], stream: int, seed: int) -> np.ndarray:
-    """The first values of a weight, f64, by the word of an initialiser and its numbers."""
+
+def fill(
+    place: np.ndarray, word: str, numbers: tuple[float, ...], shape: tuple[int, ...], stream: int, seed: int
+) -> None:
+    """Writes the first values of a weight to its place, flat, by the word of an initialiser and its numbers; they are
+    drawn in f64."""
     match word:
         case "zeros":
-            return np.zeros(shape)
+            place[...] = 0
+            return
         case "ones":
-            return np.ones(shape)
+            place[...] = 1
+            return
         case "constant":
-            return np.full(shape, numbers[0])
+            place[...] = numbers[0]
+            return
     draw = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), stream]))
-    match word:
-        case "normal":
-            return draw.normal(0.0, numbers[0], shape)
-        case "uniform":
-            return draw.uniform(numbers[0], numbers[1], shape)
-        case "orthogonal":
-            return orthogonal(draw, shape) * numbers[0]
+    if word == "orthogonal":
+        place[...] = (orthogonal(draw, shape) * numbers[0]).reshape(-1)
+        return
     into, out = fans(shape)
     match word:
+        case "normal":
+            _normal(place, draw, numbers[0])
+        case "uniform":
+            _uniform(place, draw, *numbers)
         case "glorot_uniform":
             bound = math.sqrt(6 / max(into + out, 1))
-            return draw.uniform(-bound, bound, shape)
+            _uniform(place, draw, -bound, bound)
         case "glorot_normal":
-            return draw.normal(0.0, math.sqrt(2 / max(into + out, 1)), shape)
+            _normal(place, draw, math.sqrt(2 / max(into + out, 1)))
         case "he_normal":
-            return draw.normal(0.0, math.sqrt(2 / max(into, 1)), shape)
+            _normal(place, draw, math.sqrt(2 / max(into, 1)))
         case "he_uniform":
             bound = math.sqrt(6 / max(into, 1))
-            return draw.uniform(-bound, bound, shape)
-    raise AssertionError(word)
+            _uniform(place, draw, -bound, bound)
+        case _:
+            raise AssertionError(word)
+
+
+def _normal(place: np.ndarray, draw: np.random.Generator, deviation: float) -> None:
+    _pieces(place, draw.standard_normal, deviation, 0.0)
+
+
+def _uniform(place: np.ndarray, draw: np.random.Generator, low: float, high: float) -> None:
+    _pieces(place, draw.random, high - low, low)
+
+
+def _pieces(place: np.ndarray, draw: Callable[..., np.ndarray], scale: float, shift: float) -> None:
+    """Draws numbers piece by piece, as if all were drawn at once."""
+    room = np.empty(PIECE)
+    for start in range(0, place.size, PIECE):
+        to = place[start : start + PIECE]
+        piece = draw(out=room[: to.size])
+        piece *= scale
+        np.add(piece, shift, out=to, casting="same_kind")
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

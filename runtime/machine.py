@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .arrays import INSTRUCTIONS, Array, Call
-from .errors import InputError, OutOfMemory
+from .errors import InputError
+from .memory import aligned, present
 from .plan import COUNT, Affine, Buffer, Loop, Operand, Plan, Step, View, extent_at
 
-ALIGNMENT = 64
-PAGE = 2 << 20  # bytes of a large one; NumPy asks the system for them where an array has at least twice as many
 BUFFER = 1920  # elements of at most 8 bytes, a multiple of 16; as fast as NumPy's 8192 or faster
 Memory: TypeAlias = MutableMapping[str, Array]
 
@@ -185,7 +184,7 @@ class Machine:
     def _named(self, buffer: Buffer, dtype: np.dtype[Any]) -> Array:
         array = self.memory.get(buffer.name)
         if array is None:
-            array = self.memory[buffer.name] = aligned(buffer.size * dtype.itemsize).view(dtype)
+            array = self.memory[buffer.name] = present(buffer.size * dtype.itemsize).view(dtype)
         if array.dtype != dtype or array.size != buffer.size or not array.flags.c_contiguous:
             raise BadPlan(f"the memory {buffer.name!r} holds {array.size} of {array.dtype}, not {buffer.size} {dtype}")
         return array.reshape(-1)
@@ -241,21 +240,6 @@ def put(name: str, place: Array, value: Any) -> None:
             np.copyto(place, value, "same_kind")
     except (FloatingPointError, TypeError):
         raise InputError("wrong-number", f"input `{name}` holds what no {place.dtype} can hold") from None
-
-
-def aligned(size: int) -> Array:
-    """Zeroed bytes whose address is a multiple of 64. Raises OutOfMemory.
-
-    Many bytes begin with a large page, where what that may cost is a twentieth at most: to touch one for the first time
-    takes as long as some hundredths of its small ones.
-    """
-    step = PAGE if size >= 20 * PAGE else ALIGNMENT
-    try:
-        raw = np.zeros(size + step, np.uint8)
-    except (MemoryError, ValueError):
-        raise OutOfMemory.of("what lies between the layers", size) from None
-    start = -raw.__array_interface__["data"][0] % step
-    return raw[start : start + size]
 
 
 def dtype_name(word: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .initialise import values
-from .machine import aligned, dtype_name
+from .initialise import fill
+from .machine import dtype_name
+from .memory import present
 
 
 class Weight(NamedTuple):
@@ -38,10 +39,10 @@ class Flat(NamedTuple):
     def first(self, seed: int) -> np.ndarray:
         """The first values."""
         dtype = np.dtype(dtype_name(self.dtype))
-        flat: np.ndarray = aligned(self.total * dtype.itemsize).view(dtype)
+        flat: np.ndarray = present(self.total * dtype.itemsize).view(dtype)
         for w in self.weights:
-            first = values(w.word, w.numbers, w.shape, w.stream, seed)
-            flat[w.offset : w.offset + first.size] = first.reshape(-1)
+            place = flat[w.offset : w.offset + math.prod(w.shape)]
+            fill(place, w.word, w.numbers, w.shape, w.stream, seed)
         return flat
 
 
