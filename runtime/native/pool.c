@@ -1,11 +1,8 @@
 /* One pool of threads for all plans of a process. A thread that has nothing to do spins for a moment, because the next
    step usually follows at once, and sleeps then. `run.h` stands before this text. */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 
 #define MOST 256
-#define STACK ((size_t)8 << 20)
 #define SPIN 50e-6 /* seconds */
 
 /* `go` counts what the thread was told to do; `asleep` says that telling must wake it. */
@@ -64,26 +61,18 @@ static void *work(void *given) {
   }
 }
 
-/* Starts threads until there are `threads` with the caller. Signals stay with the threads of Python. */
+/* Starts threads until there are `threads` with the caller. */
 static int grow(int64_t threads) {
   if (threads > MOST) return EAGAIN;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_attr_t attributes;
-  int failed = pthread_attr_init(&attributes);
-  if (failed) return failed;
-  pthread_attr_setstacksize(&attributes, STACK);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = 0;
   while (!failed && pool.started + 1 < threads) {
     struct worker *w = &pool.workers[pool.started + 1];
     *w = (struct worker){.number = pool.started + 1};
     pthread_mutex_init(&w->lock, 0);
     pthread_cond_init(&w->wake, 0);
-    failed = pthread_create(&w->thread, &attributes, work, w);
+    failed = ax_thread(&w->thread, work, w);
     pool.started += !failed;
   }
-  pthread_sigmask(SIG_SETMASK, &before, 0);
-  pthread_attr_destroy(&attributes);
   return failed;
 }
 
@@ -98,13 +87,17 @@ AX_EXPORT int ax_prepare(int64_t threads) {
 /* Calls `function` once for each thread of the run; not 0 if so many cannot be started. */
 AX_EXPORT int ax_parallel(struct ax_run *run, ax_function *function) {
   pthread_mutex_lock(&pool.lock);
-  int failed = pool.started + 1 < run->threads && grow(run->threads);
+  struct ax_first first = {run, function};
+  pthread_t stand_in;
+  int has_room = ax_left() >= AX_ROOM, failed = pool.started + 1 < run->threads && grow(run->threads);
+  if (!failed && !has_room) failed = ax_thread(&stand_in, ax_stand_in, &first);
   if (!failed) {
     pool.run = run;
     pool.function = function;
     __atomic_store_n(&pool.busy, (uint32_t)run->threads - 1, __ATOMIC_RELAXED);
     for (int64_t i = 1; i < run->threads; i++) tell(&pool.workers[i]);
-    function(run, 0);
+    if (has_room) function(run, 0);
+    else pthread_join(stand_in, 0);
     for (int n = 0; __atomic_load_n(&pool.busy, __ATOMIC_ACQUIRE);) n = ax_wait(n);
   }
   pthread_mutex_unlock(&pool.lock);

@@ -1,7 +1,9 @@
 /* What the C text of a plan and the runtime know of each other. The runtime puts this before the text of the driver,
    which defines `ax_phase`. */
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -100,15 +102,77 @@ static inline void ax_done(struct ax_run *run, int thread, int step) {
 #define AX_DONE(run, thread, step) ((void)0)
 #endif
 
+/* Kernels keep copies on the stack: of so many bytes threads are made, and so many must be left of the caller's. */
+#define AX_STACK ((size_t)8 << 20)
+#define AX_ROOM ((size_t)6 << 20)
+
+/* Bytes of the stack that the caller has left; all there are where the system does not tell. */
+static __attribute__((noinline, unused)) size_t ax_left(void) {
+  char here;
+#if defined(__linux__)
+  extern int pthread_getattr_np(pthread_t, pthread_attr_t *);
+  static __thread char *lowest;
+  if (!lowest) {
+    pthread_attr_t attributes;
+    void *start;
+    size_t size;
+    lowest = (char *)1;
+    if (!pthread_getattr_np(pthread_self(), &attributes)) {
+      if (!pthread_attr_getstack(&attributes, &start, &size)) lowest = start;
+      pthread_attr_destroy(&attributes);
+    }
+  }
+  return (size_t)(&here - lowest);
+#elif defined(__APPLE__)
+  extern void *pthread_get_stackaddr_np(pthread_t);
+  extern size_t pthread_get_stacksize_np(pthread_t);
+  return pthread_get_stacksize_np(pthread_self()) - (size_t)((char *)pthread_get_stackaddr_np(pthread_self()) - &here);
+#else
+  return (void)here, SIZE_MAX;
+#endif
+}
+
+/* Starts a thread that has room; signals stay with the threads of Python. Not 0 if it cannot be had. */
+static __attribute__((unused)) int ax_thread(pthread_t *thread, void *(*work)(void *), void *given) {
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  int failed = pthread_attr_init(&attributes);
+  if (failed) return failed;
+  pthread_attr_setstacksize(&attributes, AX_STACK);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  failed = pthread_create(thread, &attributes, work, given);
+  pthread_sigmask(SIG_SETMASK, &before, 0);
+  pthread_attr_destroy(&attributes);
+  return failed;
+}
+
+/* What thread 0 does, for one that stands in for a caller without room. */
+struct ax_first {
+  struct ax_run *run;
+  ax_function *function;
+};
+
+static __attribute__((unused)) void *ax_stand_in(void *given) {
+  struct ax_first *first = given;
+  first->function(first->run, 0);
+  return 0;
+}
+
 /* Calls `function` for threads 0 ... threads - 1 at once, the caller being thread 0. Where threads cannot be started
    nothing is called, and `fault[0]` is -1. */
 static inline void ax_start(struct ax_run *run, ax_function *function) {
 #ifdef AX_PROFILE
   run->since = ax_clock();
 #endif
-  if (run->threads == 1) {
+  if (run->threads > 1) {
+    if (run->parallel(run, function)) run->fault[0] = -1;
+  } else if (ax_left() >= AX_ROOM) {
     function(run, 0);
-  } else if (run->parallel(run, function)) {
-    run->fault[0] = -1;
+  } else {
+    struct ax_first first = {run, function};
+    pthread_t thread;
+    if (ax_thread(&thread, ax_stand_in, &first)) run->fault[0] = -1;
+    else pthread_join(thread, 0);
   }
 }

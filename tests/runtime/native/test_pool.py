@@ -38,6 +38,14 @@ NEXT = driver("""
   for (int64_t i = run->count * t / T; i < run->count * (t + 1) / T; i++) y[i] = x[i] + 1;
 """)
 
+# As NEXT, with much on the stack.
+DEEP = driver("""
+  volatile char much[4 << 20];
+  for (long i = 0; i < (long)sizeof much; i += 4096) much[i] = (char)t;
+  int64_t *x = (int64_t *)run->arena, *y = x + 8;
+  for (int64_t i = run->count * t / T; i < run->count * (t + 1) / T; i++) y[i] = x[i] + 1 + (much[4096] != t);
+""")
+
 
 def machine(objects: Objects, text: str, threads: int) -> NativeMachine:
     return NativeMachine(plan(Code((), text, threads, 4)), objects=objects)
@@ -50,6 +58,21 @@ def test_no_thread_passes_a_barrier_before_all_have_come(objects: Objects, threa
         y = made.run({"x": np.full(8, turns)})["y"]
         assert y[0] == 0
         assert y[1] == threads * runs
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_callers_with_little_stack_have_another_do_their_part(objects: Objects, threads: int) -> None:
+    """As threads of musl are, or those of an application that has many. Without that the process ends."""
+    made = machine(objects, DEEP, threads)
+    found = []
+    before = threading.stack_size(256 << 10)
+    try:
+        caller = threading.Thread(target=lambda: found.extend(made.run({"x": np.arange(5)}, 5)["y"]))
+        caller.start()
+    finally:
+        threading.stack_size(before)
+    caller.join()
+    assert found == [1, 2, 3, 4, 5]
 
 
 def test_every_thread_does_its_part_in_every_one_of_many_runs(objects: Objects) -> None:
