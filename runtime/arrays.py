@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import bfloat, scalars
+from . import bfloat, choice, scalars
 from .errors import InputError
 from .philox import Philox
 
@@ -82,6 +82,8 @@ REDUCTIONS: Mapping[str, np.ufunc] = {
 }
 
 FEW = 4  # columns
+SCATTERED = 1 << 15  # elements whose places are found together
+LINE, LONGEST = 512, 1 << 16  # elements of a line of equal numbers
 FLAGS = 8192  # indices, whose truths are fewer bytes than what counts as an allocation
 
 
@@ -97,11 +99,37 @@ class OutOfRange(InputError):
 
 def _ufunc(function: np.ufunc) -> Binder:
     def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-        if function in (np.maximum, np.minimum):  # a third position is deprecated for these two
-            return (partial(function, *_arrays(reads), out=writes[0]),)
         return (partial(function, *_arrays(reads), writes[0]),)
 
     return bind
+
+
+def _extremum(function: np.ufunc) -> Binder:
+    """Of an array and a number by lines of equal numbers, since NumPy compares vectors with vectors only."""
+
+    def bind(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+        (out,), (x, other) = writes, _arrays(reads)
+        length, is_number = _line(out.shape), not isinstance(reads[1], np.ndarray)
+        if is_number and x.shape == out.shape and length <= LONGEST and _all_contiguous(x, out):
+            shape = (length,) if length == out.size else (-1, length)
+            x, out, other = x.reshape(shape), out.reshape(shape), np.full(length, other)
+        return (partial(function, x, other, out=out),)  # a third position is deprecated for these two
+
+    return bind
+
+
+def _line(shape: Sequence[int]) -> int:
+    """As many of the last axes in one as make a loop long enough."""
+    length = 1
+    for n in reversed(shape):
+        if length >= LINE:
+            break
+        length *= n
+    return length
+
+
+def _all_contiguous(*arrays: Array) -> bool:
+    return all(x.flags.c_contiguous for x in arrays)
 
 
 def _arrays(reads: Reads) -> list[Array]:
@@ -169,35 +197,6 @@ def _put_where(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Ca
     return (partial(np.copyto, out, value, "same_kind", mask),)
 
 
-def _keep(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """The value where the condition holds, else 0, without a branch: its bits times 0 or 1."""
-    (out,), (condition, value) = writes, reads
-    bits = _bits(out)
-    factor = np.asarray(value, out.dtype)
-    return partial(np.copyto, bits, condition.view(np.int8)), partial(np.multiply, bits, _bits(factor), bits)
-
-
-def _blend(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """`yes` where the condition holds, else `no`, without a branch: no + (yes - no) · 0 or 1, of their bits.
-
-    Branches cost fifteen times as much where the condition is not foreseeable. The second write is scratch.
-    """
-    (out, scratch), (condition, yes, no) = writes, reads
-    bits, factor = _bits(out), _bits(scratch)
-    first, second = (_bits(np.asarray(x, out.dtype)) for x in (yes, no))
-    return (
-        partial(np.copyto, factor, condition.view(np.int8)),
-        partial(np.subtract, first, second, bits),
-        partial(np.multiply, bits, factor, bits),
-        partial(np.add, bits, second, bits),
-    )
-
-
-def _bits(x: Array) -> Array:
-    """The elements as integers of the same width."""
-    return x.view(np.dtype(f"i{x.itemsize}"))
-
-
 def _matmul(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     """Products of the last two axes; `dot`, which starts in half the time, where it copies nothing."""
     (out,), (a, b) = writes, reads
@@ -254,9 +253,25 @@ def _take(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, .
 
 
 def _scatter_add(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Adds rows to the rows of zeros that the index names."""
+    """Adds rows to the rows of zeros that the index names: element by element, which `add.at` does in a quarter of the
+    time, some rows at a time."""
     (out,), (index, rows) = writes, reads
-    return partial(out.fill, 0), partial(np.add.at, out, index, rows)
+    width = math.prod(out.shape[1:])
+    if not _all_contiguous(out, index, rows) or not 0 < width <= SCATTERED:
+        return partial(out.fill, 0), partial(np.add.at, out, index, rows)
+    flat, index, columns = out.reshape(-1), index.reshape(-1), np.arange(width)
+    count = SCATTERED // width
+    at = np.empty((min(count, index.size), width), np.int64)
+    calls: list[Call] = [partial(out.fill, 0)]
+    for start in range(0, index.size, count):
+        some = index[start : start + count]
+        place = at[: some.size]
+        calls += (
+            partial(np.multiply, some[:, None], width, place),
+            partial(np.add, place, columns, place),
+            partial(np.add.at, flat, place.reshape(-1), rows.reshape(-1)[start * width :][: place.size]),
+        )
+    return tuple(calls)
 
 
 def _put(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
@@ -346,14 +361,17 @@ def _address(x: Array) -> int:
 
 INSTRUCTIONS: Mapping[str, Binder] = {
     **{name: _ufunc(function) for name, function in UFUNCS.items()},
+    "max": _extremum(np.maximum),
+    "min": _extremum(np.minimum),
     **{name: _reduction(function) for name, function in REDUCTIONS.items()},
     "cumulative_sum": _accumulation(np.add),
     "copy": _copy,
     "fill": _fill,
     "select": _select,
     "put_where": _put_where,
-    "keep": _keep,
-    "blend": _blend,
+    "keep": choice.keep,
+    "mask": choice.mask,
+    "blend": choice.blend,
     "matmul": _matmul,
     "argmax": _argument(np.argmax),
     "argmin": _argument(np.argmin),

@@ -12,9 +12,12 @@ from ..ir.scalar import Expr
 from ..ir.types import BF16, F32, U32, DType, Shape, Tensor
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Operand, Schedule, Window, fresh
+from ..schedule.layout import expand, is_contiguous
 from .emitter import Emitter, Rules
 from .mathematics import in_single, simplest
 from .scalars import program
+
+LINE, LONGEST = 512, 8192  # elements
 
 
 def emit(schedule: Schedule, rules: Rules) -> Code:
@@ -162,18 +165,40 @@ def matching(reads: tuple[Operand, ...], out: Window) -> tuple[int, ...]:
 
 
 def _ufunc(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
-    emitter.add(x.word, (out,), reads, replaces=matching(reads, out))
+    given = tuple(_repeated(emitter, r, out) for r in reads)
+    emitter.add(x.word, (out,), given, replaces=matching(reads, out))
+
+
+def _repeated(emitter: NumpyEmitter, x: Operand, out: Window) -> Operand:
+    """A short vector that is stretched over all rows, side by side as often as makes NumPy's loops long."""
+    rank = len(out.shape)
+    if not isinstance(x, Window) or x.shape == () or x.shape[-1] == 1 or any(n != 1 for n in x.shape[:-1]):
+        return x
+    first, length = rank - 1, out.shape[-1]
+    while first > 0 and isinstance(length, int) and length < LINE:
+        first -= 1
+        length = length * out.shape[first]
+    if not 0 < first < rank - 1 or not isinstance(length, int) or length > LONGEST or not is_contiguous(out):
+        return x
+    line = emitter.scratch(Tensor(x.dtype, out.shape[first:]), "line")
+    emitter.copy(line, expand(x._replace(shape=x.shape[-1:], strides=x.strides[-1:]), line.shape))
+    return line
 
 
 def _where(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:
-    """A condition that is stretched is a mask that repeats, which a processor foresees; others are not branched on."""
+    """A choice without branches, but where a mask that repeats, which a processor foresees, chooses of two arrays."""
     condition, yes, no = reads
-    if not isinstance(condition, Window) or condition.shape != out.shape:
-        emitter.add("select", (out,), reads, replaces=tuple(i for i in matching(reads, out) if i == 2))
-    elif no == 0 and not isinstance(no, Window) and copysign(1.0, no) > 0:
+    stretched = not isinstance(condition, Window) or condition.shape != out.shape
+    if not stretched and no == 0 and not isinstance(no, Window) and copysign(1.0, no) > 0:
         emitter.add("keep", (out,), (condition, yes))
-    else:
+    elif not stretched:
         emitter.add("blend", (out, emitter.scratch(out.type)), reads)
+    elif isinstance(condition, Window) and isinstance(yes, Window) and not isinstance(no, Window):
+        masks = (emitter.scratch(Tensor(out.dtype, condition.shape), "mask") for _ in range(2))
+        over = (1,) if matching((yes,), out) else ()
+        emitter.add("mask", (out, *masks), (condition, yes), replaces=over, value=no)
+    else:
+        emitter.add("select", (out,), reads, replaces=tuple(i for i in matching(reads, out) if i == 2))
 
 
 def _cast(emitter: NumpyEmitter, x: Expr, out: Window, reads: tuple[Operand, ...]) -> None:

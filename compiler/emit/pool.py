@@ -14,31 +14,36 @@ Windows = tuple[Window, ...]
 
 
 def max_pool(e: NumpyEmitter, op: MaxPool, writes: Windows, reads: Windows) -> None:
-    """The greatest of all positions in the window."""
+    """The greatest along each axis of the window in turn, which are fewer passes; rows first, whose runs are long."""
     ((out,), (x,)) = writes, reads
     sliding = _sliding(op)
-    first, *others = sliding.taps(framed(e, x, sliding.before, sliding.after, -np.inf), out.shape[1:-1])
-    if not others:
-        e.add("copy", (out,), (first,))
-    for tap in others:
-        e.add("max", (out,), (first, tap))
-        first = out
+    x = framed(e, x, sliding.before, sliding.after, -np.inf)
+    axes = sorted(range(len(op.size)), key=lambda axis: op.size[axis] > 1)
+    for axis in axes:
+        found = (*x.shape[1 : 1 + axis], out.shape[1 + axis], *x.shape[2 + axis : -1])
+        x, *others = sliding.along(axis).taps(x, found)
+        made = out if axis == axes[-1] or not others else e.scratch(x.type)
+        for tap in others:
+            e.add("max", (made,), (x, tap))
+            x = made
+    if x is not out:
+        e.add("copy", (out,), (x,))
 
 
 def max_pool_input(e: NumpyEmitter, op: MaxPoolInput, writes: Windows, reads: Windows) -> None:
-    """The cotangent goes to the first position that holds the maximum."""
+    """The cotangent goes to the first position that holds the maximum; what goes there is made where it lies together,
+    since a copy is the fastest pass over short runs."""
     ((out,), (x, y, g)) = writes, reads
     sliding, found = _sliding(op), y.shape[1:-1]
     wide = framed(e, x, sliding.before, sliding.after, -np.inf)
-    flow = _zeros(e, out, sliding)
+    flow = _zeros(e, out, sliding, found)
     chosen = _Chosen(e, y)
-    part = None if _apart(op) else e.scratch(g.type)
+    part = e.scratch(g.type)
     for tap, target in zip(sliding.taps(wide, found), sliding.taps(flow, found), strict=True):
-        here = chosen.among(tap)
-        if part is None:
-            e.add("keep", (target,), (here, g))
+        e.add("keep", (part,), (chosen.among(tap), g))
+        if _apart(op):
+            e.add("copy", (target,), (part,))
         else:
-            e.add("keep", (part,), (here, g))
             e.add("add", (target,), (target, part), replaces=(0,))
     _give(e, out, flow, sliding)
 
@@ -95,7 +100,7 @@ def average_pool_input(e: NumpyEmitter, op: AveragePoolInput, writes: Windows, r
     sliding, found = _sliding(op), g.shape[1:-1]
     scaled = e.scratch(g.type)
     e.add("mul", (scaled,), (g, shares(e, op, g, op.extent)), replaces=(0,))
-    flow = _zeros(e, out, sliding)
+    flow = _zeros(e, out, sliding, found)
     for target in sliding.taps(flow, found):
         if _apart(op):
             e.add("copy", (target,), (scaled,))
@@ -123,12 +128,14 @@ def _apart(op: Pool) -> bool:
     return all(step >= k for step, k in zip(op.stride, op.size, strict=True))
 
 
-def _zeros(e: NumpyEmitter, out: Window, sliding: Sliding) -> Window:
-    """Zeros into which windows write: the result itself, or scratch with a frame."""
+def _zeros(e: NumpyEmitter, out: Window, sliding: Sliding, found: Shape) -> Window:
+    """Zeros into which windows write: the result itself, or scratch with a frame; nothing where they write it all."""
     flow = out
     if any(n != 0 for n in (*sliding.before, *sliding.after)):
         flow = e.scratch(Tensor(out.dtype, framed_shape(out.shape, sliding.before, sliding.after)), "framed")
-    e.add("fill", (flow,), (), value=0.0)
+    covered = tuple(n * k for n, k in zip(found, sliding.kernel, strict=True))
+    if sliding.stride != sliding.kernel or flow.shape[1:-1] != covered:
+        e.add("fill", (flow,), (), value=0.0)
     return flow
 
 

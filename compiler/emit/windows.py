@@ -13,6 +13,8 @@ from ..schedule import layout
 from ..schedule.kernel import Window
 from .numpy import NumpyEmitter
 
+FEW = 8  # elements of a run; so few are copied faster one by one, along the windows
+
 
 class Sliding(NamedTuple):
     """How a kernel slides: one size, stride, dilation and pair of paddings for each spatial axis."""
@@ -30,6 +32,12 @@ class Sliding(NamedTuple):
     def after(self) -> tuple[Size, ...]:
         return tuple(high for _, high in self.padding)
 
+    def along(self, axis: int) -> Sliding:
+        """The same along one spatial axis, over framed data."""
+        kernel = tuple(k if i == axis else 1 for i, k in enumerate(self.kernel))
+        stride = tuple(step if i == axis else 1 for i, step in enumerate(self.stride))
+        return Sliding(kernel, stride, self.dilation, ((0, 0),) * len(kernel))
+
     def view(self, wide: Window, found: Shape) -> Window:
         """[N, windows..., kernel..., C]: every window of framed data, without a copy."""
         space = wide.strides[1:-1]
@@ -45,6 +53,8 @@ class Sliding(NamedTuple):
         direct = layout.reshape(view, shape)
         if direct is not None and (direct.strides[1] == 1 or direct.shape[1] == 1):
             return direct
+        if wide.shape[-1] == 1 and _whole(self.kernel[-1]) <= FEW:
+            return self._turned(e, view, shape)
         made = e.scratch(Tensor(wide.dtype, shape), "columns")
         rank = len(self.kernel)
         merged = (wide.shape[0], *found, *self.kernel[:-1], self.kernel[-1] * wide.shape[-1])
@@ -55,6 +65,16 @@ class Sliding(NamedTuple):
         assert rank
         e.add("copy", (target,), (source or view,))
         return made
+
+    def _turned(self, e: NumpyEmitter, view: Window, shape: Shape) -> Window:
+        """Columns whose transpose lies in memory: each position in the kernel is one run along the windows."""
+        rank = len(self.kernel)
+        source = layout.transpose(view, (*range(1 + rank, 2 + 2 * rank), *range(1 + rank)))
+        made = e.scratch(Tensor(view.dtype, shape[::-1]), "columns")
+        target = layout.reshape(made, source.shape)
+        assert target is not None
+        e.add("copy", (target,), (source,))
+        return layout.transpose(made, (1, 0))
 
     def taps(self, wide: Window, found: Shape) -> Iterator[Window]:
         """For each position in the kernel, in order, what all windows read there: [N, windows..., C]."""

@@ -9,8 +9,9 @@ from typing import TypeAlias
 from ..ir.graph import Builder, Literal, Node
 from ..ir.op import Op
 from ..ir.types import BOOL, DType
-from ..ops.elementwise import Add, And, Cast, Div, Eq, Max, Min, Mul, Ne, Or, Pow, Relu, Sub, Where, Xor
+from ..ops.elementwise import Add, And, Cast, Div, Eq, Ge, Gt, Le, Lt, Max, Min, Mul, Ne, Or, Pow, Relu, Sub, Where, Xor
 from ..ops.layout import Expand, Reshape, Transpose
+from ..ops.pool import MaxPoolInput
 from ..ops.unary import Abs, LogicalNot, Neg, Reciprocal, Sqrt, Square
 
 Rule: TypeAlias = "Callable[[Builder, Node], Node | None]"
@@ -239,6 +240,25 @@ def choice_within_choice(b: Builder, node: Node) -> Node | None:
     return None
 
 
+def choice_before_pool(b: Builder, node: Node) -> Node | None:
+    """What a max-pool sends back to where the data compares so with a number: the maxima compare alike, and are
+    fewer."""
+    condition, sent, no = node.inputs
+    if (
+        not isinstance(sent.op, MaxPoolInput)
+        or not isinstance(condition.op, Eq | Ne | Gt | Ge | Lt | Le)
+        or number(no) != 0
+    ):
+        return None
+    x, y, g = sent.inputs
+    left, right = condition.inputs
+    limit = number(right)
+    if left is not x or limit is None:
+        return None
+    kept = b.add(condition.op, y, b.literal(limit, x.dtype))
+    return b.add(sent.op, x, y, b.add(Where(), kept, g, b.literal(0.0, g.dtype)))
+
+
 def cast_to_its_own(b: Builder, node: Node) -> Node | None:
     """A cast to the type that it has is nothing."""
     (x,) = node.inputs
@@ -296,6 +316,6 @@ RULES: Mapping[type[Op], tuple[Rule, ...]] = {
     Xor: (number_right,),
     Eq: (number_right,),
     Ne: (number_right,),
-    Where: (choice_of_one, choice_turned, choice_within_choice),
+    Where: (choice_of_one, choice_turned, choice_within_choice, choice_before_pool),
     Cast: (cast_to_its_own, cast_twice),
 }

@@ -23,7 +23,13 @@ KERNELS = [(3, 3), (1, 1), (2, 3)]
 STRIDES = [(1, 1), (2, 2), (2, 1)]
 PADDINGS: list[Any] = [((1, 1), (1, 1)), ((0, 0), (0, 1)), ((2, 1), (0, 0))]
 DILATIONS = [(1, 1), (2, 1)]
-CHANNELS = {"plain": (2, 3, 1), "grouped": (4, 6, 2), "depthwise": (3, 3, 3), "depthwise, two each": (3, 6, 3)}
+CHANNELS = {
+    "plain": (2, 3, 1),
+    "one channel": (1, 3, 1),
+    "grouped": (4, 6, 2),
+    "depthwise": (3, 3, 3),
+    "depthwise, two each": (3, 6, 3),
+}
 WAYS = {"whole": (Target(), 4 << 20), "swept": (Target(sweep=3000), 4 << 20), "by rows": (Target(), 400)}
 
 

@@ -104,6 +104,7 @@ for c in (truths, truths[0], truths[:, :1]):
     for no in (0.0, g):
         check("select", [out], [c, f, no], f"{c.shape}")
         check("put_where", [out], [out, c, no], f"{c.shape}")
+    check("mask", [out, np.empty(c.shape, "f"), np.empty(c.shape, "f")], [c, f], f"{c.shape}", value=-1.0)
 for value in (f, 1.0):
     check("keep", [out], [truths, value])
     check("blend", [out, g.copy()], [truths, value, g])
