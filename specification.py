@@ -181,11 +181,8 @@ def check_model(
     parameters = {n: p for phase in traced.values() for n, p in phase.parameters.items()}
     states = {n: s for phase in traced.values() for n, s in phase.states.items()}
     given_by_groups = grouped(asked, parameters, states, t, whole=not any(phase.reports for phase in traced.values()))
-    _check_weights(t, parameters)
-    _check_batch(t, traced.values())
-    prepared = wanted(replace(raw, seed=settings.seed), traced) if raw else None
-    if prepared is not None:
-        _check_prepared(prepared, fields, model, t)
+    _check_batch(t, parameters, traced.values())
+    prepared = _prepared(raw and replace(raw, seed=settings.seed), traced, fields, model, t)
     _refuse(t, traced)
     _check_sizes(t, sizes or {})
     phases = Phases(traced, layout(parameters.values(), given_by_groups.treatments), settings)
@@ -219,10 +216,16 @@ def _idle(specification: Specification) -> tuple[Diagnostic, ...]:
     return tuple(errors.IdleWeight(place, name=name) for place, name in reversed(places.items()))
 
 
-def _check_prepared(prepared: Recipe, fields: Mapping[str, Any], model: tree.Model, t: Tracer) -> None:
-    """Whether data go with the inputs of a model, and what is done to training samples with both."""
-    check_shapes(prepared, fields, model, t)
-    check_augment(prepared, model, t)
+def _prepared(
+    raw: Recipe | None, traced: Mapping[str, Traced], fields: Mapping[str, Any], model: tree.Model, t: Tracer
+) -> Recipe | None:
+    """What is made of data, if there are any, checked with the inputs of a model and what training does to samples."""
+    if raw is None:
+        return None
+    found = wanted(raw, traced)
+    check_shapes(found, fields, model, t)
+    check_augment(found, model, t)
+    return found
 
 
 def _check_together(specification: Specification, traced: Mapping[str, Traced], t: Tracer) -> None:
@@ -239,17 +242,17 @@ def _check_together(specification: Specification, traced: Mapping[str, Traced], 
         specification.growth.check()
 
 
-def _check_weights(t: Tracer, parameters: Mapping[str, Variable]) -> None:
+def _check_weights(t: Tracer, parameters: Mapping[str, Variable], batch: set[str]) -> None:
     """Reports weights that have the size of the batch: it is another one at each step."""
-    batch = _batch(t)
     for p in parameters.values():
         if any(dims.names(size) & batch for size in p.type.shape):
             t.wrong(errors.WeightOfBatch, p.place.span, name=p.name, type=str(p.type))
 
 
-def _check_batch(t: Tracer, traced: Iterable[Traced]) -> None:
-    """Reports what fits only if the batch has a certain number of samples, or more than one."""
-    batch = _batch(t)
+def _check_batch(t: Tracer, parameters: Mapping[str, Variable], traced: Iterable[Traced]) -> None:
+    """Reports weights of the batch's size, and what fits only if that is a certain number, or more than one."""
+    batch = {n for i in t.b.inputs for n in dims.names(i.shape[0])} if all(i.shape for i in t.b.inputs) else set()
+    _check_weights(t, parameters, batch)
     for phase in traced:
         for guard in phase.b.guards.values():
             number, size = sorted((guard.left, guard.right), key=lambda s: not isinstance(s, int))
@@ -276,11 +279,6 @@ def _check_sizes(t: Tracer, sizes: Mapping[str, int]) -> None:
     if unknown is not None:
         advice = f"its inputs have the sizes {', '.join(known)}"
         raise InputError("unknown-size", f"no input of the spec has a size `{unknown}`", advice)
-
-
-def _batch(t: Tracer) -> set[str]:
-    """The name of the number of samples, if the inputs are well."""
-    return {n for i in t.b.inputs for n in dims.names(i.shape[0])} if all(i.shape for i in t.b.inputs) else set()
 
 
 def _parsed(overrides: Mapping[str, Any]) -> dict[str, tree.Expression]:
