@@ -216,18 +216,14 @@ def stretches(loop: Loop, values: Mapping[str, int]) -> Iterator[tuple[int, int]
 
 def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Array]:
     """What was given for each input as an array. Raises InputError for what is none."""
-    if not isinstance(inputs, Mapping):
+    if not isinstance(inputs, (dict, Mapping)):  # a dict is seen at once
         problem = f"inputs are a mapping from their names to arrays, found {type(inputs).__name__}"
         raise InputError("no-mapping", problem, 'write `{"NAME": array}`')
-    arrays = {}
-    for name, value in inputs.items():
-        try:
-            arrays[name] = np.asarray(value)
-        except (ValueError, TypeError) as refusal:
-            raise InputError(
-                "no-array", f"input `{name}` is no array: {refusal}", "give all its rows one shape"
-            ) from None
-    return arrays
+    name = ""
+    try:
+        return {(name := n): np.asarray(value) for n, value in inputs.items()}
+    except (ValueError, TypeError) as refusal:
+        raise InputError("no-array", f"input `{name}` is no array: {refusal}", "give all its rows one shape") from None
 
 
 def put(name: str, place: Array, value: Any) -> None:
