@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..spec import tree
+from ..spec.record import Record, replace
 from ..spec.source import Place
 from .parameters import Treatment
 from .settings import Reader
@@ -19,8 +19,7 @@ from .trace.tracer import Initial, Tracer, Variable
 KEYS = ("frozen", "frozen_until", "rate_multiplier", "weight_decay", "l1", "l2", "max_norm")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Record):
     """Where a weight comes from: the array `name` of a file, which `place` asks for."""
 
     file: str
@@ -28,8 +27,7 @@ class Origin:
     place: Place
 
 
-@dataclass(frozen=True)
-class Grouped:
+class Grouped(Record):
     """What groups give: for each weight its treatment, and where they say so its initialiser and its origin, which
     states have too."""
 
@@ -38,8 +36,7 @@ class Grouped:
     origins: Mapping[str, Origin]
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Record):
     """What one group asks of the weights that its pattern matches."""
 
     pattern: tree.Text

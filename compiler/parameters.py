@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from ..spec.record import Record
 from .ir import dims
 from .ir.dims import Size
 from .ir.graph import PARAMETER, Builder, Graph, Input, Node
@@ -14,8 +14,7 @@ from .ops.state import Part
 from .trace.tracer import Variable
 
 
-@dataclass(frozen=True)
-class Treatment:
+class Treatment(Record):
     """What a group asks for its weights. `weight_decay` of None leaves it to the optimizer; `frozen_until` counts
     epochs."""
 
@@ -28,8 +27,7 @@ class Treatment:
     max_norm: float = 0.0
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Record):
     """One weight in its range; `offset` counts elements."""
 
     name: str
@@ -37,8 +35,7 @@ class Piece:
     shape: Shape
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Record):
     """Weights of one dtype and treatment, one after another."""
 
     name: str

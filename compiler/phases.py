@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from ..spec.record import Record
+from ..spec.record import replace as replace_record
 from ..spec.source import CompileError, Place
 from .differentiate import dependents, with_gradients
 from .garbage import without_collection
@@ -31,8 +33,7 @@ LOSS = "loss"
 COUNT = "N"  # what graphs call the batch
 
 
-@dataclass(frozen=True)
-class Phases:
+class Phases(Record):
     """What a model computes in each phase. All graphs share weights and states by name.
 
     - `predict`: the outputs;
@@ -96,7 +97,7 @@ class Phases:
     @property
     def exact(self) -> Phases:
         """The same without halves, as differences need it."""
-        return replace(self, training=replace(self.training, precision=F32))
+        return replace_record(self, training=replace_record(self.training, precision=F32))
 
     @property
     def learns(self) -> bool:

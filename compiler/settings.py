@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING
 from typing import Any, TypeAlias, TypeVar
 
 from ..spec import tree
+from ..spec.record import Record, fields
 from ..spec.source import Span
 from ..spec.suggest import nearest
 from .trace import errors
@@ -17,7 +17,7 @@ from .trace.scope import Scope
 from .trace.tracer import Tracer, is_unknown
 from .trace.values import describe
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Record)
 
 # What a field of an optimizer or a schedule takes; the names of these types are the keys of the table.
 Positive: TypeAlias = float
@@ -37,8 +37,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Record):
     """The settings of one section, evaluated with the constants of the spec."""
 
     t: Tracer
@@ -100,19 +99,19 @@ class Reader:
     def _made(
         self, kind: type[T], word: tree.Name, arguments: tuple[tree.Argument, ...], extra: Mapping[str, Any]
     ) -> T | None:
-        fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-        signature = f"({', '.join(fields)})"
+        known = fields(kind)
+        signature = f"({', '.join(known)})"
         given: dict[str, Any] = dict(extra)
         for position, a in enumerate(arguments):
-            name = a.name.text if a.name else next(iter(list(fields)[position : position + 1]), None)
+            name = a.name.text if a.name else next(iter(list(known)[position : position + 1]), None)
             value = evaluate(self.t, self.scope, a.value)
             if name is None:
                 self.t.wrong(
                     errors.TooManyArguments, a.value.span, word=word.text, found=describe(value), signature=signature
                 )
                 return None
-            if name not in fields:
-                suggestion = nearest(name, fields)
+            if name not in known:
+                suggestion = nearest(name, known)
                 self.t.wrong(
                     errors.UnknownArgument,
                     a.span,
@@ -122,10 +121,10 @@ class Reader:
                     suggestion=suggestion,
                 )
                 return None
-            if is_unknown(value) or not self._fits(a.value.span, word.text, name, str(fields[name].type), value):
+            if is_unknown(value) or not self._fits(a.value.span, word.text, name, str(known[name].type), value):
                 return None
             given[name] = value
-        missing = next((n for n, f in fields.items() if n not in given and f.default is dataclasses.MISSING), None)
+        missing = next((n for n, f in known.items() if n not in given and f.default is MISSING), None)
         if missing is not None:
             self.t.wrong(errors.MissingArgument, word.span, word=word.text, name=missing, signature=signature)
             return None

@@ -16,7 +16,7 @@ R = TypeVar("R", bound="Record")
 class Record:
     """Fields are the annotations of the class and of those it derives from, in that order."""
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _fields: ClassVar[dict[str, Field[Any]]] = {}
     _positional: ClassVar[tuple[str, ...]] = ()
     _compared: ClassVar[tuple[str, ...]] = ()
     _shown: ClassVar[tuple[str, ...]] = ()
@@ -24,16 +24,17 @@ class Record:
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        own: dict[str, Field[Any]] = {}
-        for name, annotation in cls.__annotations__.items():
+        known = dict(cls._fields)
+        for name, annotation in cls.__dict__.get("__annotations__", {}).items():
             if "ClassVar" not in annotation:
                 given = cls.__dict__.get(name, MISSING)
-                own[name] = given if isinstance(given, Field) else field(default=given)
-        cls._fields = (*cls._fields, *own)
-        cls._positional = (*cls._positional, *(n for n, f in own.items() if f.kw_only is not True))
-        cls._compared = (*cls._compared, *(n for n, f in own.items() if f.compare))
-        cls._shown = (*cls._shown, *(n for n, f in own.items() if f.repr))
-        cls._defaults = cls._defaults | {n: f.default for n, f in own.items() if f.default is not MISSING}
+                known[name] = given if isinstance(given, Field) else field(default=given)
+                known[name].type = annotation
+        cls._fields = known
+        cls._positional = tuple(n for n, f in known.items() if f.kw_only is not True)
+        cls._compared = tuple(n for n, f in known.items() if f.compare)
+        cls._shown = tuple(n for n, f in known.items() if f.repr)
+        cls._defaults = {n: f.default for n, f in known.items() if f.default is not MISSING}
         cls.__match_args__ = cls._positional  # type: ignore[misc]
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -42,7 +43,7 @@ class Record:
         values.update(zip(self._positional, args, strict=False))
         values.update(named)
         if len(values) != len(self._fields) or len(args) > len(self._positional):
-            raise TypeError(f"{type(self).__name__} takes {self._fields}, not {args} and {named}")
+            raise TypeError(f"{type(self).__name__} takes {tuple(self._fields)}, not {args} and {named}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen")
@@ -64,4 +65,9 @@ class Record:
 
 def replace(record: R, **changes: Any) -> R:
     """A copy with other values for some fields."""
-    return type(record)(**(record.__dict__ | changes))
+    return type(record)(**({name: record.__dict__[name] for name in record._fields} | changes))
+
+
+def fields(kind: type[Record]) -> dict[str, Field[Any]]:
+    """The fields of a class by name; a class may give those that it derives from another default."""
+    return kind._fields

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from ...spec.record import replace
 from ..emit.emitter import STEPS, Rules
 from ..ir import dims
 from ..ir.dims import Size

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...spec import tree
+from ...spec.record import Record
 from ...spec.source import Place
 from ...spec.suggest import nearest
 from ..ir import dims
@@ -17,8 +16,7 @@ from ..trace.tracer import is_unknown
 from ..trace.values import describe
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(Record):
     """A `generate` section without mistakes. `scores` are read where it stands; None is what was not said.
 
     `start` and `stop` are tokens, or texts that the data section encodes as one.

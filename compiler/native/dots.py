@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...spec.record import Record
 from ..ir.types import F32
 from .blocking import known
 from .function import TYPES, Function, Machinery
@@ -23,8 +22,7 @@ def suits(p: Matrices, machinery: Machinery) -> bool:
     return p.a.column == 1
 
 
-@dataclass(frozen=True)
-class Dots:
+class Dots(Record):
     """The text of one product while it is written: some columns of b together, some sums of each that do not wait."""
 
     f: Function

@@ -154,7 +154,9 @@ class Driver:
         return loop.shared() if divided else loop
 
     def _spans(self, f: Function, windows: tuple[Window, ...]) -> tuple[Span, ...]:
-        """What a function may touch of windows."""
+        """What a function may touch of windows; where there is but one thread, nobody asks."""
+        if self.threads == 1:
+            return ()
         steps = f.steps if f.parts is None or f.units == COUNT else ()
         units = {w: (f.units, s) for w, s in zip(f.windows, steps, strict=bool(steps)) if f.units is not None}
         return tuple(self.reach.span(w, *self._home(w.buffer), units.get(w, (1, 0))) for w in windows)

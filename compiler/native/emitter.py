@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...spec.record import Record
 from ..emit.emitter import Emitter, Rules
 from ..ir.dims import Size
 from ..ir.op import Op
 from ..ir.scalar import Expressions
-from ..schedule import cost
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
 from ..schedule.target import Machinery
@@ -24,8 +23,7 @@ class Form(Protocol):
     def print(self, f: Any, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None: ...
 
 
-@dataclass(frozen=True)
-class Kernels:
+class Kernels(Record):
     """Code whose instructions name forms by their number; an instruction without one is a copy."""
 
     code: Code
@@ -51,11 +49,11 @@ class NativeEmitter(Emitter):
         self.adding = adding
         self.adds = False  # whether the call at hand adds to what lies in its write
         self.machinery = machinery
-        self.flops: Size = 0  # of the call at hand
+        self.flops: Size = 0  # of the call at hand; those of arithmetic are some for each element, and not counted
         self.forms: list[Form] = [Copy()]
 
     def call(self, call: Call) -> None:
-        self.flops = cost.flops(call)
+        self.flops = 0
         super().call(call)
 
     def nest(self, nest: Nest, call: Call) -> None:
@@ -79,6 +77,7 @@ class NativeEmitter(Emitter):
 
     def library(self, op: Op, writes: tuple[Window, ...], reads: tuple[Window, ...], *, adds: bool) -> None:
         self.adds = adds
+        self.flops = op.flops(*(r.type for r in reads))
         if adds and type(op) not in self.adding:
             self.adds = False
             super().library(op, writes, reads, adds=True)

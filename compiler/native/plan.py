@@ -10,7 +10,7 @@ from ..schedule.destination import place_values
 from ..schedule.kernel import Schedule
 from ..schedule.target import Target
 from .driver import print_code
-from .emitter import emit
+from .emitter import Kernels, emit
 from .library import ADDING, RULES
 from .private import per_thread
 
@@ -19,7 +19,7 @@ def plan_of(schedule: Schedule, target: Target, rows: int) -> Plan:
     """The plan of a schedule for at most `rows` samples. Raises NotAffine."""
     kernels = emit(schedule, RULES, ADDING, target.machinery)
     placed = place_values(kernels.code, max(rows, 1))
-    kernels = replace(kernels, code=per_thread(placed, target.threads))
+    kernels = Kernels(per_thread(placed, target.threads), kernels.forms)
     plan, numbers = numbered(kernels.code, rows, target.name)
     most = max(rows, 1)
     counts = {most} if schedule.updates else {1, most}  # what trains has as many samples at each step as it says

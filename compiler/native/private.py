@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from ...spec.record import replace
 from ..ir import dims
 from ..schedule.code import Block, Code, Instruction, Line, walk
 from ..schedule.kernel import THREAD, Buffer, Window

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
+from ...spec.record import Record, replace
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.types import F32, DType
@@ -36,8 +36,7 @@ class Phase(NamedTuple):
     start: tuple[Size, Size] = (0, 0)  # in y and in x
 
 
-@dataclass(frozen=True)
-class Slide:
+class Slide(Record):
     """y[p, k] = Σ over taps t and channels c of x[p + t, c] · w[t, c, k], all axes with their steps in y, x and w.
 
     `pixels` and `taps` have one entry for each spatial axis. Tap i of a phase is weight `first + i · stride` of its

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from ...spec.record import Record
 from ..ir import dims
 from .ahead import Ahead
 from .blocking import Blocking
@@ -33,8 +33,7 @@ class Panels(NamedTuple):
     columns: str
 
 
-@dataclass(frozen=True)
-class Tiles:
+class Tiles(Record):
     """The text of one product while it is written; `onto` adds it to what lies in the result."""
 
     f: Function

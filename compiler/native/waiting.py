@@ -8,6 +8,7 @@ from enum import IntEnum
 from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
+from ...spec.record import Record
 from ..ir import dims
 from ..ir.dims import Size
 from ..schedule.kernel import Window
@@ -37,8 +38,7 @@ class Span(NamedTuple):
         return self.memory == other.memory and self.low < other.high and other.low < self.high
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Record):
     """How far programs go: the most samples, and by the name of where turns of a loop start, the last such place."""
 
     most: int

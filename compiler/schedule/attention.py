@@ -12,10 +12,10 @@ would be read again for each few rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeGuard
 
+from ...spec.record import Record
 from ..ir.graph import DATA, Builder, Graph, Input, Node
 from ..ir.rewrite import copy
 from ..ir.scalar import PICKED, parts
@@ -37,8 +37,7 @@ class Trio(NamedTuple):
     weights: int
 
 
-@dataclass(frozen=True)
-class FuseAttention:
+class FuseAttention(Record):
     """The pass, for rows of at most `longest` scores, where a kernel `pays`."""
 
     longest: int

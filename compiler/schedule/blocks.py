@@ -6,9 +6,10 @@ Each instruction of a nest passes over all its operands; in blocks the next one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from ...spec.record import Record
 from ..ir import dims
 from ..ir.dims import Size
 from ..ir.graph import Builder, Graph, Input, Node
@@ -19,8 +20,7 @@ from .kernel import Call, Item, Kernel, Nest, Number, Operand, Repeat, Schedule,
 WORTH = 4  # operations; with fewer there is little to find in the cache again
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(Record):
     """The pass: nests whose arrays are larger than `least` bytes, for at most `rows` samples, go by `block` bytes."""
 
     block: int

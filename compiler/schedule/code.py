@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ...runtime.plan import Attribute, Note
+from ...spec.record import Record
 from ..ir.dims import Size
 from .kernel import Operand, Window
 
@@ -52,8 +52,7 @@ class Block(NamedTuple):
 Line: TypeAlias = "Instruction | Block"
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(Record):
     """What runs: `phases` are for the count, for named memory, and for every run. Ports are by name."""
 
     inputs: tuple[tuple[str, Window], ...]

@@ -8,8 +8,8 @@ axis). A move is made where no element is needed by both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from ...spec.record import replace
 from ..ir import dims
 from .code import WHOLE, Block, Code, Instruction, Line
 from .kernel import Buffer, Window

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...spec.record import Record
 from ..ir.scalar import FOLDS, PICKED, PLACE, Expr, parts
 from . import layout
 from .kernel import Nest, Window
@@ -14,8 +13,7 @@ AGAIN, STORED = 4, 2  # loads and light operations up to which a value is comput
 FOLDED = frozenset(FOLDS.values())
 
 
-@dataclass(frozen=True)
-class Rounds:
+class Rounds(Record):
     """`of` says in which round over the elements of a row a part is computed; what is the same for the whole row
     (`steady`), before which. `needed` are the rounds that use a part; one that is `kept` is computed in the first only.
     """

@@ -7,10 +7,11 @@ as it goes; each thread has sums of its own, which become one afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from ...spec.record import Record
 from ..ir import dims
 from ..ir.graph import Builder, Graph
 from ..ir.rewrite import copy
@@ -28,8 +29,7 @@ class Place(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True)
-class AbsorbSums:
+class AbsorbSums(Record):
     """The pass for rows of up to `row` bytes; with 0 nothing changes."""
 
     row: int

@@ -8,10 +8,11 @@ sum over it, which is added up from turn to turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from ...spec.record import Record
 from ...spec.source import Place
 from ..ir import dims
 from ..ir.dims import Size
@@ -56,8 +57,7 @@ class Batched(NamedTuple):
         return tuple(i for i, axis in enumerate(self.writes) if axis is None)
 
 
-@dataclass(frozen=True)
-class Sweep:
+class Sweep(Record):
     """The pass for caches of `cache` bytes and at most `rows` samples; `most` of them a turn, if that is not 0.
 
     With several `threads`, each adds up sums of its own.

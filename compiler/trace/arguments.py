@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from ...spec.record import replace
 from ...spec.source import Span
 from ...spec.suggest import nearest
 from ..ir.graph import Node

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...spec.record import Record
 from ..ir.dims import Dim, Size
 from ..ir.graph import Node
 from ..ir.types import WORDS, DType
@@ -40,8 +40,7 @@ class WrongValue(Exception):
     """A value that a kind refuses."""
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Record):
     """What a slot takes: `expected` in words.
 
     `fits` says whether a value is of this sort at all, which decides the slot that a positional argument goes to;

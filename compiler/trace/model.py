@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...spec import tree
+from ...spec.record import Record
 from ...spec.source import Diagnostic, Place, Span
 from ...spec.suggest import nearest
 from ..ir.dims import Dim, name
@@ -22,8 +22,7 @@ from .tracer import EVALUATE, LIMIT, PREDICT, LossTerm, Metric, TooMany, Tracer,
 from .values import MISSING, Collected, describe
 
 
-@dataclass(frozen=True)
-class Traced:
+class Traced(Record):
     """What one phase of a model computes, in the Builder's nodes."""
 
     phase: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ...spec import tree
+from ...spec.record import Record
 from ...spec.source import Diagnostic, Frame, Place, Span
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Node
 from ..ir.types import I64, U32, Tensor, Unknown
@@ -21,16 +22,14 @@ LIMIT = 40_000
 KEY, STEP = Tensor(U32, (2,)), Tensor(I64, ())
 
 
-@dataclass(frozen=True)
-class Initial:
+class Initial(Record):
     """How a weight begins: the initialiser's word and its numbers."""
 
     word: str
     numbers: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(Record):
     """A weight or a state: its name is its path; `origin` is the text that makes it, in the library and in the spec."""
 
     name: str
@@ -41,8 +40,7 @@ class Variable:
     origin: tuple[Span, Span]
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(Record):
     """A metric of the spec. `mean`: one node, averaged over samples; otherwise nodes collected over the whole set and
     finished by the runtime's metric of that name."""
 
@@ -52,8 +50,7 @@ class Metric:
     place: Place
 
 
-@dataclass(frozen=True)
-class LossTerm:
+class LossTerm(Record):
     name: str
     node: Node
     place: Place
@@ -67,8 +64,7 @@ class TooMany(Exception):
     """Raised where the expanded spec reaches the limit; nothing more is traced."""
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Record):
     """A relation that must hold, with the names as they were where it stands and the way there."""
 
     relation: tree.Binary

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from ...spec.record import Record
 from ...spec.source import Span
 from ...spec.tree import Block, Syntax
 from ..ir.dims import Dim
@@ -25,8 +26,7 @@ class Missing:
 MISSING = Missing()
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(Record):
     """A place for an argument. `kind` names what it takes; required where `default` is `REQUIRED`."""
 
     name: str
@@ -42,8 +42,7 @@ class Slot:
 REQUIRED: Any = object()
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Record):
     """`block f(inputs; settings)`."""
 
     inputs: tuple[Slot, ...]
@@ -89,8 +88,7 @@ class BlockWord:
 Callee: TypeAlias = Word | BlockWord
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(Record):
     """A value given in a call, and where; `key` is where its name stands."""
 
     name: str | None
@@ -126,8 +124,7 @@ class Chain:
 Layer = Instance | Chain
 
 
-@dataclass(frozen=True)
-class Collected:
+class Collected(Record):
     """A metric over the whole set: the runtime's metric of that kind, on values kept for every sample."""
 
     kind: str

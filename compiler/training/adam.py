@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from ...spec.record import replace
 from ..ir.scalar import Value
 from ..ir.types import F32, F64
 from ..settings import NotNegative, Positive, Share
@@ -13,7 +13,6 @@ from .arithmetic import Formula
 from .optimizer import Optimizer
 
 
-@dataclass(frozen=True)
 class Adam(Optimizer):
     """Moving means of the gradient and its square, corrected for their beginning at zero (Kingma & Ba 2015).
 
@@ -39,7 +38,6 @@ class Adam(Optimizer):
         return theta - first / spread * scale, (first, second)
 
 
-@dataclass(frozen=True)
 class Adamw(Adam):
     """Adam with weight decay apart from the gradient: θ shrinks by rate · weight_decay (Loshchilov & Hutter 2019)."""
 
@@ -49,7 +47,6 @@ class Adamw(Adam):
         return self, self.weight_decay if decay is None else decay
 
 
-@dataclass(frozen=True)
 class Moments(Optimizer):
     """What the relatives of Adam share: the means of the paper, m ← beta1 · m + (1 - beta1) · g and
     v ← beta2 · v + (1 - beta2) · g²."""
@@ -66,7 +63,6 @@ class Moments(Optimizer):
         return first, states[1] * self.beta2 + f.square(g) * (1 - self.beta2)
 
 
-@dataclass(frozen=True)
 class Nadam(Moments):
     """Adam that looks a step ahead as Nesterov's momentum does (Dozat 2016), with the paper's growing momentum
     μ(t) = beta1 · (1 - 0.96^(t · momentum_decay) / 2).
@@ -93,7 +89,6 @@ class Nadam(Moments):
         return (1 - f.pow(0.96**self.momentum_decay, step) * 0.5) * self.beta1
 
 
-@dataclass(frozen=True)
 class Adamax(Moments):
     """Adam with the decaying largest size of the gradient instead of its mean square (Kingma & Ba 2015, section
     7.1)."""
@@ -108,7 +103,6 @@ class Adamax(Moments):
         return theta - first / largest * (rate / (1 - f.pow(self.beta1, step))), (first, largest)
 
 
-@dataclass(frozen=True)
 class Radam(Moments):
     """Adam that first goes by the mean gradient alone, until the spread of its divisor is small enough, and then
     rectifies it (Liu et al. 2020). `threshold` is 4 in the paper, 5 in its authors' code."""
@@ -135,7 +129,6 @@ class Radam(Moments):
         return f.cast(length, F32), f.cast(f.sqrt(1 - power), F32), f.cast(rectifier, F32)
 
 
-@dataclass(frozen=True)
 class Lamb(Moments):
     """Adam whose step for each weight matrix is scaled to the norm of that matrix (You et al. 2020); weight decay is
     part of the step that is scaled. A norm of zero leaves the step as it is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ..ir.scalar import Value
@@ -11,7 +10,6 @@ from .arithmetic import Formula
 from .optimizer import Optimizer
 
 
-@dataclass(frozen=True)
 class Sgd(Optimizer):
     """v ← momentum · v + g; θ ← θ - rate · v (Polyak 1964), or ahead by one step (Nesterov 1983; Sutskever et al.
     2013)."""
@@ -34,7 +32,6 @@ class Sgd(Optimizer):
         return theta - rate * ahead, (velocity,)
 
 
-@dataclass(frozen=True)
 class Lion(Optimizer):
     """Steps of one size along the sign of a moving mean of the gradient, weight decay apart (Chen et al. 2023)."""
 
@@ -55,7 +52,6 @@ class Lion(Optimizer):
         return self, self.weight_decay if decay is None else decay
 
 
-@dataclass(frozen=True)
 class Adagrad(Optimizer):
     """The gradient divided by the root of the sum of all its squares so far (Duchi et al. 2011)."""
 
@@ -70,7 +66,6 @@ class Adagrad(Optimizer):
         return theta - rate * g / (f.sqrt(second) + self.epsilon), (second,)
 
 
-@dataclass(frozen=True)
 class Rmsprop(Optimizer):
     """The gradient divided by the root of a moving mean of its square (Tieleman & Hinton 2012), perhaps with
     momentum."""
@@ -96,7 +91,6 @@ class Rmsprop(Optimizer):
         return theta - rate * velocity, (second, velocity)
 
 
-@dataclass(frozen=True)
 class Adadelta(Optimizer):
     """Steps in the unit of the weights: the gradient times the ratio of the moving root mean squares of steps and
     gradients (Zeiler 2012)."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ...spec.record import Record
 from ..ir.scalar import Value
 from ..settings import Positive
 from .arithmetic import Formula
 
 
-@dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Record):
     """What every optimizer is: its fields are its settings as a spec writes them, `states` names what it remembers for
     each weight, `numbers` what it remembers once for a whole range; all begin at zero. `rate` is the learning rate
     before schedule and multipliers."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 
+from ...spec.record import Record
 from ..ir.graph import CONTROL
 from ..ir.scalar import Value
 from ..ir.types import F32, Tensor
@@ -20,15 +20,13 @@ from .arithmetic import Formula
 SCALE = "scale"
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Record):
     """What every schedule is."""
 
     def factor(self, f: Formula, step: Value, warmup: int) -> Value | float:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class Constant(Schedule):
     """The rate itself."""
 
@@ -36,7 +34,6 @@ class Constant(Schedule):
         return 1.0
 
 
-@dataclass(frozen=True)
 class Step(Schedule):
     """Times `gamma` after every `every` steps."""
 
@@ -47,7 +44,6 @@ class Step(Schedule):
         return f.pow(self.gamma, f.apply("floor", (step - 1) / self.every))
 
 
-@dataclass(frozen=True)
 class Exponential(Schedule):
     """Times `gamma` after every step."""
 
@@ -57,7 +53,6 @@ class Exponential(Schedule):
         return f.pow(self.gamma, step - 1)
 
 
-@dataclass(frozen=True)
 class Cosine(Schedule):
     """From 1 to `low` in `steps` steps along half a cosine (Loshchilov & Hutter 2017)."""
 
@@ -69,7 +64,6 @@ class Cosine(Schedule):
         return (f.cos(share * math.pi) + 1) * (0.5 * (1 - self.low)) + self.low
 
 
-@dataclass(frozen=True)
 class InverseSquareRoot(Schedule):
     """`scale` / √step, constant during the warm-up (Vaswani et al. 2017)."""
 
@@ -79,7 +73,6 @@ class InverseSquareRoot(Schedule):
         return self.scale / f.sqrt(f.max(step, float(max(warmup, 1))))
 
 
-@dataclass(frozen=True)
 class Multistep(Schedule):
     """Times `gamma` after each of the steps `after`."""
 
@@ -91,7 +84,6 @@ class Multistep(Schedule):
         return reduce(mul, factors)
 
 
-@dataclass(frozen=True)
 class Polynomial(Schedule):
     """From 1 to `low` in `steps` steps along a power of what is left of them; of power 1 a straight line."""
 
@@ -104,7 +96,6 @@ class Polynomial(Schedule):
         return f.pow(left, self.power) * (1 - self.low) + self.low
 
 
-@dataclass(frozen=True)
 class CosineRestarts(Schedule):
     """From 1 to `low` along half a cosine again and again, first in `steps` steps, each time in `growth` times as many
     (Loshchilov & Hutter 2017)."""
@@ -128,7 +119,6 @@ class CosineRestarts(Schedule):
         return (done - (times - 1) * (self.steps / (self.growth - 1))) / (times * self.steps)
 
 
-@dataclass(frozen=True)
 class OneCycle(Schedule):
     """From `first` up to 1 for the share `rise` of `steps`, then down to `last`, both along half a cosine (Smith &
     Topin 2018)."""
@@ -147,7 +137,6 @@ class OneCycle(Schedule):
         return (f.cos(f.min(f.max(share, 0.0), 1.0) * math.pi) + 1) * (0.5 * (start - end)) + end
 
 
-@dataclass(frozen=True)
 class Plateau(Schedule):
     """Times `gamma` when what `stop` monitors, else the loss, has not got better for `patience` evaluations, until it
     is `low`. The training loop says so through the control `scale`."""

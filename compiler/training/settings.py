@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...spec import tree
+from ...spec.record import Record
 from ...spec.source import Place
 from ...spec.suggest import nearest
 from ..ir.types import BF16, F16, F32, DType
@@ -19,8 +20,7 @@ from .optimizers import OPTIMIZERS
 from .schedules import SCHEDULES, Constant, Schedule
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(Record):
     """How a model is trained. `clip_norm` and `clip_value` of 0 leave gradients alone; `steps` of 0 counts epochs;
     `patience` of 0 never stops early. `average` is the share of the old average of the weights that a step keeps, 1 for
     the mean of all steps, 0 for none; evaluate and predict use the average. `place` is where the spec chooses the
@@ -28,8 +28,8 @@ class Training:
     is well; weights and what is remembered of them stay f32. With `tf32` they are f32,
     and a device may round what it multiplies."""
 
-    optimizer: Optimizer = Sgd(0.01)  # noqa: RUF009 - frozen
-    schedule: Schedule = Constant()  # noqa: RUF009 - frozen
+    optimizer: Optimizer = Sgd(0.01)
+    schedule: Schedule = Constant()
     warmup: int = 0
     epochs: int = 10
     steps: int = 0

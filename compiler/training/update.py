@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from ...spec.record import replace
 from ..ir import dims
 from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Input, Node
 from ..ir.scalar import Value

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from axonc.compiler.trace import words
 from axonc.compiler.trace.library import library_block, library_names
 from axonc.compiler.training.optimizers import OPTIMIZERS
 from axonc.compiler.training.schedules import SCHEDULES
+from axonc.spec.record import fields
 from axonc.spec.sections import ANY, DATA, SECTIONS
 from axonc.spec.suggest import ELSEWHERE, OPERATORS
 
@@ -20,7 +19,7 @@ def settings() -> set[str]:
     signatures = [w.signature for name in words.names() if (w := words.find(name))]
     signatures += [b.signature for name in library_names() if (b := library_block(name))]
     found = {slot.name for s in signatures for slot in (*s.inputs, *s.settings)}
-    found |= {f.name for kind in (*OPTIMIZERS.values(), *SCHEDULES.values()) for f in dataclasses.fields(kind)}
+    found |= {name for kind in (*OPTIMIZERS.values(), *SCHEDULES.values()) for name in fields(kind)}
     return found | {key for section in (*SECTIONS.values(), DATA["augment"][ANY], DATA["split"]) for key in section}
 
 
