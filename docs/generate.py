@@ -30,6 +30,7 @@ from axonc.compiler.trace import initial, library, words
 from axonc.compiler.training.optimizers import OPTIMIZERS
 from axonc.compiler.training.schedules import SCHEDULES
 from axonc.runtime.data.functions import FUNCTIONS
+from axonc.spec import record as records
 from axonc.spec.render import render
 from axonc.spec.source import CompileError, Diagnostic
 from axonc.specification import check
@@ -186,7 +187,8 @@ def _classes(table: Any) -> list[tuple[str, str]]:
 
 
 def _fields(kind: Any) -> list[Any]:
-    return [field for field in dataclasses.fields(kind) if field.init and field.name != "place"]
+    found = records.fields(kind).values() if issubclass(kind, records.Record) else dataclasses.fields(kind)
+    return [field for field in found if field.init and field.name != "place"]
 
 
 def _field(field: Any) -> str:

@@ -29,7 +29,7 @@ class Record:
             if "ClassVar" not in annotation:
                 given = cls.__dict__.get(name, MISSING)
                 known[name] = given if isinstance(given, Field) else field(default=given)
-                known[name].type = annotation
+                known[name].name, known[name].type = name, annotation
         cls._fields = known
         cls._positional = tuple(n for n, f in known.items() if f.kw_only is not True)
         cls._compared = tuple(n for n, f in known.items() if f.compare)

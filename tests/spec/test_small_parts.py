@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import pytest
 from axonc.spec.load import parse
-from axonc.spec.record import Record, replace
+from axonc.spec.record import Record, fields, replace
 from axonc.spec.sections import SECTIONS
 from axonc.spec.source import Source, Span
 from axonc.spec.suggest import nearest
@@ -49,6 +50,24 @@ def test_a_record_cannot_be_changed_but_copied() -> None:
         del point.x
     assert replace(point, x=3) == Point(3)
     assert point == Point(1)
+
+
+def test_another_default_leaves_a_field_where_it_was() -> None:
+    class Nearer(Point):
+        y: int = 1
+
+    assert list(fields(Nearer)) == ["x", "y"]
+    assert Nearer(5) == Nearer(5, 1)
+
+
+def test_what_a_record_found_out_is_not_copied() -> None:
+    class Square(Point):
+        @cached_property
+        def area(self) -> int:
+            return self.x * self.y
+
+    square = Square(2, 3)
+    assert (square.area, replace(square, x=4).area) == (6, 12)
 
 
 def test_records_compare_by_class_and_value() -> None:
