@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import bfloat, choice, scalars
-from .errors import InputError
+from . import bfloat, choice, places, scalars
 from .philox import Philox
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -82,19 +81,7 @@ REDUCTIONS: Mapping[str, np.ufunc] = {
 }
 
 FEW = 4  # columns
-SCATTERED = 1 << 15  # elements whose places are found together
 LINE, LONGEST = 512, 1 << 16  # elements of a line of equal numbers
-FLAGS = 8192  # indices, whose truths are fewer bytes than what counts as an allocation
-
-
-class OutOfRange(InputError):
-    """An index that points outside the axis it selects from."""
-
-    @classmethod
-    def at(cls, where: str, index: int, limit: int) -> OutOfRange:
-        """`where` is the place in the spec, empty if it is unknown."""
-        problem = f"{where}: index {index} is outside 0 … {limit - 1}".removeprefix(": ")
-        return cls("index-out-of-range", problem)
 
 
 def _ufunc(function: np.ufunc) -> Binder:
@@ -102,6 +89,26 @@ def _ufunc(function: np.ufunc) -> Binder:
         return (partial(function, *_arrays(reads), writes[0]),)
 
     return bind
+
+
+def _power(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
+    """A negative power of an integer is 0, but for those of 1 and -1, as in native code; NumPy refuses it."""
+    (out,), (a, b) = writes, _arrays(reads)
+    if out.dtype.kind != "i":
+        return (partial(np.power, a, b, out),)
+    base, exponent = np.empty_like(a), np.empty_like(b)
+    small, negative = np.empty(a.shape, np.bool_), np.empty(b.shape, np.bool_)
+    lost = np.empty(out.shape, np.bool_)
+    one, zero = (np.asarray(n, out.dtype) for n in (1, 0))
+    return (
+        partial(np.absolute, a, base),
+        partial(np.not_equal, base, one, small),
+        partial(np.less, b, zero, negative),
+        partial(np.logical_and, small, negative, lost),
+        partial(np.absolute, b, exponent),
+        partial(np.power, a, exponent, out),
+        partial(np.copyto, out, zero, "same_kind", lost),
+    )
 
 
 def _extremum(function: np.ufunc) -> Binder:
@@ -224,62 +231,6 @@ def _constant(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Cal
     return (partial(np.copyto, out, np.asarray(attributes["values"], out.dtype).reshape(out.shape)),)
 
 
-def _check_range(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Raises OutOfRange unless every index lies in 0 … limit - 1."""
-    index, limit = reads
-    where = attributes.get("where", "")
-
-    unsigned = index.view(f"u{index.itemsize}") if index.dtype.kind == "i" else index  # a negative one is the largest
-    largest = partial(np.maximum.reduce, unsigned, axis=None)
-    beyond = np.empty(index.shape if index.size <= FLAGS else 0, np.bool_)
-    compare = partial(np.greater_equal, unsigned, np.asarray(limit, unsigned.dtype), beyond)
-
-    def is_wrong() -> bool:
-        if index.size > FLAGS:
-            return bool(largest() >= limit)
-        compare()
-        return beyond.tobytes().find(1) >= 0  # a third of the time of a reduction
-
-    def check() -> None:
-        if is_wrong():
-            raise OutOfRange.at(where, index[(index < 0) | (index >= limit)].flat[0], limit)
-
-    return (check,)
-
-
-def _take(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    x, index = reads
-    return (partial(x.take, index, attributes["axis"], writes[0], "clip"),)
-
-
-def _scatter_add(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Adds rows to the rows of zeros that the index names: element by element, which `add.at` does in a quarter of the
-    time, some rows at a time."""
-    (out,), (index, rows) = writes, reads
-    width = math.prod(out.shape[1:])
-    if not _all_contiguous(out, index, rows) or not 0 < width <= SCATTERED:
-        return partial(out.fill, 0), partial(np.add.at, out, index, rows)
-    flat, index, columns = out.reshape(-1), index.reshape(-1), np.arange(width)
-    count = SCATTERED // width
-    at = np.empty((min(count, index.size), width), np.int64)
-    calls: list[Call] = [partial(out.fill, 0)]
-    for start in range(0, index.size, count):
-        some = index[start : start + count]
-        place = at[: some.size]
-        calls += (
-            partial(np.multiply, some[:, None], width, place),
-            partial(np.add, place, columns, place),
-            partial(np.add.at, flat, place.reshape(-1), rows.reshape(-1)[start * width :][: place.size]),
-        )
-    return tuple(calls)
-
-
-def _put(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Writes values at flat positions; the first operand is what lies there already."""
-    (out,), (_, index, values) = writes, reads
-    return (partial(out.reshape(-1).put, index, values, "clip"),)
-
-
 def _argsort(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     (out,), (x,) = writes, reads
     axis = attributes["axis"]
@@ -290,54 +241,10 @@ def _argsort(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call
     return (argsort,)
 
 
-def _take_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Elements at positions along an axis, one for each element of the index."""
-    (out,), (x, index) = writes, reads
-    at = list(np.indices(index.shape, sparse=True))
-    at[attributes["axis"]] = index
-
-    def take() -> None:
-        np.copyto(out, x[tuple(at)])
-
-    return (take,)
-
-
-def _add_along(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Adds values to zeros, each at its own position along an axis."""
-    (out,), (index, values) = writes, reads
-    at = list(np.indices(index.shape, sparse=True))
-    at[attributes["axis"]] = index
-    return partial(out.fill, 0), partial(np.add.at, out, tuple(at), values)
-
-
 def _random_bits(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
     """The words of one stream for each write but the last, which is scratch."""
     *outs, scratch = writes
     return (Philox(outs, attributes["streams"], scratch, *reads).fill,)
-
-
-def _slice_at(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """The stretch of an axis that begins at a position."""
-    (out,), (x, position) = writes, reads
-    lead, size = (slice(None),) * attributes["axis"], out.shape[attributes["axis"]]
-
-    def copy() -> None:
-        start = int(position)
-        np.copyto(out, x[(*lead, slice(start, start + size))])
-
-    return (copy,)
-
-
-def _write_at(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
-    """Writes over the stretch of an axis that begins at a position; the first operand is what lies there already."""
-    (out,), (_, value, position) = writes, reads
-    lead, size = (slice(None),) * attributes["axis"], value.shape[attributes["axis"]]
-
-    def copy() -> None:
-        start = int(position)
-        np.copyto(out[(*lead, slice(start, start + size))], value)
-
-    return (copy,)
 
 
 def _erf(writes: Writes, reads: Reads, attributes: Attributes) -> tuple[Call, ...]:
@@ -361,6 +268,7 @@ def _address(x: Array) -> int:
 
 INSTRUCTIONS: Mapping[str, Binder] = {
     **{name: _ufunc(function) for name, function in UFUNCS.items()},
+    "pow": _power,
     "max": _extremum(np.maximum),
     "min": _extremum(np.minimum),
     **{name: _reduction(function) for name, function in REDUCTIONS.items()},
@@ -377,16 +285,16 @@ INSTRUCTIONS: Mapping[str, Binder] = {
     "argmin": _argument(np.argmin),
     "iota": _iota,
     "constant": _constant,
-    "check_range": _check_range,
-    "take": _take,
-    "scatter_add": _scatter_add,
+    "check_range": places.check_range,
+    "take": places.take,
+    "scatter_add": places.scatter_add,
     "argsort": _argsort,
-    "take_along": _take_along,
-    "add_along": _add_along,
-    "put": _put,
+    "take_along": places.take_along,
+    "add_along": places.add_along,
+    "put": places.put,
     "random_bits": _random_bits,
-    "slice_at": _slice_at,
-    "write_at": _write_at,
+    "slice_at": places.slice_at,
+    "write_at": places.write_at,
     "erf": _erf,
     "scalars": scalars.bind,
     "widen": bfloat.widen,

@@ -1,6 +1,7 @@
 """Plans as JSON and back. Reading trusts nothing: what is not exactly a plan is refused with the place in the text.
 
-That a view lies in its buffer is decided once more when it is bound to a count, by NumPy, for every single view.
+Whether its steps can run is for `verifier`. That a view lies in its buffer is decided once more when it is bound to a
+count, by NumPy, for every single view.
 """
 
 from __future__ import annotations

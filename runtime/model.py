@@ -16,7 +16,9 @@ from .codec import from_json
 from .errors import FileError, InputError
 from .machine import Machine, as_arrays, dtype_name
 from .philox import key_of
-from .plan import Plan
+from .plan import COUNT, Affine, Plan
+from .rules import need
+from .verifier import have_inputs, verified
 
 if TYPE_CHECKING:
     from .generation.request import Prompt
@@ -41,9 +43,22 @@ def load(path: str | Path) -> Model:
         facts = json.loads(texts["model"])
         data = json.loads(texts["data"]) if "data" in texts else None
         writing = {name: text for name, text in texts.items() if name.partition(".")[0] == "generate"}
-        return Model(from_json(texts["plan"]), _memory(facts, arrays), facts, data, writing)
+        plan = verified(from_json(texts["plan"]))
+        _check_facts(facts, plan)
+        return Model(plan, _memory(facts, arrays), facts, data, writing)
     except (ValueError, TypeError, LookupError, AttributeError) as fault:
         raise FileError("bad-model", f"is damaged: {fault}", "save it again", path=path) from None
+
+
+def _check_facts(facts: Mapping[str, Any], plan: Plan) -> None:
+    """Refuses facts that do not fit the plan, which `Model` takes for granted."""
+    samples = Affine(0, ((COUNT, 1),))
+    have_inputs(plan, {name: (dtype, tuple(shape)) for name, dtype, shape in facts["inputs"]})
+    need(facts["outputs"] == [port.name for port in plan.results], "the outputs of the plan", facts["outputs"])
+    shapes = [port.view.shape for port in plan.results]
+    apart = all(shape and shape[0] == samples for shape in shapes)
+    need(apart or facts["independent"] is False, "samples in each output", shapes)
+    need(type(facts.get("seed", 0)) is int, "a seed", facts.get("seed"))
 
 
 def _memory(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -109,14 +124,8 @@ class Model:
         return Model, (self._plan, self._memory, self.facts, self._data, self._writing)
 
     def __call__(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The outputs for any number of samples. Raises InputError for arrays that the model does not take, and where
-        its plan is not one that can run."""
-        try:
-            return self._run(as_arrays(inputs))
-        except (ValueError, TypeError, LookupError, AttributeError) as fault:
-            raise InputError("bad-model", f"the plan of this model is damaged: {fault}", "save it again") from fault
-
-    def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs for any number of samples. Raises InputError for arrays that the model does not take."""
+        arrays = as_arrays(inputs)
         count, rows = self._count(arrays), self._plan.rows or 1
         if count > rows and not self.facts["independent"]:
             raise InputError(
@@ -173,7 +182,7 @@ class Model:
             raise InputError("no-generation", "the spec of this model does not say how it writes")
         try:
             return SavedWriter(self._writing, self._memory)
-        except (ValueError, KeyError, TypeError) as fault:
+        except (ValueError, TypeError, LookupError, AttributeError) as fault:
             raise InputError("bad-model", f"what lets the model write is damaged: {fault}", "save it again") from None
 
     @cached_property

@@ -94,6 +94,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "where": _choose,
     "cast": float,
 }
+UNARY = "neg square reciprocal sqrt exp log floor cos abs cast".split()
+ARITIES: Mapping[str, int] = {word: 3 if word == "where" else 1 if word in UNARY else 2 for word in FUNCTIONS}
 
 
 def bind(writes: Sequence[Any], reads: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[Callable[[], None], ...]:

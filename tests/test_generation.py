@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from axonc import backends
 from axonc.program import Program
 from axonc.runtime import archive
+from axonc.runtime.errors import Mistake
 from scipy import special, stats
 
 WRITER = """axonc 1
@@ -356,6 +359,24 @@ def test_a_damaged_file_is_told(tmp_path: Path, damage: str) -> None:
     with pytest.raises(axonc.InputError) as failure:
         axonc.load(path).generate([[1]])
     assert failure.value.code == "bad-model"
+
+
+def test_facts_of_writing_that_were_changed_are_refused_or_the_model_writes(tmp_path: Path) -> None:
+    section = "generate tokens from logits { limit 6 }\n"
+    program = made(WRITER.replace("transformer_encoder(2, causal = true) |> ", "") + section)
+    path = tmp_path / "model.safetensors"
+    program.predict({"tokens": np.ones((1, 3), np.int32)})
+    program.save(path)
+    arrays, texts = archive.read(path)
+    facts = json.loads(texts["generate"])
+    for part in (facts, facts["moving"], facts["settings"]):
+        for name, value in list(part.items()):
+            for other in (0, 2**70, None, "f64", {"generate.9": 1}):
+                part[name] = other
+                archive.write(path, arrays, texts | {"generate": json.dumps(facts)})
+                with contextlib.suppress(Mistake):
+                    axonc.load(path).generate([[1], [2, 3]])
+            part[name] = value
 
 
 def test_a_stop_that_is_no_token_is_refused(tmp_path: Path) -> None:

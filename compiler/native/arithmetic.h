@@ -96,7 +96,7 @@ AX_DIVISIONS(f32, float, copysignf, floorf)
 AX_DIVISIONS(f64, double, copysign, floor)
 
 /* Integers. W is an unsigned type as wide as T or wider, in which overflow is defined. A negative power is 0, but for
-   those of 1 and -1; NumPy refuses it. */
+   those of 1 and -1. */
 
 #define AX_INTEGER_WORDS(S, T, W)                                                              \
   AX_INLINE T ax_max_##S(T a, T b) { return a > b ? a : b; }                                   \

@@ -77,11 +77,18 @@ class Mod(Primitive):
 class Pow(Primitive):
     """a to the b. With an exponent of 0, or of 1 or more, the gradient is finite where a is 0.
 
-    The exponent's gradient is a^b·log a, and 0 where a is not positive.
+    A negative power of an integer is 0, but for those of 1 and -1. The exponent's gradient is a^b·log a, and 0 where a
+    is not positive.
     """
 
     precision = "wide"
     sign = "{}^{}"
+
+    def eval(self, xp: Array, *arrays: Array) -> Array:
+        a, b = arrays
+        if xp.isdtype(b.dtype, "real floating"):
+            return xp.pow(a, b)
+        return xp.where((b >= 0) | (xp.abs(a) == 1), xp.pow(a, xp.abs(b)), xp.asarray(0, dtype=a.dtype))
 
     def pull(self, e: Scalars, g: Value, y: Value, *x: Value) -> Sequence[Value | None]:
         a, n = x

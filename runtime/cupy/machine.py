@@ -8,9 +8,10 @@ from time import perf_counter
 
 import numpy as np
 
-from ..arrays import Array, Call, OutOfRange
+from ..arrays import Array, Call
 from ..machine import BadPlan, Binding, Machine, dtype_name, stretches
 from ..memory import ALIGNMENT
+from ..places import OutOfRange
 from ..plan import COUNT, Buffer, Gemm, Launch, Loop, Matrix, Plan, Port, Step, View, extent_at
 from .device import Device, Operand, Product
 from .errors import LittleMemory

@@ -12,8 +12,11 @@ import numpy as np
 from ..codec import from_json, to_json
 from ..errors import InputError
 from ..machine import Machine
+from ..plan import COUNT, Affine, Plan
+from ..rules import need
+from ..verifier import have_inputs, verified
 from .request import Request, Settings, texts
-from .stepper import Stepper
+from .stepper import SCORES, Stepper
 from .vocabulary import Vocabulary
 from .writing import Written
 
@@ -37,7 +40,10 @@ class SavedWriter:
         self.grown: str = facts["grown"]
         self.seed: int = facts["seed"]
         shared = dict(memory)
-        begin, step = (Machine(from_json(kept[name]), shared) for name in (BEGIN, STEP))
+        begin, step = (Machine(verified(from_json(kept[name])), shared) for name in (BEGIN, STEP))
+        _check(facts, self._settings, self._inputs, begin.plan, step.plan)
+        for name, outer in facts["moving"].items():
+            need(shared[name].size % (outer * facts["rows"]) == 0, "rows of each kept value", name)
         self._stepper = Stepper(begin, step, shared, **facts)
 
     def texts(self, request: Request, words: Vocabulary | None) -> list[Written]:
@@ -59,3 +65,24 @@ class SavedWriter:
                 raise InputError("missing-input", f"input `{name}` is missing", f"it is {dtype}{shape} for each sample")
             check_array(name, inputs[name], dtype, tuple(shape))
         return self._stepper
+
+
+def _check(facts: Mapping[str, Any], settings: Settings, inputs: Mapping[str, Any], begin: Plan, step: Plan) -> None:
+    """Refuses what the plans do not have, and what is no setting. Raises BadPlan."""
+    samples = Affine(0, ((COUNT, 1),))
+    for name in ("rows", "limit"):
+        need(type(facts[name]) is int and facts[name] > 0, f"{name} as a whole number", facts[name])
+    need(facts["rows"] <= min(begin.rows, step.rows), "no more rows than the plans have", facts["rows"])
+    need(type(facts["seed"]) is int, "a seed", facts["seed"])
+    need(all(type(outer) is int and outer > 0 for outer in facts["moving"].values()), "stretches", facts["moving"])
+    for name, value in asdict(settings).items():
+        kinds = (int, str) if name in ("start", "stop") else (int, float)
+        holds = value is None or (type(value) in kinds and (type(value) is not int or abs(value) < 1 << 31))
+        need(holds, f"a number for {name}", value)
+    have_inputs(begin, {name: (dtype, tuple(shape)) for name, (dtype, shape) in inputs.items()})
+    shapes = {port.name: port.view.shape for port in (*step.inputs, *step.results)}
+    need(shapes[facts["grown"]] == (samples, 1), "an input that grows", facts["grown"])
+    scores = shapes[SCORES]
+    need(len(scores) == 2 and scores[0] == samples, "scores of each entry", scores)
+    for plan in (begin, step):
+        have_inputs(plan, {})

@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from ..arrays import Array, OutOfRange
+from ..arrays import Array
 from ..machine import BadPlan, Binding, Machine, Memory
+from ..places import OutOfRange
 from ..plan import COUNT, Plan, Step, each_step
 from .errors import NoThreads
 from .objects import Objects, header, user_objects

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from axonc.compiler.ir.evaluate import evaluate
@@ -9,6 +11,7 @@ from axonc.compiler.ir.graph import DATA, Builder, Graph, Item
 from axonc.compiler.ir.types import WORDS, DType, Tensor
 from axonc.compiler.pipeline import compile_graph
 from axonc.runtime.machine import Machine, dtype_name
+from axonc.runtime.verifier import verified
 
 from .graphs import NOWHERE
 from .ops.samples import SAMPLES, Sample
@@ -28,7 +31,9 @@ def graph_of(sample: Sample) -> Graph:
 @pytest.mark.parametrize("sample", [s for samples in SAMPLES.values() for s in samples], ids=str)
 def test_a_compiled_operation_gives_what_its_definition_gives(sample: Sample) -> None:
     graph = graph_of(sample)
-    machine = Machine(compile_graph(graph))
+    plan = compile_graph(graph)
+    verified(replace(plan, rows=1))
+    machine = Machine(plan)
     found = machine.run({f"x{i}": a for i, a in enumerate(sample.arrays)})
     with np.errstate(all="ignore"):
         wanted = evaluate(graph, {f"x{i}": a for i, a in enumerate(sample.arrays)})

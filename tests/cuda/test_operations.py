@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from axonc.compiler.ir.evaluate import evaluate
 from axonc.compiler.pipeline import CUPY, compile_graph
-from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.cupy.device import Device
 from axonc.runtime.cupy.machine import DeviceMachine
 from axonc.runtime.cupy.memory import DeviceMemory
+from axonc.runtime.places import OutOfRange
 
 from ..compiler.native.test_operations import GROUPS, WORDS, graph_of
 from ..compiler.ops.samples import SAMPLES

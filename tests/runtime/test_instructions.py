@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axonc.runtime import arrays
+from axonc.runtime import places
 from axonc.runtime.arrays import INSTRUCTIONS
 
 SPECIAL = (0.0, -0.0, np.nan, np.inf, -np.inf)
@@ -72,7 +72,7 @@ def test_a_mask_chooses_bit_by_bit_what_where_chooses(shape: tuple[int, ...], dt
 def test_rows_are_added_in_their_order_some_at_a_time(
     most: int, index_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "SCATTERED", most)
+    monkeypatch.setattr(places, "SCATTERED", most)
     index = np.array([[3, 0, 3], [3, 1, 0]], index_type)
     rows = random(2, 3, 5)[..., ::-1].copy()
     wanted, out = np.zeros((4, 5), "f4"), np.full((4, 5), 7, "f4")

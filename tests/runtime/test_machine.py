@@ -16,9 +16,9 @@ from axonc.compiler.ops.layout import Transpose
 from axonc.compiler.ops.reduce import Mean
 from axonc.compiler.ops.unary import Exp, Log, Tanh
 from axonc.compiler.pipeline import compile_graph
-from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.machine import BadPlan, Machine
 from axonc.runtime.memory import ALIGNMENT, PAGE, aligned
+from axonc.runtime.places import OutOfRange
 from axonc.spec.source import Place, Source, Span
 
 SOURCE = Source("model.axon", "x = table[index]")

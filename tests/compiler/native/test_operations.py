@@ -12,7 +12,7 @@ from axonc.compiler.ir.graph import DATA, Builder, Graph, Item, Node
 from axonc.compiler.ir.op import Op
 from axonc.compiler.ir.types import Tensor
 from axonc.compiler.pipeline import compile_graph
-from axonc.runtime.arrays import OutOfRange
+from axonc.runtime.places import OutOfRange
 
 from ..graphs import NOWHERE
 from ..ops.samples import SAMPLES, Sample

@@ -33,8 +33,8 @@ from axonc.compiler.pipeline import GRAPH_PASSES, compile_graph, compile_stages
 from axonc.compiler.schedule import cluster
 from axonc.compiler.schedule.group import group
 from axonc.compiler.schedule.kernel import Call, Library, Nest
-from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.machine import Machine
+from axonc.runtime.places import OutOfRange
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 

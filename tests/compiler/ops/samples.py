@@ -189,6 +189,7 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
         *binary("pow", 0.2, 3.0, integers=False),
         *(Sample(W["pow"](), (real(3, 4, low=0.2), n)) for n in EXPONENTS),
         Sample(W["pow"](), (whole(3), np.asarray(2))),
+        Sample(W["pow"](), (np.asarray([-2, -1, 1, 2])[:, None], np.asarray([-3, -2, -1, 0, 1, 3]))),
     ),
     "atan2": binary("atan2", integers=False),
     **{word: logic(word) for word in ("and", "or", "xor")},

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from axonc.runtime.arrays import OutOfRange
 from axonc.runtime.machine import BadPlan, Machine
 from axonc.runtime.native.errors import CompilationFailed
 from axonc.runtime.native.machine import NativeMachine, Run
 from axonc.runtime.native.objects import Objects, header
+from axonc.runtime.places import OutOfRange
 from axonc.runtime.plan import Buffer, Code, Loop, Step, View
 
 from .plans import N, driver, plan
