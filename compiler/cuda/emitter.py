@@ -24,6 +24,9 @@ class CudaEmitter(NativeEmitter):
         super().__init__(rules, frozenset(), Machinery())
         self.rows, self.tf32 = rows, tf32
 
+    def row_of_rounds(self, nest: Nest) -> int:
+        return 0  # while one warp waits, others compute
+
     def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         self.add(Rows(nest), writes, reads, replaces=replaced(nest, reads, keeps=False), each=True)
 

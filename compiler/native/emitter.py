@@ -12,6 +12,7 @@ from ..ir.op import Op
 from ..ir.scalar import Expressions
 from ..schedule.code import Code, Instruction
 from ..schedule.kernel import Call, Nest, Number, Schedule, Window
+from ..schedule.rounds import row_of_rounds
 from ..schedule.target import Machinery
 from .nest import Copy, Fill, Map
 from .rows import Rows, replaced
@@ -59,11 +60,16 @@ class NativeEmitter(Emitter):
     def nest(self, nest: Nest, call: Call) -> None:
         reads = tuple(r for r in call.reads if isinstance(r, Window))
         assert len(reads) == len(call.reads)
-        if nest.row:
-            self.by_rows(nest, call.writes, reads)
+        row = nest.row or self.row_of_rounds(nest)
+        if row:
+            self.by_rows(nest._replace(row=row), call.writes, reads)
             return
         same = tuple(i for i, r in enumerate(reads) if _alike(r, call.writes[0]))
         self.add(Map(nest.shape, nest.stores), call.writes, reads, replaces=same, each=True)
+
+    def row_of_rounds(self, nest: Nest) -> int:
+        """How many axes of a nest without rows are better one; 0 for none."""
+        return row_of_rounds(nest)
 
     def by_rows(self, nest: Nest, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         """Appends what computes rows."""

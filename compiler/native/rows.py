@@ -114,12 +114,12 @@ class _Printer:
         return next(found, None) if not x.dtype.is_half else None
 
     def _buffer(self, x: Expr) -> str:
-        name = self.f.fresh("row")
+        held, name = self.f.fresh("held"), self.f.fresh("row")
         size = 1
         for n in self.row:
             assert isinstance(n, int)
             size *= n
-        self.f.line(f"{local(x.dtype)} {name}[{size}] __attribute__((aligned(64)));")
+        self.f.line(f"{local(x.dtype)} {held}[{size}] __attribute__((aligned(64))), *const {name} = {held};")
         return name
 
     def _load(self, i: int) -> str:

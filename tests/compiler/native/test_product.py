@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -178,7 +179,22 @@ def test_products_for_narrower_vectors_are_those_of_numpy(group: str, lanes: int
     check([c._replace(dtype=F64 if i % 4 == 0 else F32) for i, c in enumerate(cases)], Machinery(lanes, 16))
 
 
-@pytest.mark.parametrize("samples", [1, 2, 33])
+@pytest.mark.parametrize(("m", "tiles"), [(N, [6, 4, 2, 1]), (32, [6, 2])], ids=str)
+def test_two_rows_that_remain_are_multiplied_with_the_six_before(m: Size, tiles: list[int]) -> None:
+    windows = window((m, 512)), window((m, 128)), window((32, 128, 16))
+    text = printed(Product(Machinery(8, 16), panels=16), windows[:1], windows[1:]).text.rpartition("else {")[2]
+    assert [int(rows) for rows in re.findall(r"row \+ (\d+) <= stop", text)] == tiles
+    assert ("stop - row != 8" in text) == (m is N)
+
+
+def test_rows_that_are_copied_stay_where_full_tiles_find_them() -> None:
+    out, a, b = Case((), N, 800, 512, "ntn").windows()
+    text = printed(Product(Machinery(8, 16)), (out,), (a, b)).text
+    assert "row + 4 <= stop" in text
+    assert "stop - row !=" not in text
+
+
+@pytest.mark.parametrize("samples", [1, 2, 32, 33])
 def test_products_of_few_and_of_many_samples_are_those_of_numpy(samples: int) -> None:
     layouts = ("nnn", "nnt", "sss", "pnp", "tnn")
     cases = [Case((), N, 70, n, kind, accumulate=n == 300) for kind in layouts for n in (3, 70, 300)]
@@ -239,8 +255,9 @@ def test_copied_operands_of_several_groups_blocks_and_depths_are_added_up() -> N
         check(cases, m)
 
 
+@pytest.mark.parametrize("cut", [0.4, 5 / 6])
 @pytest.mark.parametrize("samples", [1, 2, 33])
-def test_products_with_panels_are_those_of_numpy(samples: int) -> None:
+def test_products_with_panels_are_those_of_numpy(samples: int, cut: float) -> None:
     shapes = [(32, 70, 48), (1, 300, 32), (N, 40, 64), (N * 7, 33, 16), (100, 600, 96)]
     jobs = []
     for i, (m, k, n) in enumerate(shapes):
@@ -254,7 +271,7 @@ def test_products_with_panels_are_those_of_numpy(samples: int) -> None:
         c, left, panels = (memory.array.astype(np.float64) for memory in memories)
         wanted = left @ panels.transpose(1, 0, 2).reshape(-1, n) + (c if adds else 0)
         before = [memory.outside() for memory in memories]
-        call(lib, f, memories, {"N": samples}, (0, 0.4, 1))
+        call(lib, f, memories, {"N": samples}, (0, cut, 1))
         assert [memory.outside() for memory in memories] == before
         np.testing.assert_allclose(memories[0].array, wanted, atol=2e-4)
 

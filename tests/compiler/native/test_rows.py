@@ -27,14 +27,16 @@ from axonc.compiler.ops.index import Iota
 from axonc.compiler.ops.layout import Reshape
 from axonc.compiler.ops.normal import CrossEntropy, LogSoftmax, Softmax
 from axonc.compiler.ops.reduce import All, Any, Logsumexp, Mean, Prod, ReduceMax, ReduceMin, Sum, Var
-from axonc.compiler.ops.unary import Abs, Exp, Neg, Sqrt, Square, Tanh
+from axonc.compiler.ops.unary import Abs, Exp, Neg, Sigmoid, Sqrt, Square, Tanh
 from axonc.compiler.passes.sequence import run
 from axonc.compiler.pipeline import GRAPH_PASSES, compile_graph, compile_stages
 from axonc.compiler.schedule import cluster
 from axonc.compiler.schedule.group import group
 from axonc.compiler.schedule.kernel import Call, Library, Nest
+from axonc.compiler.schedule.rounds import FUNCTIONS, rounds, row_of_rounds
 from axonc.runtime.machine import Machine
 from axonc.runtime.places import OutOfRange
+from axonc.runtime.plan import each_step
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
@@ -107,6 +109,15 @@ def kept(b: Builder, x: Node) -> tuple[Node, ...]:
     return y, b.add(Div(), y, b.add(Sum(last(x), True), b.add(Exp(), y)))
 
 
+def gates(b: Builder, x: Node) -> tuple[Node, ...]:
+    """The states of an LSTM after a step: five functions, and nothing folded."""
+    enter, keep, new = (more(b, name, x.shape, x.dtype) for name in ("enter", "keep", "new"))
+    kept, found = (b.add(Mul(), b.add(Sigmoid(), g), y) for g, y in ((keep, x), (enter, b.add(Tanh(), new))))
+    c = b.add(Add(), kept, found)
+    leave = b.add(Sigmoid(), b.add(Add(), x, more(b, "leave", x.shape[-1:], x.dtype)))
+    return c, b.add(Mul(), leave, b.add(Tanh(), c))
+
+
 def loaded_again(b: Builder, x: Node) -> tuple[Node, ...]:
     """A result that is stored before its operand is loaded for the last time."""
     return b.add(Neg(), x), b.add(Mul(), x, b.add(Sum(last(x), True), x))
@@ -176,32 +187,43 @@ SAMPLES = {
     "cross-entropy's gradient": Sample(cross_entropy, (N, 3, 11), gradient=True),
     "two axes": Sample(two_axes, (N, 3, 17)),
 }
+EVERY = SAMPLES | {  # with those that become rows though they fold nothing
+    "gates": Sample(gates, (N, 70)),
+    "gates of f16": Sample(gates, (N, 3, 40), F16),
+    "gates with two axes": Sample(gates, (N, 2, 9, 5)),
+}
 
 
 @cache
 def kernel(name: str) -> Call:
     """The only kernel of a sample that does more than compare positions."""
-    calls = list(group(run(SAMPLES[name].graph(), GRAPH_PASSES), LONG).calls())
+    calls = list(group(run(EVERY[name].graph(), GRAPH_PASSES), LONG).calls())
     (found,) = (c for c in calls if c.phase == 2)
     return found
+
+
+def form(name: str) -> Rows:
+    """What prints the kernel of a sample."""
+    nest = kernel(name).kernel.form
+    assert isinstance(nest, Nest)
+    return Rows(nest._replace(row=nest.row or row_of_rounds(nest)))
 
 
 @cache
 def functions() -> dict[tuple[str, bool], Function]:
     """All samples in row-major memory; and once more with a result in the place of each operand that it may take."""
     made = {}
-    for name in SAMPLES:
-        found = kernel(name)
-        assert isinstance(found.kernel.form, Nest)
+    for name in EVERY:
+        found, rows = kernel(name), form(name)
         reads = [window(r.shape, dtype=r.dtype, name="r") for r in found.reads]  # type: ignore[union-attr]
         writes = [window(w.shape, dtype=w.dtype, name="w") for w in found.writes]
-        made[name, False] = printed(Rows(found.kernel.form), writes, reads)
-        for i in replaced(found.kernel.form, tuple(reads)):
+        made[name, False] = printed(rows, writes, reads)
+        for i in replaced(rows.nest, tuple(reads)):
             same = (j for j, w in enumerate(writes) if w.type == reads[i].type and w not in reads)
             j = next(same, None)
             if j is not None:
                 reads[i] = writes[j]
-                made[name, True] = printed(Rows(found.kernel.form), writes, reads)
+                made[name, True] = printed(rows, writes, reads)
     return made
 
 
@@ -224,7 +246,7 @@ def awkward(random: np.random.Generator, shape: tuple[int, ...], dtype: DType) -
 
 
 @pytest.mark.parametrize("machinery", MACHINERIES, ids=lambda m: f"{m.lanes} lanes")
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_kernel_of_rows_gives_what_its_definition_gives(name: str, machinery: Machinery) -> None:
     assert_computes(functions()[name, False], kernel(name), machinery)
 
@@ -255,6 +277,42 @@ def assert_computes(f: Function, kernel: Call, machinery: Machinery) -> None:
             for w, value in zip(f.windows, wanted.values(), strict=False):
                 tolerance = TOLERANCE.get(w.dtype, 0) * 4
                 np.testing.assert_allclose(memories[w].array, value, rtol=tolerance, atol=tolerance)
+
+
+def test_many_functions_have_a_round_each() -> None:
+    nest = form("gates").nest
+    found = rounds(nest, frozenset(range(5)))
+    functions = [found.of[x] for x in found.parts if x.word in FUNCTIONS]
+    assert sorted(functions) == [0, 1, 2, 3, 4]
+    again = rounds(nest, frozenset(range(5)), keeps=False)
+    assert again.count == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "row"),
+    [((N, 64), 1), ((N, 1638), 1), ((N, 3, 8, 8), 2), ((N, 63), 0), ((N, 1639), 0), ((N,), 0), ((4, N), 0)],
+)
+def test_rows_of_functions_are_neither_short_nor_long(shape: tuple[dims.Size, ...], row: int) -> None:
+    (call,) = group(run(Sample(gates, shape).graph(), GRAPH_PASSES), LONG).calls()
+    assert isinstance(call.kernel.form, Nest)
+    assert row_of_rounds(call.kernel.form) == row
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_functions_go_through_rows_where_there_are_many(threads: int) -> None:
+    few = Sample(lambda b, x: b.add(Tanh(), b.add(Exp(), x)), (N, 128))
+    words = {}
+    for name, sample in {"many": Sample(gates, (N, 128)), "few": few}.items():
+        graph, target = sample.graph(), native(threads).target
+        plan = compile_stages(graph, rows=ROWS, target=target).plan
+        words[name] = [step.instruction for step in each_step(plan.steps)]
+        machine = native(threads).machine(plan, {})
+        for count in (ROWS, 1):
+            inputs = arrays(graph, seed=count, sizes={"N": count})
+            found, wanted = machine.run(inputs, count), evaluate(graph, inputs)
+            for result, value in wanted.items():
+                np.testing.assert_allclose(found[result], value, rtol=2e-6, atol=2e-6)
+    assert words == {"many": ["rows"], "few": ["map"]}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
