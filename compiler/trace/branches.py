@@ -6,13 +6,13 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from ...spec import tree
-from ...spec.suggest import nearest
 from ..ir import types
 from . import errors, initial
 from .kinds import SLOT_WORDS
 from .naming import children, parts
 from .scope import Scope
 from .tracer import PHASE_WORDS, Tracer
+from .undefined import undefined
 from .values import MISSING
 
 
@@ -20,25 +20,55 @@ def check_names(t: Tracer, scope: Scope, branch: Any) -> None:
     """Reports every name in an expression or body that could not be found; the library's own are known to be."""
     if scope.in_library:
         return
-    from .expression import known_names, lookup
+    from .expression import lookup
 
     bound = {*_bound(branch), "true", "false", "none", *PHASE_WORDS}
     for name, is_call in _used(branch):
         if name.text in bound or name.text in scope.names or name.text in t.constants:
             continue
         if lookup(t, scope, name.text) is None:
-            kind = errors.UnknownLayer if is_call else errors.UnknownName
-            t.wrong(kind, name.span, name=name.text, suggestion=nearest(name.text, known_names(t, scope)))
+            undefined(t, scope, name, is_call=is_call)
 
 
 def check_unused_blocks(t: Tracer, used: Set[str]) -> None:
-    """The names in blocks that no phase used."""
-    for name, word in t.blocks.items():
-        if name in used:
-            continue
-        slots = (*word.block.inputs, *word.block.settings)
-        scope = Scope("", names={s.name.text: MISSING for s in slots})
-        check_names(t, scope, (*(s.default for s in slots if s.default is not None), *word.block.body))
+    """The names in blocks that no phase used, and whether such a block uses itself."""
+    unused = [name for name in t.blocks if name not in used]
+    for name in unused:
+        block = t.blocks[name].block
+        slots = (*block.inputs, *block.settings)
+        scope = Scope("", names={s.name.text: MISSING for s in slots}, body=block.body)
+        check_names(t, scope, _text(block))
+    done: set[str] = set()
+    for name in unused:
+        _check_cycles(t, name, done)
+
+
+def _text(block: tree.Block) -> tuple[Any, ...]:
+    """The defaults and the body of a block."""
+    return (*(s.default for s in (*block.inputs, *block.settings) if s.default is not None), *block.body)
+
+
+def _check_cycles(t: Tracer, first: str, done: set[str]) -> None:
+    """Reports where a block is used inside itself, on the way from the first one to those that are not done; a stack of
+    our own, since chains of blocks are long."""
+    way = {first: _blocks_in(t, first)}
+    while way:
+        name, uses = next(reversed(way.items()))
+        use = next(uses, None)
+        if use is None:
+            done.add(name)
+            del way[name]
+        elif use.text in way:
+            t.wrong(errors.RecursiveBlock, use.span, name=use.text)
+        elif use.text not in done:
+            way[use.text] = _blocks_in(t, use.text)
+
+
+def _blocks_in(t: Tracer, name: str) -> Iterator[tree.Name]:
+    """Where a block names blocks of the spec."""
+    block = t.blocks[name].block
+    own = {*_bound(block.body), *(s.name.text for s in (*block.inputs, *block.settings))}
+    return (use for use, _ in _used(_text(block)) if use.text in t.blocks and use.text not in own)
 
 
 def _bound(part: Any) -> Iterator[str]:

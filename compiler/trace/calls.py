@@ -6,12 +6,13 @@ from typing import Any
 
 from ...spec import tree
 from ...spec.source import Span
-from ...spec.suggest import OPERATORS, nearest
+from ...spec.suggest import nearest
 from . import errors
 from .arguments import bind, slot_named, takes_numbers, unknown_argument
 from .kinds import KINDS
 from .scope import Scope
 from .tracer import Lost, Tracer, is_unknown
+from .undefined import undefined
 from .use import Use, use_block
 from .values import (
     MISSING,
@@ -30,7 +31,7 @@ from .values import (
 
 def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = ()) -> Any:
     """`f(arguments)`, with what was piped in `before`."""
-    from .expression import evaluate, known_names, lookup
+    from .expression import evaluate, lookup
 
     if isinstance(e.function, tree.Name):
         name = e.function
@@ -38,10 +39,9 @@ def call(t: Tracer, scope: Scope, e: tree.Call, before: tuple[Argument, ...] = (
         if isinstance(callee, Word | BlockWord):
             return _call_word(t, scope, e, callee, before)
         if callee is None and name.text not in scope.names and name.text not in t.constants:
-            suggestion = OPERATORS.get(name.text) or nearest(name.text, known_names(t, scope))
             for argument in e.arguments:
                 evaluate_if_plain(t, scope, argument.value)
-            return t.wrong(errors.UnknownLayer, name.span, name=name.text, suggestion=suggestion)
+            return undefined(t, scope, name, is_call=True)
     function = evaluate(t, scope, e.function)
     arguments = tuple(_argument(a, evaluate(t, scope, a.value)) for a in e.arguments)
     if is_unknown(function) or any(is_unknown(a.value) for a in arguments):

@@ -16,6 +16,16 @@ class UnknownName(Diagnostic):
     reason: str = ""
 
 
+class DefinedBelow(Diagnostic):
+    code = "defined-below"
+    title = "`{name}` is used before it is defined"
+    label = "not known yet"
+    notes = ("it is defined further down, at line {line}; names must be defined before they are used",)
+    help = "move the line that defines `{name}` above this one"
+    name: str
+    line: int
+
+
 class UnknownLayer(Diagnostic):
     code = "unknown-layer"
     title = "no layer, block or function is called `{name}`"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from ...spec import tree
-from ...spec.suggest import nearest
 from ..ir.dims import Dim, Size, floor_divide
 from ..ir.types import BOOL, F32
 from ..ops.contract import Matmul
@@ -21,6 +20,7 @@ from .library import library_block
 from .numbers import arithmetic, as_tensor
 from .scope import Scope
 from .tracer import PHASE_WORDS, Tracer, is_unknown
+from .undefined import undefined
 from .values import MISSING, BlockWord, Chain, Instance, Word, count_items, describe, is_number, is_tensor
 
 LONGEST_NUMBER = 63  # bits of a whole number
@@ -99,7 +99,7 @@ def _name(t: Tracer, scope: Scope, e: tree.Name) -> Any:
         return _PLAIN[e.text]
     value = lookup(t, scope, e.text)
     if value is None and e.text not in scope.names and e.text not in t.constants:
-        return t.wrong(errors.UnknownName, e.span, name=e.text, suggestion=nearest(e.text, known_names(t, scope)))
+        return undefined(t, scope, e)
     if isinstance(value, Word | BlockWord):
         return Instance(value, (), scope.label_path(e), e.span)
     return value

@@ -103,7 +103,7 @@ def declare(
     span = model.name.span if model.name else model.span
     t = Tracer(phase, Builder(Place(span)), {}, block_words(model.blocks), limit)
     sections = (model.body, model.outputs, model.losses, model.metrics)
-    scope = Scope("", labels(*sections))
+    scope = Scope("", labels(*sections), body=(*model.constants, *model.inputs, *model.body))
     try:
         _constants(t, scope, model, overrides or {})
         _inputs(t, scope, model, sizes or {})

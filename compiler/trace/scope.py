@@ -17,7 +17,7 @@ class Scope:
     """One body: its names, its path, and the turns of the repeats around the current statement.
 
     `turns` counts from 0. In a block, `layer` is the instance that runs it and `given` its arguments. `states` are
-    those declared in this body or turn: the path of each, and where it stands.
+    those declared in this body or turn: the path of each, and where it stands. `body` is all that gives names here.
     """
 
     path: str
@@ -27,6 +27,7 @@ class Scope:
     layer: Instance | None = None
     given: Mapping[str, Argument] = field(default_factory=dict)
     states: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    body: tuple[tree.Statement, ...] = ()
 
     @property
     def in_library(self) -> bool:

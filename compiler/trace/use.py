@@ -147,7 +147,7 @@ def _run(t: Tracer, layer: Instance, callee: BlockWord, bound: dict[str, Argumen
     from .statements import run_body
 
     block = callee.block
-    scope = Scope(layer.path, callee.labels)
+    scope = Scope(layer.path, callee.labels, body=block.body)
     for slot in (*callee.signature.inputs, *callee.signature.settings):
         given = bound.get(slot.name)
         scope.names[slot.name] = given.value if given else evaluate(t, scope, slot.default)
