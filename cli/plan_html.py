@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 MAP_WIDTH, MAP_HEIGHT = 1000, 180
+LEAST_SHARE = 1  # of the operations of the longest step, in percent, that is drawn: less would be a dot
 
 
 def render(specification: Specification, phase: str, found: Explanation, prediction: Prediction | None = None) -> str:
@@ -38,8 +39,8 @@ def render(specification: Specification, phase: str, found: Explanation, predict
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>{title}</title><style>{style}</style></head><body>",
             f'<header><h1>{title}</h1><p class="sub">{subtitle}</p>{page.tiles()}{page.shares()}</header>',
-            f'<main><aside aria-label="The spec">{page.sources()}</aside>',
-            f"<article>{page.columns()}{page.groups()}{page.rest()}{page.map()}{_predicted(prediction)}</article></main>",
+            f'<main><aside aria-label="The spec"><div>{page.sources()}</div></aside>',
+            f"<article><div>{page.columns()}{page.groups()}</div>{page.rest()}{page.map()}{_predicted(prediction)}</article></main>",
             f"<script>{script}</script></body></html>\n",
         )
     )
@@ -59,8 +60,8 @@ def _predicted(found: Prediction | None) -> str:
         f'<section class="prediction"><h3>{safe(plan_device.title(found))}</h3>'
         + "".join(f"<p>{safe(text)}</p>" for text in plan_device.sums(found))
         + f"<p>assumed: {safe('; '.join(given))}</p>"
-        + f"<details><summary>kernels by their time</summary><table><tr>{head}</tr>{''.join(rows)}</table></details>"
-        + "</section>"
+        + "<details><summary>kernels by their time</summary>"
+        + f"<div><table><tr>{head}</tr>{''.join(rows)}</table></div></details></section>"
     )
 
 
@@ -168,10 +169,11 @@ class _Page:
         facts += [safe(f"for {loop}") for loop in step.loop]
         kept = ", ".join(f'<a href="#s{n}">{n}</a>' for n in step.kept_for)
         facts += [f"kept for {kept}"] if kept else []
-        share = f'<u style="width:{100 * step.flops / self.most:.1f}%"></u>'
+        share = 100 * step.flops / self.most
+        bar = f'<u style="width:{share:.1f}%"></u>' if share >= LEAST_SHARE else ""
         return (
             f'<div class="step {step.kind}" id="s{step.number}"><b>{step.number}</b><div>{formulas}'
-            f"<small>{' · '.join(facts)}</small>{share}</div></div>"
+            f"<small>{' · '.join(facts)}</small>{bar}</div></div>"
         )
 
     def map(self) -> str:
