@@ -257,7 +257,8 @@ def _split(reader: Reader) -> tuple[tuple[str, float | str], ...]:
         return (("train", 1.0),)
     told = len(reader.t.b.reports)
     shares = {part: split.number(part, 0.0, least=0.0, most=1.0) for part in PARTS if split.expression(part)}
-    if len(reader.t.b.reports) > told:
+    others = len(split.settings.items) > sum(1 for part in PARTS if split.settings.get(part))  # told when it was read
+    if others or len(reader.t.b.reports) > told:
         return (("train", 1.0),)
     if abs(sum(shares.values()) - 1) > 1e-6 or not all(shares.values()) or "train" not in shares:
         found = f"{sum(shares.values()):g} in all"
