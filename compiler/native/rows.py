@@ -154,6 +154,7 @@ class _Printer:
         the sums of nothing."""
         if self.outer:
             self.f.split(self.outer[0].size)
+            self.f.steps = self.outer[0].steps[: len(self.f.windows)]
             index = self.f.fresh("i")
             with (
                 self.f.loop(index, "hi", "lo"),

@@ -150,6 +150,7 @@ TAIL = "\nloss cross_entropy(logits, label)\ntrain { optimizer adam(1e-3) }\n"
 MODELS = {
     "dense": HEAD.format(shape=20) + "logits = x |> dense(24, activation = relu) |> dense(3)" + TAIL,
     "lstm": HEAD.format(shape="5, 8") + "logits = x |> lstm(8, sequence = false) |> dense(3)" + TAIL,
+    "lstm by rows": HEAD.format(shape="3, 8") + "logits = x |> lstm(64, sequence = false) |> dense(3)" + TAIL,
     "convolution": HEAD.format(shape="8, 8, 3")
     + "logits = x |> conv2d(8, 3, bias = false) |> batch_norm |> relu |> max_pool2d(2) |> flatten |> dense(3)"
     + TAIL,
@@ -203,6 +204,14 @@ def watched(plan: Plan, folder: Path) -> subprocess.CompletedProcess[str]:
     assert made.returncode == 0
     fixed = ["setarch", "-R"] if shutil.which("setarch") else []  # where it expects memory
     return subprocess.run([*fixed, str(folder / "run")], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm by rows"])
+def test_samples_of_an_lstm_wait_for_none_of_others(name: str) -> None:
+    plan = compile_graph(check(MODELS[name]).phases.predict, rows=ROWS, target=native(machinery(), THREADS))
+    assert plan.code is not None
+    loop = plan.code.driver.split("for (long s")[1].split("\n  }\n")[0]
+    assert loop.count("if (N == 1) ax_barrier(run, t);") == loop.count("ax_barrier(run, t);") == 2
 
 
 @needs_compiler
