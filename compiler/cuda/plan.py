@@ -97,7 +97,7 @@ class Printer:
         return Launch(
             f.name,
             tuple(map(self._view, f.windows)),
-            tuple(affine(dims.name(s)) for s in f.symbols),
+            tuple(map(affine, f.symbols)),
             tuple((affine(size), each) for size, each in f.grid if size != 1),
             f.integer == "long",
             f.refuses,

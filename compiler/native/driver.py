@@ -102,7 +102,7 @@ class Driver:
         self.functions.setdefault(name, f)
         self.comments.setdefault(name, f"{note}\n   {shapes(line)}")
         given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in f.windows]
-        given += [self._size(dims.name(s)) for s in f.symbols]
+        given += map(self._size, f.symbols)
         if f.units is not None:
             units = self._size(f.units)
             if f.parts is not None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from ..ir import dims
 from ..ir.dims import Dim, Floor, Size
 from ..ir.types import BF16, BOOL, F16, F32, F64, I8, I32, I64, U8, U32
 from ..schedule.kernel import Window
@@ -46,7 +47,7 @@ class Function:
 
     def __init__(self) -> None:
         self.windows: list[Window] = []
-        self.symbols: list[str] = []
+        self.symbols: list[Size] = []
         self.units: Size | None = None
         self.steps: tuple[Size, ...] = ()
         self.parts: Size | None = None
@@ -71,9 +72,13 @@ class Function:
         return marked(size, least=1) if isinstance(size, int) else self.size(size)
 
     def _symbol(self, name: str) -> str:
-        if name not in self.symbols:
-            self.symbols.append(name)
-        return f"n{self.symbols.index(name)}"
+        size = dims.name(name)
+        return f"n{self.symbols.index(size)}" if size in self.symbols else self.given(size)
+
+    def given(self, size: Size) -> str:
+        """The argument that is a size, a number too: a kernel of one sample is then that of many."""
+        self.symbols.append(size)
+        return f"n{len(self.symbols) - 1}"
 
     def split(self, units: Size) -> None:
         """Says that lines work on units `lo` to `hi` of so many; whoever calls gives each thread its share."""

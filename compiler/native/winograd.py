@@ -171,11 +171,11 @@ class _Printer:
         f, y, x, group = self.f, self.y, self.x, self.group
         across = self.high // group.rows
         f.split(dims.ceil_divide(y.shape[0], group.images) * across)
-        times, images = f.number(across), f.number(group.images)
+        times, images, all_images = f.number(across), f.number(group.images), f.given(y.shape[0])
         f.line(f"float data[{f.size(PLACES * self.data)}] __attribute__((aligned(64)));")
         f.line(f"float made[{f.size(PLACES * self.made)}] __attribute__((aligned(64)));")
         with f.loop("unit", "hi", "lo"), ExitStack() as stack:
-            f.line(f"const long image = unit / {times} * {images}, left = {f.size(y.shape[0])} - image;")
+            f.line(f"const long image = unit / {times} * {images}, left = {all_images} - image;")
             f.line(f"const long images = left < {images} ? left : {images};")
             f.line(f"const long first = unit % {times} * {f.number(group.rows)};")
             rows = STEP * y.strides[1], STEP * x.strides[1]

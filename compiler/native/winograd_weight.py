@@ -91,7 +91,7 @@ class _Printer:
     def _pieces(self, stack: ExitStack) -> None:
         """Groups of tiles, one after the other; at least one, so that there is a result of no images."""
         f, group, across = self.f, self.group, self.high // self.group.rows
-        times, images, all_images = f.number(across), f.number(group.images), f.size(self.y.shape[0])
+        times, images, all_images = f.number(across), f.number(group.images), f.given(self.y.shape[0])
         more = f"piece / {times} * {images} < {all_images}"
         stack.enter_context(f.block(f"for (long piece = 0; piece == 0 || {more}; piece++)"))
         f.line(f"const long image = piece / {times} * {images}, left = {all_images} - image;")
@@ -166,6 +166,7 @@ class _Printer:
     def _gather(self) -> None:
         """The sums of 36 places as 9 weights."""
         f, w, lanes = self.f, self.w, self.m.lanes
+        onto = f.given(int(self.form.accumulate))
         names = Pointers(f, [self.pointers.names[W], "&sums[0]"])
         f.line(f"float half[{3 * SIDE * lanes}] __attribute__((aligned(64)));")
         loops: list[Loop] = [
@@ -182,5 +183,8 @@ class _Printer:
             with nested_loops(f, [("i", "0", "3", 1, (w.strides[0], SIDE * lanes))], then.pointers):
                 values = then.gathered(*(then.load(1, j * lanes) for j in range(SIDE)))
                 for j, value in enumerate(values):
-                    given = f"{then.load(0, j * w.strides[1])} + {value}" if self.form.accumulate else value
-                    then.store(0, j * w.strides[1], then.named(given))
+                    place = j * w.strides[1]
+                    with f.block(f"if ({onto})"):
+                        then.store(0, place, then.named(f"{then.load(0, place)} + {value}"))
+                    with f.block("else"):
+                        then.store(0, place, value)

@@ -25,6 +25,7 @@ from axonc.compiler.ir.types import F32, DType
 from axonc.compiler.native.function import Function, Machinery
 from axonc.compiler.native.mathematics import definitions
 from axonc.compiler.native.tile import prelude
+from axonc.compiler.schedule import cost
 from axonc.compiler.schedule.kernel import Buffer, Window, row_major
 from axonc.runtime.native import toolchain
 
@@ -181,7 +182,7 @@ def call(
     """Runs a function over memories in the order of its pointers, part by part: `parts` are shares of its units."""
     counts = counts or {}
     pointers = [next(m.pointer for m in memories if m.window is w) for w in f.windows]
-    sizes = [ctypes.c_long(counts[s]) for s in f.symbols]
+    sizes = [ctypes.c_long(cost.at(s, counts)) for s in f.symbols]
     refusing = [ctypes.c_void_p(), ctypes.c_long()] if f.refuses else []
     entry = made[f.name]
     entry.restype = None

@@ -9,6 +9,8 @@ from pathlib import Path
 import axonc
 import numpy as np
 import pytest
+from axonc.compiler.ir import dims
+from axonc.compiler.ir.dims import Size
 from axonc.compiler.ir.scalar import Expressions
 from axonc.compiler.ir.types import F32, F64, DType
 from axonc.compiler.native.convolution import Conv
@@ -17,6 +19,8 @@ from axonc.compiler.native.function import Function
 from axonc.compiler.native.nest import Map
 from axonc.compiler.native.pool import MaxPool
 from axonc.compiler.native.sharing import Shared, shared
+from axonc.compiler.native.winograd import Winograd
+from axonc.compiler.native.winograd_weight import WinogradWeight
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.schedule.kernel import Window
 from axonc.compiler.schedule.target import Machinery, native
@@ -33,8 +37,8 @@ KERNELS = {  # characters of C that train a workload, in thousands: what the com
     "lstm": 62,
     "gpt": 72,
     "vit": 80,
-    "resnet20": 150,
-    "unet": 175,
+    "resnet20": 140,
+    "unet": 140,
 }
 CONVOLUTIONS = """axonc 1
 model convolutions
@@ -105,6 +109,21 @@ def test_convolutions_and_pools_of_several_sizes_are_one_function_each() -> None
             kernels[type(form)].append(f)
     assert [len(of(*functions)) for functions in kernels.values()] == [1, 1, 1]
     assert all(len({f.name for f in functions}) == 2 for functions in kernels.values())
+
+
+def winograds(count: Size, *, accumulate: bool) -> tuple[Function, Function]:
+    """A convolution of so many images by Winograd's products, and its gradient by the weights."""
+    y, x = (window((count, n, n, 16)) for n in (16, 18))
+    w, transformed = window((3, 3, 16, 16)), window((1, 36, 17, 16))
+    forward, backward = Function(), Function()
+    Winograd(MACHINERY).print(forward, (y,), (x, transformed))
+    WinogradWeight(MACHINERY, accumulate).print(backward, (w,), (x, y))
+    return forward, backward
+
+
+def test_winograds_products_of_one_image_and_of_a_batch_are_one_function() -> None:
+    pairs = zip(winograds(1, accumulate=True), winograds(dims.name("N"), accumulate=False), strict=True)
+    assert [len(of(*pair)) for pair in pairs] == [1, 1]
 
 
 def test_a_kernel_alone_is_its_text() -> None:
