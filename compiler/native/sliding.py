@@ -22,7 +22,7 @@ from .tile import Tile, evenly
 
 Y, X, W = range(3)  # the operands, in the order of pointers and steps
 SHORT = 48  # products of a result, below which tiles are small: while one is stored, the next one begins
-UNROLLED = 9  # turns of an innermost loop that are written one after the other
+UNROLLED = 9  # turns of an innermost loop, with those around it, that are written one after the other
 ROOM = 4096  # elements of which packed weights take a multiple, so that kernels of several sizes have equal text
 
 
@@ -319,8 +319,11 @@ class _Printer:
             tile.begin(self.f)
             before = list(self.pointers.names)
             with ExitStack() as stack:
-                for count, steps in self._loops(taps):
-                    stack.enter_context(self._walk(count, steps))
+                loops = self._loops(taps)
+                for i, (count, steps) in enumerate(loops):
+                    counts = [n for n, _ in loops[i:]]
+                    short = all(n.isdigit() for n in counts) and prod(map(int, counts)) <= UNROLLED
+                    stack.enter_context(self._walk(count, steps, unrolled=short))
                 tile.renew(self.f, self.pointers.names[X], steps[0])
                 last = "" if self.is_packed and not slide.is_own else self.last
                 add = tile.add_own if slide.is_own else tile.add
@@ -346,12 +349,12 @@ class _Printer:
         return loops
 
     @contextmanager
-    def _walk(self, count: str, steps: tuple[Size, Size]) -> Iterator[None]:
+    def _walk(self, count: str, steps: tuple[Size, Size], *, unrolled: bool) -> Iterator[None]:
         """A loop whose turns move x and w."""
         f, index = self.f, self.f.fresh("i")
         x, w = (self._declared(i, self.pointers.names[i]) for i in (X, W))
         turn = ", ".join(f"{name} += {f.size(step)}" for name, step in zip((x, w), steps, strict=True))
-        if count.isdigit() and int(count) <= UNROLLED:
+        if unrolled:
             f.line(f"#pragma GCC unroll {count}")
         with f.block(f"for (long {index} = 0; {index} < {count}; {index}++, {turn})"):
             self.pointers.names[X], self.pointers.names[W] = x, w
