@@ -123,7 +123,8 @@ def check_shapes(recipe: Recipe, fields: Mapping[str, Field], model: tree.Model,
             t.wrong(errors.OtherShape, types[b.name].span, name=b.name, found=str(list(row)), wanted=_shown(b.shape))
         found = fields[b.name].entries
         if found is not None and b.entries is not None and found > b.entries:
-            t.wrong(errors.FewEntries, types[b.name].span, name=b.name, found=found, wanted=b.entries)
+            last = b.entries - 1
+            t.wrong(errors.FewEntries, types[b.name].span, name=b.name, found=found, wanted=b.entries, last=last)
 
 
 def _shown(shape: Sequence[int | str | None]) -> str:

@@ -9,7 +9,9 @@ import click
 from .options import allow_option, examples, machine_option, set_option, size_option
 
 if TYPE_CHECKING:
-    from ..spec.source import Diagnostic
+    from ..runtime.errors import Mistake
+    from ..spec import tree
+    from ..spec.source import Diagnostic, Span
     from ..specification import Specification
 
 
@@ -106,10 +108,23 @@ def _about_data(specification: Specification) -> list[Diagnostic]:
         return []
     from ..spec.source import Place
 
-    place = Place(data.source.span)
+    place = Place(_named(data, problem) or data.source.span)
     if isinstance(problem, FileError) and problem.code == "no-such-file":
         return [DataMissing(place, data.source.value, problem.help)]
     return [DataAtFault(place, problem.code, f"{problem.where}: {problem.problem}", problem.help)]
+
+
+def _named(data: tree.Data, problem: Mistake) -> Span | None:
+    """Where the section names the column that is at fault."""
+    from ..compiler.trace.naming import parts
+    from ..spec.tree import Name, Text
+
+    column = getattr(problem, "column", None)
+    for part in parts(tuple(binding.value for binding in data.bindings)):
+        match part:
+            case Name(text=text) | Text(value=text) if text == column:
+                return part.span
+    return None
 
 
 def _about_writing(specification: Specification) -> list[Diagnostic]:

@@ -70,7 +70,8 @@ def command(
             history = fit(program, folder=folder, observer=progress, resume=resume)
     except KeyboardInterrupt:
         if folder.path is not None:
-            click.echo(f"what was reached is in {folder.path}", err=True)
+            advice = f"go on with `axonc train {folder.path} --resume`"
+            click.echo(f"what was reached is in {folder.path}; {advice}", err=True)
         raise
     assert folder.path is not None
     (_print_json if machine else _conclude)(program, history, folder.path)

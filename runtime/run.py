@@ -169,8 +169,12 @@ def _take(path: Path) -> int:
         os.close(descriptor)
         problem = f"is in use by another training (process {owner})"
         raise FileError("folder-in-use", problem, "wait for it, or choose another folder", path=path) from None
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        raise _cannot_make(path, error) from None
     return descriptor
 
 

@@ -71,7 +71,11 @@ def clauses(d: Document, node: Node, what: str) -> Iterator[Clause]:
 
 
 def _clause(d: Document, item: Node, what: str, before: tuple[str, ...]) -> Clause:
-    instead = f"write `{what}: {{mse: [a, b]}}` or `{what}: {{expression: ...}}`"
+    section = "metrics" if what == "metric" else what
+    instead = f"write `{section}: {{mse: [a, b]}}` or `{section}: {{expression: ...}}`"
+    if item.kind == "scalar" and item.text:
+        written = f"{item.text}: [a, b]" if item.text.isidentifier() else f'expression: "{item.text}"'
+        instead = f"write `{section}: {{{written}}}`"
     values = [(key, value) for key, value in item.entries if key.text != "as"]
     if item.kind != "map" or len(values) != 1:
         raise expected(d, item, f"a {what}", "one call or expression", instead)

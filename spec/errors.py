@@ -23,6 +23,14 @@ class ForeignOperator(Diagnostic):
     help = "write {instead}"
 
 
+class Percent(Diagnostic):
+    share: str
+
+    code = "percent"
+    title = "`%` is the remainder of a division, and nothing stands behind it"
+    help = "a share is a part of 1: write {share}"
+
+
 class ForeignWord(Diagnostic):
     found: str
     instead: str

@@ -12,11 +12,12 @@ from .errors import (
     EqualsInCondition,
     HugeNumber,
     MissingElse,
+    Percent,
     PipeOperand,
     ReservedName,
 )
 from .lexer import Token
-from .source import Span
+from .source import Place, Span
 from .tree import (
     Argument,
     Binary,
@@ -45,6 +46,7 @@ _STRENGTH = {
     **dict.fromkeys("+-", _SUM),
     **dict.fromkeys(("*", "/", "//", "%", "@"), _PRODUCT),
 }
+_ENDS = frozenset(("line", "end", ";", ",", "}", ")", "]"))
 _SCALES: dict[str, int] = {"": 1, **{c: 1000 ** (i + 1) for i, c in enumerate("kMGT")}}
 _BINARY_SCALES: dict[str, int] = {c: 1024 ** (i + 1) for i, c in enumerate("KMGT")}
 _LONGEST_NUMBER = 64
@@ -103,6 +105,8 @@ def _binary(c: Cursor, weakest: int) -> Expression:
             return left
         below = c.height
         c.advance()
+        if operator.kind == "%" and isinstance(left, Number) and c.token.kind in _ENDS:
+            raise Mistake(Percent(Place(c.span(start)), f"{left.value / 100:g}"))
         right = _binary(c, strength + 1)
         c.grow(below, c.height)
         left = Binary(c.span(start), operator.text, left, right, Span(c.source, operator.start, operator.end))

@@ -164,6 +164,8 @@ class Items:
         instead = "the settings of a layer stand below its name: `dense: {units: 64}`"
         if main.text in ("type", "layer", "name", "op", "class"):
             instead = "a layer is written `- dense: 64`, its name `as: ...`"
+        elif key.text == "name":
+            instead = "what a layer gives gets its name by `as: ...`"
         elif value.is_null and key.in_flow:
             instead = "an expression with a comma needs quotes inside `{ }`"
         return Mistake(SeveralLayers(place, main.text, key.text, instead))

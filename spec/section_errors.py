@@ -22,7 +22,7 @@ class UnknownSetting(SettingMistake):
 
     code = "unknown-setting"
     title = "`{name}` is no setting of {where}"
-    notes = ("`{name}` belongs to {elsewhere}", "{where} has {known}")
+    notes = ("{elsewhere}", "{where} has {known}")
     help = "did you mean `{suggestion}`?"
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from .record import Record, replace
 from .section_errors import DuplicateSetting, MisplacedBraces, MissingBraces, UnknownSetting, WrongSetting
 from .source import Diagnostic, Place, Span
-from .suggest import nearest
+from .suggest import called, nearest
 from .tree import Binding, Comments, Data, Expression, ListOf, Model, Name, Number, Setting, Settings, Text
 
 NUMBER = "a number"
@@ -121,9 +121,18 @@ def takes_of(keys: dict[str, Takes], label: str) -> Takes | None:
 
 def unknown(place: Place, label: str, keys: dict[str, Takes], where: str) -> UnknownSetting:
     """The mistake of a setting that does not exist, with what was meant as far as it can be guessed."""
-    elsewhere = next((f"`{name}`" for name, others in SECTIONS.items() if label in others and others is not keys), "")
     known = ", ".join(f"`{key}`" for key in keys)
-    return UnknownSetting(place, label, where, nearest(label, keys), elsewhere, known)
+    meant = nearest(label, keys)
+    return UnknownSetting(place, label, where, meant, "" if meant else _elsewhere(label, keys), known)
+
+
+def _elsewhere(label: str, keys: dict[str, Takes]) -> str:
+    """Which other section has that setting, or the one that is meant."""
+    for name, others in SECTIONS.items():
+        found = label if label in others else called(label, others)
+        if found and others is not keys:
+            return f"`{found}` belongs to `{name}`"
+    return ""
 
 
 def _check_value(item: Setting, label: str, takes: Takes, table: Checked) -> None:

@@ -68,6 +68,7 @@ ELSEWHERE = {
     "validation": "val valid dev",
     "schedule": "scheduler lrschedule",
     "stop": "earlystopping earlystop",
+    "optimizer": "lr learningrate optim",
     "clip": "gradientclipping clipnorm gradclip",
 }
 _MEANINGS: dict[str, list[str]] = {}
@@ -91,12 +92,16 @@ OPERATORS = {
 }
 
 
+def called(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that others call `word`; empty where none is."""
+    return next((meant for meant in _MEANINGS.get(word.lower().replace("_", ""), ()) if meant in known), "")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The one of `known` that others call `word`, or that a slip of the fingers turns into it; empty where none is."""
     names = sorted(known)
-    for meant in _MEANINGS.get(word.lower().replace("_", ""), ()):
-        if meant in names:
-            return meant
+    if meant := called(word, names):
+        return meant
     best, least = "", (_reach(word) + 1, False)
     for candidate in names:
         distance = _distance(word.lower(), candidate.lower(), least[0] + 1)

@@ -319,11 +319,12 @@ class OtherShape(Diagnostic):
 class FewEntries(Diagnostic):
     code = "too-few-entries"
     title = "the data give `{name}` {found} classes, the model has {wanted}"
-    label = "has numbers from 0 to {wanted} - 1"
+    label = "has numbers from 0 to {last}"
     help = "give the layer that meets `{name}` {found} of them, as in `dense({found})`"
     name: str
     found: int
     wanted: int
+    last: int
 
 
 class NoBatch(Diagnostic):

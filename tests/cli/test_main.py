@@ -126,7 +126,7 @@ def test_ctrl_c_in_training_is_code_130_and_says_where_the_run_is(folder):
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=50)
     assert process.returncode == 130
-    assert message == "what was reached is in run\ninterrupted\n"
+    assert message == "what was reached is in run; go on with `axonc train run --resume`\ninterrupted\n"
     assert (folder / "run" / "last.safetensors").exists()
 
 

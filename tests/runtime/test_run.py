@@ -144,6 +144,11 @@ for attempt in (lambda: run.save("best", {"w": np.ones(1000)}, {}), lambda: run.
         errors.append(error)
 assert len(errors) == 2, errors
 print(errors[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 1000))
+try:
+    RunFolder.new(Path(sys.argv[1]).with_name("other"))
+except FileError as error:
+    print(error)
 """
 
 
@@ -152,6 +157,7 @@ def test_a_full_disk_leaves_what_was_there_whole(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "metrics.jsonl: cannot be written:" in done.stdout
+    assert f"{tmp_path / 'other'}: cannot be made:" in done.stdout
     assert "what was there before is untouched" in done.stdout
     np.testing.assert_array_equal(archive.read(path / "best.safetensors")[0]["w"], np.arange(10.0))
     assert list(read_metrics(path)) == [{"step": 1}]
