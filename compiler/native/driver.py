@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from ...runtime.plan import Code as CodeText
 from ...runtime.plan import Note, Plan
@@ -14,7 +15,7 @@ from ..ir.dims import Dim, Size
 from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Target
-from .emitter import Kernels
+from .emitter import Form, Kernels
 from .function import FLOOR_DIVIDE, TYPES, Function, c_size
 from .light import Work, light
 from .sharing import Shared, shared
@@ -23,6 +24,7 @@ from .waiting import Call, Loop, Reach, Span, Task, place_waits
 
 PHASES = ("sizes", "prepare", "steps")
 COUNT = dims.name("N")
+Windows: TypeAlias = tuple[Window, ...]
 CALL = re.compile(r"\bk[0-9a-f]{16}\(")
 
 
@@ -59,6 +61,7 @@ class Driver:
     reach: Reach
     works: Sequence[Work]
     timed: bool = False
+    printed: dict[Any, tuple[Function, list[int]]] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)  # what of them is printed
@@ -92,16 +95,15 @@ class Driver:
         return self._loop(line) if isinstance(line, Block) else self._call(line)
 
     def _call(self, line: Instruction) -> Call:
-        f = Function()
         reads = tuple(r for r in line.reads if isinstance(r, Window))
-        self.kernels.form(line).print(f, line.writes, reads)
+        f, windows = self._printed(self.kernels.form(line), line.writes, reads)
         name = f.name
         for work in self.works:
             work.add(name, line)
         note = self._note(line)
         self.functions.setdefault(name, f)
         self.comments.setdefault(name, f"{note}\n   {shapes(line)}")
-        given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in f.windows]
+        given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in windows]
         given += map(self._size, f.symbols)
         if f.units is not None:
             units = self._size(f.units)
@@ -116,8 +118,8 @@ class Driver:
         self.steps += self.timed
         return Call(
             tuple(lines),
-            self._spans(f, reads),
-            self._spans(f, line.writes),
+            self._spans(f, windows, reads),
+            self._spans(f, windows, line.writes),
             alone=f.units is None,
             parted=f.parts is not None,
         )
@@ -153,12 +155,24 @@ class Driver:
         loop = Loop((head, start, f"  const long {length} = {size};"), body)
         return loop.shared() if divided else loop
 
-    def _spans(self, f: Function, windows: tuple[Window, ...]) -> tuple[Span, ...]:
+    def _printed(self, form: Form, writes: Windows, reads: Windows) -> tuple[Function, Windows]:
+        """The function of a form, and the windows that it is given; there is one for all windows that lie alike."""
+        windows = (*writes, *reads)
+        key = form, len(writes), tuple([(w.dtype, w.shape, w.strides, windows.index(w)) for w in windows])
+        known = self.printed.get(key)
+        if known is None:
+            f = Function()
+            form.print(f, writes, reads)
+            known = self.printed[key] = f, [next(i for i, w in enumerate(windows) if w is x) for x in f.windows]
+        f, places = known
+        return f, tuple([windows[i] for i in places])
+
+    def _spans(self, f: Function, given: Windows, windows: Windows) -> tuple[Span, ...]:
         """What a function may touch of windows; where there is but one thread, nobody asks."""
         if self.threads == 1:
             return ()
         steps = f.steps if f.parts is None or f.units == COUNT else ()
-        units = {w: (f.units, s) for w, s in zip(f.windows, steps, strict=bool(steps)) if f.units is not None}
+        units = {w: (f.units, s) for w, s in zip(given, steps, strict=bool(steps)) if f.units is not None}
         return tuple(self.reach.span(w, *self._home(w.buffer), units.get(w, (1, 0))) for w in windows)
 
     def _home(self, buffer: Buffer) -> tuple[int, int]:
