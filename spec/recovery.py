@@ -60,6 +60,8 @@ def check_end(c: Cursor, first: Token) -> None:
 def _advice(c: Cursor, first: Token) -> str:
     """What somebody may have meant who wrote one thing too many."""
     token = c.token
+    if token.kind == ",":
+        return "what stands on one line is set apart by `;`"
     if token.kind in ("name", "number", "text") and c.tokens[c.index - 1].kind == "name":
         return f"a call is written `{c.tokens[c.index - 1].text}({token.text})`"
     if token.kind == ":" and c.tokens[c.index - 1] is first:

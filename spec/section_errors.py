@@ -47,9 +47,11 @@ class WrongSetting(SettingMistake):
 
 class MissingBraces(SettingMistake):
     name: str
+    known: str = ""
 
     code = "missing-braces"
     title = "`{name}` takes settings, not a value"
+    notes = ("`{name}` has {known}",)
     help = "write `{name} {{ ... }}`, in YAML `{name}: {{...}}`"
 
 

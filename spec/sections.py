@@ -121,9 +121,12 @@ def takes_of(keys: dict[str, Takes], label: str) -> Takes | None:
 
 def unknown(place: Place, label: str, keys: dict[str, Takes], where: str) -> UnknownSetting:
     """The mistake of a setting that does not exist, with what was meant as far as it can be guessed."""
-    known = ", ".join(f"`{key}`" for key in keys)
     meant = nearest(label, keys)
-    return UnknownSetting(place, label, where, meant, "" if meant else _elsewhere(label, keys), known)
+    return UnknownSetting(place, label, where, meant, "" if meant else _elsewhere(label, keys), _list(keys))
+
+
+def _list(keys: dict[str, Takes]) -> str:
+    return ", ".join(f"`{key}`" for key in keys if key != ANY)
 
 
 def _elsewhere(label: str, keys: dict[str, Takes]) -> str:
@@ -139,7 +142,8 @@ def _check_value(item: Setting, label: str, takes: Takes, table: Checked) -> Non
     value = item.value
     if isinstance(takes, dict) or takes == TEXTS:
         if not isinstance(value, Settings):
-            table.report(MissingBraces(Place(value.span), label))
+            known = _list(takes) if isinstance(takes, dict) else ""
+            table.report(MissingBraces(Place(value.span), label, known))
         elif isinstance(takes, dict):
             _check_settings(value, Checked(takes, f"`{label}`", table.report))
         else:

@@ -36,14 +36,18 @@ def cross_entropy(
     multiplies each value by its class's weight.
     """
     if not target.dtype.is_integer:
-        single = "for yes or no in one number use `binary_cross_entropy`"
+        advice = "for yes or no in one number use `binary_cross_entropy`"
+        if logits.dtype.is_integer:
+            advice = "the logits come first, then the target"
+        elif target.tensor.shape == logits.tensor.shape and target.tensor.shape[-1:] != (1,):
+            advice = "prepare names by `classes` instead of `one_hot`, or use `categorical_cross_entropy` for shares"
         u.wrong(
             errors.WrongKind,
             "target",
             subject="the target of `cross_entropy`",
             expected="whole numbers of classes, such as i64[N]",
             found=describe(target),
-            advice="the logits come first, then the target" if logits.dtype.is_integer else single,
+            advice=advice,
         )
     _check_logits(u, logits, Softmax)
     if logits.tensor.shape[-1:] == (1,):

@@ -36,6 +36,15 @@ def test_every_name_that_is_offered_is_one_of_the_language() -> None:
         ("y = x |> layer_norm(eps = 1e-3)", "did you mean `epsilon`?"),
         ("y = x |> dense(1)\nloss mse(y, 0)\ntrain { optimizer adam(lr = 0.1) }", "did you mean `rate`?"),
         ("y = x |> dense(1)\nloss mse(y, 0)\ntrain { optimizer adam; num_epochs 3 }", "did you mean `epochs`?"),
+        ("y = x |> dense(1)\nloss mse(y, 0)\ntrain { optimizer adam; lr 0.1 }", "did you mean `optimizer`?"),
+        (
+            "y = x |> dense(1)\nloss mse(y, 0)\ntrain { optimizer adam, epochs 3 }",
+            "what stands on one line is set apart by `;`",
+        ),
+        (
+            "y = softmax(x)\nloss cross_entropy(x, y)",
+            "prepare names by `classes` instead of `one_hot`, or use `categorical_cross_entropy` for shares",
+        ),
         ("y = dense(x, 4, activation = 'relu')", "write `relu` without quotes"),
         ("y = dense(x; 4)", "in a call settings follow after a comma: `f(x, 64, rate = 0.1)`"),
         ("loss = mse(x, 0)", "write `loss value`, without `=`"),
@@ -45,6 +54,11 @@ def test_every_name_that_is_offered_is_one_of_the_language() -> None:
 def test_a_habit_from_elsewhere_is_told_what_to_write(body: str, advice: str) -> None:
     (found,) = diagnostics(body)
     assert found.render_help() == advice
+
+
+def test_a_setting_of_another_section_is_told_where_it_belongs() -> None:
+    (found,) = diagnostics("y = x |> dense(1)\nloss mse(y, 0)\ntrain { optimizer adam; batch_size 3 }")
+    assert found.render_notes()[0] == "`batch` belongs to `data`"
 
 
 def test_what_is_lost_with_an_unknown_word_is_only_itself() -> None:
