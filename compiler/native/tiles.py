@@ -230,32 +230,38 @@ class Tiles(Record):
     def _each_tile(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
         """Units `first` to `end`: lines of `print_tile` see the first `row` of a tile of the height it is given."""
         f, m, height = self.f, self.p.m, self.cut.height
+        if isinstance(m, int):
+            whole = f.number(m // height)
+            with f.loop("u", f"({end} < {whole} ? {end} : {whole})", first):
+                f.line(f"const long row = u * {height};")
+                print_tile(height)
+            if m % height:
+                with f.block(f"if ({first} <= {whole} && {end} > {whole})"):
+                    f.line(f"const long row = {f.size(m // height * height)};")
+                    print_tile(m % height)
+            return
         if not self.cut.by_samples:
-            size = f.number(m)
+            size = f.size(m)
             first, end = f"{first} * {height}", f"({end} * {height} < {size} ? {end} * {height} : {size})"
+        self._each_tile_of_samples(first, end, print_tile)
+
+    def _each_tile_of_samples(self, first: str, end: str, print_tile: Callable[[int], None]) -> None:
+        """As `_each_tile`, for rows `first` to `end`: full tiles, then such of 8, 4, 2 and 1 for what they leave.
+
+        Two tiles of 4 stand for one of 6 and one of 2, whose few sums would wait for each other; but rows that are
+        copied lie as full tiles find them.
+        """
+        f, height = self.f, self.cut.height
+        lower = [1 << bit for bit in reversed(range((height - 1).bit_length()))]
+        is_pair = lower and 2 * lower[0] > height and not self.cut.packs_a
         f.line(f"long row = {first};")
         f.line(f"const long stop = {end};")
-        lower = self._lower()
-        pair = 2 * lower[0] if lower and self._may_pair else 0
-        but = f" && stop - row != {pair}" if pair > height else ""
+        but = f" && stop - row != {2 * lower[0]}" if is_pair else ""
         with f.block(f"for (; row + {height} <= stop{but}; row += {height})"):
             print_tile(height)
         for rows in lower:
             with f.block(f"for (; row + {rows} <= stop; row += {rows})"):
                 print_tile(rows)
-
-    def _lower(self) -> list[int]:
-        """Heights of the tiles for rows that full ones leave: 8, 4, 2 and 1, or what is known to remain."""
-        m, height = self.p.m, self.cut.height
-        if isinstance(m, int):
-            return [m % height] if m % height else []
-        return [1 << bit for bit in reversed(range((height - 1).bit_length()))]
-
-    @property
-    def _may_pair(self) -> bool:
-        """Whether two tiles of 4 stand for one of 6 and one of 2, whose few sums would wait for each other. Rows that
-        are copied lie as full tiles find them."""
-        return not isinstance(self.p.m, int) and not self.cut.packs_a
 
     def _pack_a(self) -> None:
         """Copies the rows of tiles `g` to `end`, strip by strip."""
