@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 )
 @click.argument("run")
 @click.option("--part", type=click.Choice(("train", "validation", "test")), help="Default: test, if there is one.")
-@click.option("--data", type=click.Path(), help="The folder that the data file is in now, if it was moved.")
+@click.option(
+    "--data", type=click.Path(file_okay=False), help="The folder that the data file is in now, if it was moved."
+)
 @backend_options
 @machine_option
 def command(

@@ -29,7 +29,8 @@ def conform(binding: Binding, value: Value, width: int, window: int, origin: Ori
     array = _cast(binding, array if wanted is None else _shaped(binding, array, wanted, origin), origin)
     if binding.entries is not None and (wrong := (array < 0) | (array >= binding.entries)).any():
         expected = f"expected 0 to {binding.entries - 1} for `{binding.name}`"
-        raise origin.fault_at(wrong, array, "out-of-range", expected)
+        advice = "numbers begin at 0: correct them, give the model more entries, or let `classes` number what is there"
+        raise origin.fault_at(wrong, array, "out-of-range", expected, advice)
     return np.asarray(array, order="C")
 
 
@@ -108,5 +109,6 @@ def _cast(binding: Binding, array: np.ndarray, origin: Origin) -> np.ndarray:
     if wrong.any():
         kind = {"f": "a number", "b": "0 or 1"}.get(wanted.kind, "a whole number")
         expected = f"expected {kind} that {binding.dtype} can hold"
-        raise origin.fault_at(wrong, array, "wrong-type", expected)
+        advice = f"correct it, or give `{binding.name}` another type" if wanted.kind != "f" else ""
+        raise origin.fault_at(wrong, array, "wrong-type", expected, advice)
     return result
