@@ -15,9 +15,9 @@ from . import archive
 from .codec import from_json
 from .errors import FileError, InputError
 from .machine import Machine, as_arrays, dtype_name
+from .operands import need
 from .philox import key_of
 from .plan import COUNT, Affine, Plan
-from .rules import need
 from .verifier import have_inputs, verified
 
 if TYPE_CHECKING:

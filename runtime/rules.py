@@ -15,33 +15,16 @@ import numpy as np
 
 from .arrays import REDUCTIONS, UFUNCS
 from .machine import BadPlan
+from .operands import Array, DType, Number, Operand, need
 from .philox import CHUNK, SCRATCH, WORDS
-from .plan import Affine, Extent
+from .plan import Extent
 from .scalars import ARITIES
 
-DType: TypeAlias = "np.dtype[Any]"
 Attributes: TypeAlias = Mapping[str, Any]
-ANY = tuple(range(1, 1 << 10))
-
-
-class Array(NamedTuple):
-    """An operand in memory; `least` and `most` are the bounds of its extents."""
-
-    dtype: DType
-    shape: tuple[Extent, ...]
-    least: tuple[int, ...]
-    most: tuple[int, ...]
-
-
-class Number(NamedTuple):
-    """An operand that the plan says, or that is affine in its symbols: between two numbers."""
-
-    least: float
-    most: float
-
-
-Operand: TypeAlias = "Array | Number"
 Check: TypeAlias = Callable[[Sequence[Array], Sequence[Operand], Attributes], None]
+
+
+ANY = range(1, 1 << 10)
 
 
 class Rule(NamedTuple):
@@ -51,20 +34,6 @@ class Rule(NamedTuple):
     reads: Sequence[int]
     check: Check
     needs: tuple[str, ...] = ()
-
-
-def need(holds: object, expected: str, found: object) -> None:
-    if not holds:
-        shown = repr(found)
-        raise BadPlan(f"expected {expected}, found {shown[:60] + '…' * (len(shown) > 60)}")
-
-
-def canonical(extent: Extent) -> Extent:
-    """Equal extents in one form."""
-    if isinstance(extent, int):
-        return extent
-    terms = tuple(sorted(term for term in extent.terms if term[1]))
-    return Affine(extent.constant, terms) if terms else extent.constant
 
 
 def _array(operand: Operand, kinds: str = "biuf", *, like: DType | None = None) -> Array:
@@ -173,10 +142,16 @@ def _position_of(writes: Sequence[Array], reads: Sequence[Operand], attributes: 
     _shaped(out, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
-def _accumulation(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attributes) -> None:
-    (out,), x = writes, _array(reads[0], like=writes[0].dtype)
-    _axis(attributes, x)
-    _shaped(out, x.shape)
+def _along(dtype: DType | None) -> Check:
+    """A result of the same shape, of that type or that of the operand."""
+
+    def check(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attributes) -> None:
+        (out,), x = writes, _array(reads[0])
+        _axis(attributes, x)
+        _array(out, like=dtype or x.dtype)
+        _shaped(out, x.shape)
+
+    return check
 
 
 def _copy(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attributes) -> None:
@@ -283,13 +258,6 @@ def _put(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attribut
     _shaped(values, index.shape)
 
 
-def _argsort(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attributes) -> None:
-    (out,), x = writes, _array(reads[0])
-    _axis(attributes, x)
-    _array(out, like=np.dtype(np.int64))
-    _shaped(out, x.shape)
-
-
 def _take_along(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attributes) -> None:
     (out,), x, index = writes, _array(reads[0], like=writes[0].dtype), _array(reads[1], "iu")
     _others(_axis(attributes, x, index), index, x)
@@ -375,7 +343,7 @@ def _narrow(writes: Sequence[Array], reads: Sequence[Operand], attributes: Attri
 RULES: Mapping[str, Rule] = {
     **{name: _ufunc(name) for name in UFUNCS},
     **{name: _reduction(name) for name in REDUCTIONS},
-    "cumulative_sum": Rule((1,), (1,), _accumulation, ("axis",)),
+    "cumulative_sum": Rule((1,), (1,), _along(None), ("axis",)),
     "copy": Rule((1,), (1,), _copy),
     "fill": Rule((1,), (0,), _fill, ("value",)),
     "select": Rule((1,), (3,), _choice),
@@ -391,7 +359,7 @@ RULES: Mapping[str, Rule] = {
     "check_range": Rule((0,), (2,), _check_range),
     "take": Rule((1,), (2,), _take, ("axis",)),
     "scatter_add": Rule((1,), (2,), _scatter_add),
-    "argsort": Rule((1,), (1,), _argsort, ("axis",)),
+    "argsort": Rule((1,), (1,), _along(np.dtype(np.int64)), ("axis",)),
     "take_along": Rule((1,), (2,), _take_along, ("axis",)),
     "add_along": Rule((1,), (2,), _add_along, ("axis",)),
     "put": Rule((1,), (3,), _put),

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .machine import BadPlan, dtype_name
+from .operands import Array, Number, canonical, need
 from .plan import COUNT, Affine, Buffer, Extent, Loop, Operand, Plan, Port, Step, View, extent_at
-from .rules import RULES, Array, Number, canonical, need
+from .rules import RULES
 
 TURNS = 1 << 24  # of all loops around a step
 ELEMENTS = 1 << 48

@@ -12,8 +12,8 @@ import numpy as np
 from ..codec import from_json, to_json
 from ..errors import InputError
 from ..machine import Machine
+from ..operands import need
 from ..plan import COUNT, Affine, Plan
-from ..rules import need
 from ..verifier import have_inputs, verified
 from .request import Request, Settings, texts
 from .stepper import SCORES, Stepper
