@@ -116,7 +116,7 @@ def compile_stages(
     if sizes:
         graph = bind(graph, sizes)
     bare = run(graph, graph_passes(target), watch)
-    schedule = run(group(bare, target.row), schedule_passes(target, rows), watch)
+    schedule = run(group(bare, target.row, strided=target.name != "cupy"), schedule_passes(target, rows), watch)
     return Stages(bare, schedule, PLANS[target.name](schedule, target, rows))
 
 

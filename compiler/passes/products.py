@@ -31,13 +31,15 @@ def absorb_into_products(graph: Graph) -> Graph:
 
 
 def _turned(b: Builder, op: Transpose, product: Node) -> Node | None:
-    """(a @ b)ᵀ is bᵀ @ aᵀ, which is made without moving an element."""
+    """(a @ b)ᵀ is bᵀ @ aᵀ, whose rows lie as they are wanted; axes before those of matrices are moved as before."""
     left, right = product.inputs
     assert isinstance(product.op, Matmul)
     rank = len(op.order)
-    if op.order != (*range(rank - 2), rank - 1, rank - 2) or min(len(left.shape), len(right.shape)) < 2:
+    if op.order[-1] != rank - 2 or min(len(left.shape), len(right.shape)) < 2:
         return None
-    return b.add(Matmul(not product.op.transpose_b, not product.op.transpose_a), right, left)
+    turned = b.add(Matmul(not product.op.transpose_b, not product.op.transpose_a), right, left)
+    order = tuple({rank - 1: rank - 2, rank - 2: rank - 1}.get(i, i) for i in op.order)
+    return turned if order == tuple(range(rank)) else b.add(Transpose(order), turned)
 
 
 def _scaled(b: Builder, product: Node, factor: Node) -> Node | None:

@@ -11,8 +11,9 @@ from ..ir.graph import DATA, Builder, Graph, Input, Item, Literal, Node
 from ..ir.op import Elementwise
 from ..ir.scalar import Expr, Expressions, Value
 from ..ir.types import Tensor
+from ..ops.contract import Matmul
 from ..ops.index import AddAt, Pick
-from ..ops.layout import Expand, Reshape
+from ..ops.layout import Expand, Reshape, Transpose
 from ..ops.reduce import Reduction
 from ..ops.scan import Scan, time_axis
 from ..ops.state import Barrier, Part
@@ -26,10 +27,10 @@ from .kernel import Item as ScheduleItem
 PHASES = {Stage.CONSTANT: 0, Stage.COUNT: 0, Stage.PREPARED: 1, Stage.STEP: 2}
 
 
-def group(graph: Graph, row: int = 0) -> Schedule:
+def group(graph: Graph, row: int = 0, *, strided: bool = False) -> Schedule:
     """The schedule of a graph without composite operations; reductions along rows of up to `row` bytes are computed
-    with the arithmetic around them."""
-    lowering = Lowering(graph, row)
+    with the arithmetic around them. Products that may be `strided` are written as their readers want them to lie."""
+    lowering = Lowering(graph, row, strided=strided)
     inputs = []
     for node in graph.inputs:
         assert isinstance(node.op, Input)
@@ -44,9 +45,12 @@ def group(graph: Graph, row: int = 0) -> Schedule:
 class Lowering:
     """Makes the calls of one graph, in its order. A value is a window, or a number that all its elements are."""
 
-    def __init__(self, graph: Graph, row: int, early: list[ScheduleItem] | None = None, depth: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, row: int, early: list[ScheduleItem] | None = None, depth: int = 0, *, strided: bool
+    ) -> None:
         self.graph = graph
         self.row = row
+        self.strided = strided
         self.depth = depth
         self.items: list[ScheduleItem] = []
         self.early = self.items if early is None else early
@@ -132,7 +136,7 @@ class Lowering:
             carried.append(fresh("carry", start.type))
             self._copy(carried[-1], start, node.place, self.phase[node])
         stacks = [fresh("stack", t) for t in node.types[op.carries :]]
-        body = Lowering(op.body, self.row, self.early, self.depth + 1)
+        body = Lowering(op.body, self.row, self.early, self.depth + 1, strided=self.strided)
         slices = [at_time(x, time) for x in given[op.carries : first]]
         body.values.update(zip(op.body.inputs, (*carried, *slices, *given[first:]), strict=True))
         stacked = [at_time(stack, time) for stack in stacks]
@@ -165,7 +169,13 @@ class Lowering:
 
     def _library(self, node: Node) -> None:
         reads = tuple(self.window(n) for n in node.inputs)
-        writes = tuple(fresh(node.name or node.op.word, t) for t in node.types)
+        name = node.name or node.op.word
+        order = self._order(node)
+        if order is None:
+            writes = tuple(fresh(name, t) for t in node.types)
+        else:
+            room = fresh(name, Tensor(node.dtype, tuple(node.shape[i] for i in order)))
+            writes = (layout.transpose(room, tuple(map(order.index, range(len(order))))),)
         if len(writes) == 1:
             self.values[node] = writes[0]
         else:
@@ -173,6 +183,17 @@ class Lowering:
         kernel = Kernel(partial(_meaning, reads, node.op, node.place), Library(node.op))
         formula = node.op.formula(*(_label(n) for n in node.inputs))
         self.items.append(Call(kernel, writes, reads, node.place, formula, self.phase[node]))
+
+    def _order(self, node: Node) -> tuple[int, ...] | None:
+        """The order of the axes of a product in which a reader merges some of them; its rows stay rows."""
+        if not self.strided or not isinstance(node.op, Matmul):
+            return None
+        last = len(node.shape) - 1
+        for reader in self.graph.readers.get(node, ()):
+            merged = any(isinstance(r.op, Reshape) for r in self.graph.readers.get(reader, ()))
+            if isinstance(reader.op, Transpose) and reader.op.order[-1] == last and merged:
+                return reader.op.order
+        return None
 
     def _nest(self, cluster: Cluster) -> None:
         members, inside = cluster.members, frozenset(cluster.members)

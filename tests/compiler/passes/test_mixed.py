@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from axonc.compiler.ir.evaluate import evaluate
@@ -14,6 +12,7 @@ from axonc.compiler.ir.verify import verify
 from axonc.compiler.passes.mixed import mixed
 from axonc.compiler.training.scale import SCALE
 from axonc.program import Program
+from axonc.spec.record import replace
 from axonc.specification import Specification, check
 
 CLASSIFIER = """
