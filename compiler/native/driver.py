@@ -158,7 +158,7 @@ class Driver:
     def _printed(self, form: Form, writes: Windows, reads: Windows) -> tuple[Function, Windows]:
         """The function of a form, and the windows that it is given; there is one for all windows that lie alike."""
         windows = (*writes, *reads)
-        key = form, len(writes), tuple([(w.dtype, w.shape, w.strides, windows.index(w)) for w in windows])
+        key = type(form), form, len(writes), tuple([(w.dtype, w.shape, w.strides, windows.index(w)) for w in windows])
         known = self.printed.get(key)
         if known is None:
             f = Function()
