@@ -312,6 +312,7 @@ class InterruptedEvaluation(Logistic):
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     tmp_path: Path, at: int, rate: float, augment: tuple[Augmentation, ...]
 ) -> None:
+    before = signal.getsignal(signal.SIGINT)
     dataset = data(tmp_path)
     dataset = replace(dataset, recipe=replace(dataset.recipe, augment=augment))
     settings = Settings(epochs=9, stop=Stop(patience=20), log_every=3)
@@ -322,7 +323,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         run.describe("", version="", seed=0)
         with pytest.raises(KeyboardInterrupt):
             fit(Interrupted(at, rate=rate), dataset, settings, run=run)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     second = Logistic(rate)
     with RunFolder.reopen(tmp_path / "run") as run:
         resumed = fit(second, dataset, settings, run=run, resume=True)
