@@ -52,7 +52,7 @@ def print_code(
 
 @dataclass
 class Driver:
-    """The text of one driver, and the functions that it calls by name."""
+    """The text of one driver, and the functions that it calls."""
 
     kernels: Kernels
     addresses: Mapping[Buffer, int]
@@ -61,8 +61,7 @@ class Driver:
     reach: Reach
     works: Sequence[Work]
     timed: bool = False
-    printed: dict[Any, tuple[Function, list[int]]] = field(default_factory=dict)
-    functions: dict[str, Function] = field(default_factory=dict)
+    printed: dict[Any, tuple[Function, str, list[int]]] = field(default_factory=dict)
     comments: dict[str, str] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)  # what of them is printed
     lines: list[str] = field(default_factory=list)
@@ -75,7 +74,7 @@ class Driver:
         for name, phase in zip(PHASES, self.kernels.code.phases, strict=True):
             self.timed = name == "steps"
             self._phase(name, phase)
-        self.shared = shared({name: f.draft for name, f in self.functions.items()})
+        self.shared = shared({name: f.draft for f, name, _ in self.printed.values()})
         calls = {f"{name}(": call for f in self.shared for name, call in f.calls().items()}
         lines = [CALL.sub(lambda found: calls[found[0]], line) for line in self.lines]
         return "\n".join([START, *map(_declaration, self.shared), *lines, ENTRY])
@@ -96,12 +95,10 @@ class Driver:
 
     def _call(self, line: Instruction) -> Call:
         reads = tuple(r for r in line.reads if isinstance(r, Window))
-        f, windows = self._printed(self.kernels.form(line), line.writes, reads)
-        name = f.name
+        f, name, windows = self._printed(self.kernels.form(line), line.writes, reads)
         for work in self.works:
             work.add(name, line)
         note = self._note(line)
-        self.functions.setdefault(name, f)
         self.comments.setdefault(name, f"{note}\n   {shapes(line)}")
         given = [f"({TYPES[w.dtype]} *){self._address(w)}" for w in windows]
         given += map(self._size, f.symbols)
@@ -155,17 +152,18 @@ class Driver:
         loop = Loop((head, start, f"  const long {length} = {size};"), body)
         return loop.shared() if divided else loop
 
-    def _printed(self, form: Form, writes: Windows, reads: Windows) -> tuple[Function, Windows]:
-        """The function of a form, and the windows that it is given; there is one for all windows that lie alike."""
+    def _printed(self, form: Form, writes: Windows, reads: Windows) -> tuple[Function, str, Windows]:
+        """The function of a form with its name, one for all windows that lie alike, and those that it is given."""
         windows = (*writes, *reads)
         key = type(form), form, len(writes), tuple([(w.dtype, w.shape, w.strides, windows.index(w)) for w in windows])
         known = self.printed.get(key)
         if known is None:
             f = Function()
             form.print(f, writes, reads)
-            known = self.printed[key] = f, [next(i for i, w in enumerate(windows) if w is x) for x in f.windows]
-        f, places = known
-        return f, tuple([windows[i] for i in places])
+            places = [next(i for i, w in enumerate(windows) if w is x) for x in f.windows]
+            known = self.printed[key] = f, f.name, places
+        f, name, places = known
+        return f, name, tuple([windows[i] for i in places])
 
     def _spans(self, f: Function, given: Windows, windows: Windows) -> tuple[Span, ...]:
         """What a function may touch of windows; where there is but one thread, nobody asks."""
