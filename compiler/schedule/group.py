@@ -169,13 +169,7 @@ class Lowering:
 
     def _library(self, node: Node) -> None:
         reads = tuple(self.window(n) for n in node.inputs)
-        name = node.name or node.op.word
-        order = self._order(node)
-        if order is None:
-            writes = tuple(fresh(name, t) for t in node.types)
-        else:
-            room = fresh(name, Tensor(node.dtype, tuple(node.shape[i] for i in order)))
-            writes = (layout.transpose(room, tuple(map(order.index, range(len(order))))),)
+        writes = self._written(node)
         if len(writes) == 1:
             self.values[node] = writes[0]
         else:
@@ -183,6 +177,14 @@ class Lowering:
         kernel = Kernel(partial(_meaning, reads, node.op, node.place), Library(node.op))
         formula = node.op.formula(*(_label(n) for n in node.inputs))
         self.items.append(Call(kernel, writes, reads, node.place, formula, self.phase[node]))
+
+    def _written(self, node: Node) -> tuple[Window, ...]:
+        """Memory of its own for each result."""
+        name, order = node.name or node.op.word, self._order(node)
+        if order is None:
+            return tuple(fresh(name, t) for t in node.types)
+        lying = fresh(name, Tensor(node.dtype, tuple(node.shape[i] for i in order)))
+        return (layout.transpose(lying, tuple(map(order.index, range(len(order))))),)
 
     def _order(self, node: Node) -> tuple[int, ...] | None:
         """The order of the axes of a product in which a reader merges some of them; its rows stay rows."""
