@@ -13,7 +13,7 @@ from .convolution import channels_of, known
 from .function import TYPES, Function, Machinery
 from .loops import Axis, Pointers
 from .sliding import copied, half_cycles, lanes_of, most_rows
-from .tile import Tile, evenly
+from .tile import Tile, evenly, several
 
 W, X, Y = range(3)  # the operands, in the order of pointers and steps
 PIXELS = 256  # that are added up before the next taps take their turn: their data stays in the first caches
@@ -234,11 +234,14 @@ class _Printer:
         last = "last" if self.is_ragged else ""
         with ExitStack() as stack:
             x, y = names[X], names[Y]
-            for turns, steps, packed in self._turns():
+            *outer, innermost = self._turns()
+            for turns, steps, packed in (*outer, innermost):
                 a, b, index = f.fresh("a"), f.fresh("b"), f.fresh("i")
                 kind = f"const {TYPES[self.dtype]}"
                 f.line(f"{kind} *{a} = {x}, *{b} = {y};")
                 step = packed if self.is_packed else steps[Y]
+                if steps is innermost[1]:
+                    several(f)
                 turn = f"{index}++, {a} += {f.size(steps[X])}, {b} += {f.size(step)}"
                 stack.enter_context(f.block(f"for (long {index} = 0; {index} < {turns}; {turn})"))
                 x, y = a, b

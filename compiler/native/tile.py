@@ -16,6 +16,7 @@ from .function import HEAD, TYPES, Function
 from .panel import panels
 
 # Vectors of the width that the prelude says; `u` ones may lie anywhere.
+TURNS = 4  # steps that a loop takes at once
 VECTORS = {F32: ("f32v", "f32vu"), F64: ("f64v", "f64vu")}
 
 
@@ -115,6 +116,12 @@ class Tile(NamedTuple):
         if self._is_part(j, last):
             return f"{self.dtype}_part({place}, {last})"
         return f"*(const {VECTORS[self.dtype][1]} *)({place})"
+
+
+def several(f: Function) -> None:
+    """Before a loop over steps of a tile: several at once take fewer instructions, for which others that share the
+    core have the room."""
+    f.line(f"#pragma GCC unroll {TURNS}")
 
 
 def evenly(count: int, most: int) -> list[tuple[int, int]]:

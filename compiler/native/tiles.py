@@ -12,11 +12,11 @@ from .ahead import Ahead
 from .blocking import Blocking
 from .function import TYPES, Function
 from .matrices import Matrices, Matrix
-from .tile import Tile
+from .tile import Tile, several
 from .units import Lead
 
 GROUP = 192 << 10  # bytes of rows of a that meet all panels
-COPIED = 264 << 10  # of them where they are copied, which goes along whole rows of memory
+COPIED = 48 << 10  # of them where they are copied
 TOGETHER = 16  # tiles of them: what they touch is found by few pages
 BLOCK = 512 << 10  # bytes of b that are packed together
 ENOUGH = 8  # sums that are begun before the first of them is done
@@ -346,6 +346,8 @@ class Tiles(Record):
         chains = [tile._replace(sums=f"c{c}_") for c in range(1, max(1, ENOUGH // len(tile.each())))]
         if chains and len(tile.offsets) == self.cut.height:
             self._chained(tile, chains, steps, last, end)
+        elif len(tile.offsets) == self.cut.height:
+            several(f)
         with f.block(f"for (; k < {end}; k++, {steps})"):
             tile.add(f, "x", "y", last=last)
 

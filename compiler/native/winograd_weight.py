@@ -15,7 +15,7 @@ from . import winograd
 from .function import Function, Machinery
 from .loops import Axis, Pointers
 from .sliding import known, most_rows
-from .tile import Tile, evenly
+from .tile import Tile, evenly, several
 from .transform import PLACES, SIDE, STEP, Writer, staggered
 from .winograd import Data, Loop, group_of, nested_loops, panel, tiles_of
 
@@ -157,6 +157,7 @@ class _Printer:
         tile = Tile(F32, tuple(range(rows)), vectors, lanes)
         tile.begin(f)
         f.line(f"const float *a = {names.names[1]}, *b = {names.names[2]};")
+        several(f)
         with f.block(f"for (long t = 0; t < tiles; t++, a += {f.size(self.own)}, b += {f.size(self.results)})"):
             tile.add(f, "a", "b")
         for head, onto in (("if (piece == 0)", False), ("else", True)):
