@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ class BackendNote(UserWarning):
     """Something runs on another backend than was asked for, and why."""
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A machine of one phase, for at most `rows` samples, and the inputs that it is fed."""
 
     machine: Machine
@@ -40,8 +38,7 @@ class Ready:
     controls: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """A phase on arrays of certain shapes: where data and controls are put, and where results lie."""
 
     machine: Machine
@@ -155,7 +152,7 @@ class Machines:
         from .compiler.pipeline import compile_graph
 
         try:
-            target = replace(self.backend.target, tf32=tf32)
+            target = self.backend.target._replace(tf32=tf32)
             plan = compile_graph(graph, rows=rows, sizes=sizes, target=target)
             return plan, self.backend.machine(plan, self.memory)
         except NotNative as reason:

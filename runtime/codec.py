@@ -6,7 +6,6 @@ count, by NumPy, for every single view.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -125,6 +124,8 @@ def _number(value: int | float | bool) -> Any:
 
 def _array(value: Any) -> dict[str, Any]:
     array = np.ascontiguousarray(value)
+    import base64  # few plans have arrays of their own
+
     return {"dtype": array.dtype.str, "shape": array.shape, "data": base64.b64encode(array.tobytes()).decode("ascii")}
 
 
@@ -310,6 +311,8 @@ class _Reader:
         return {self.text(name): self.inside(name, self.array, array) for name, array in value.items()}
 
     def array(self, value: Any) -> Any:
+        import base64
+
         self.keys(value, ["dtype", "shape", "data"])
         shape = self.items(value["shape"], self.count)
         try:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 
-@dataclass(eq=False)
 class Mistake(Exception):
     """Something that the user can mend.
 
@@ -16,10 +14,12 @@ class Mistake(Exception):
     sensible is known. `exit_code` is what the command line returns.
     """
 
-    code: str
-    problem: str
-    help: str = ""
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, problem: str, help: str = "") -> None:
+        self.code = code
+        self.problem = problem
+        self.help = help
 
     @property
     def where(self) -> str:
@@ -31,7 +31,6 @@ class Mistake(Exception):
         return f"{text}; {self.help}" if self.help else text
 
 
-@dataclass(eq=False)
 class DataError(Mistake):
     """Data at fault: `file`, and where known `row` and `column`.
 
@@ -39,11 +38,24 @@ class DataError(Mistake):
     from 0.
     """
 
-    file: str = field(kw_only=True)
-    row: int | None = field(default=None, kw_only=True)
-    column: str | None = field(default=None, kw_only=True)
-    unit: str = field(default="line", kw_only=True)
     exit_code: ClassVar[int] = 3
+
+    def __init__(
+        self,
+        code: str,
+        problem: str,
+        help: str = "",
+        *,
+        file: str,
+        row: int | None = None,
+        column: str | None = None,
+        unit: str = "line",
+    ) -> None:
+        super().__init__(code, problem, help)
+        self.file = file
+        self.row = row
+        self.column = column
+        self.unit = unit
 
     @property
     def where(self) -> str:
@@ -52,14 +64,12 @@ class DataError(Mistake):
         return f"{printable(self.file)}{row}{column}"
 
 
-@dataclass(eq=False)
 class InputError(Mistake):
     """Arrays given to a model that are not what it takes."""
 
     exit_code: ClassVar[int] = 3
 
 
-@dataclass(eq=False)
 class OutOfMemory(Mistake):
     """Arrays that this machine has no room for."""
 
@@ -71,33 +81,33 @@ class OutOfMemory(Mistake):
         return cls("out-of-memory", problem, "make the model or the batch smaller; `axonc plan` shows what needs most")
 
 
-@dataclass(eq=False)
 class FileError(Mistake):
     """A file that cannot be read or written as what it should be."""
 
-    path: Path = field(kw_only=True)
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, code: str, problem: str, help: str = "", *, path: Path) -> None:
+        super().__init__(code, problem, help)
+        self.path = path
 
     @property
     def where(self) -> str:
         return printable(str(self.path))
 
 
-@dataclass(eq=False)
 class Diverged(Mistake):
     """Training whose loss `name` is no longer a finite number at `step` of `epoch`, both from 1."""
 
-    epoch: int = field(kw_only=True)
-    step: int = field(kw_only=True)
-    name: str = field(kw_only=True)
-    loss: float = field(kw_only=True)
     exit_code: ClassVar[int] = 4
 
-    @classmethod
-    def at(cls, *, epoch: int, step: int, name: str, loss: float) -> Diverged:
+    def __init__(self, *, epoch: int, step: int, name: str, loss: float) -> None:
         problem = f"training diverged: {quoted(name)} is {loss}, expected a finite number"
         advice = "lower the learning rate, clip the gradients, or normalise the inputs"
-        return cls("diverged", problem, advice, epoch=epoch, step=step, name=name, loss=loss)
+        super().__init__("diverged", problem, advice)
+        self.epoch = epoch
+        self.step = step
+        self.name = name
+        self.loss = loss
 
     @property
     def where(self) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import Context
-from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,8 +24,7 @@ class BadPlan(ValueError):
     """A plan that contradicts itself."""
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """A plan ready for one number of samples: calls, and the arrays of its inputs and results."""
 
     count: int

@@ -285,7 +285,7 @@ class _Training:
             epoch, step = self.progress.epoch, self.progress.step
             with suppress(Mistake):  # a full disk is the lesser news
                 self._log({"epoch": epoch, "step": step, "diverged": name, "value": str(loss)})
-            raise Diverged.at(epoch=epoch, step=step, name=name, loss=loss)
+            raise Diverged(epoch=epoch, step=step, name=name, loss=loss)
 
     def _report(self, losses: Mapping[str, float]) -> None:
         progress = self.progress

@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +78,7 @@ def test_native_steps_learn_as_those_of_numpy(threads: int) -> None:
 
 @needs_compiler
 def test_a_compiler_that_fails_leaves_the_work_to_numpy_with_its_reason(tmp_path: Path) -> None:
-    failing = replace(user_objects().toolchain, command=("/bin/false",))
+    failing = user_objects().toolchain._replace(command=("/bin/false",))
     objects = Objects(failing, Store(tmp_path / "kept"))
     chosen = Backend("native", Target("native"), lambda plan, memory: NativeMachine(plan, memory, objects=objects))
     program = Program(check(SPEC), seed=3, backend=chosen)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Machinery:
+class Machinery(NamedTuple):
     """What a processor has: f32 lanes of a vector, vector registers, and bytes of its caches."""
 
     lanes: int = 16
@@ -16,8 +14,10 @@ class Machinery:
     second_cache: int = 1 << 20
 
 
-@dataclass(frozen=True)
-class Target:
+COMMON = Machinery()
+
+
+class Target(NamedTuple):
     """What a backend has: its name, and sizes in bytes; for native code also its processor and number of threads.
 
     What one turn of a sweep touches is to stay within `sweep`; arithmetic on arrays of more than `large` goes by rows
@@ -34,7 +34,7 @@ class Target:
     large: int = 4 << 20
     row: int = 0
     scores: int = 0
-    machinery: Machinery = Machinery()
+    machinery: Machinery = COMMON
     threads: int = 1
     tf32: bool = False
 
@@ -43,7 +43,7 @@ class Target:
 CUPY = Target("cupy", row=256 << 10, scores=2048)
 
 
-def native(machinery: Machinery = Machinery(), threads: int = 1) -> Target:
+def native(machinery: Machinery = COMMON, threads: int = 1) -> Target:
     """The target of C for a processor: a turn of a sweep fills the second cache, and a few rows do not leave it."""
     cache = machinery.second_cache
     return Target("native", sweep=cache, row=cache // 8, machinery=machinery, threads=threads)

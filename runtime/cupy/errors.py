@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..errors import Mistake
 
 
-@dataclass(eq=False)
 class NoDevice(Mistake):
     """CuPy is missing, or there is no GPU that it can use."""
 
     exit_code: ClassVar[int] = 5
 
 
-@dataclass(eq=False)
 class LittleMemory(Mistake):
     """A plan that needs more memory than the device has free, both in bytes."""
 
-    needed: int = field(kw_only=True)
-    free: int = field(kw_only=True)
     exit_code: ClassVar[int] = 5
+
+    def __init__(self, code: str, problem: str, help: str = "", *, needed: int, free: int) -> None:
+        super().__init__(code, problem, help)
+        self.needed = needed
+        self.free = free
 
     @classmethod
     def of(cls, needed: int, free: int, rows: int) -> LittleMemory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,6 +95,8 @@ def _name(job: Job) -> str:
 
 
 def _signal(number: int) -> str:
+    import signal
+
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -104,6 +105,8 @@ def _signal(number: int) -> str:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends a process and what it started; the group is its own."""
+    import signal
+
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -62,9 +61,17 @@ class Store:
             os.replace(work / "digest", _digest_beside(path))
         self._trim()
 
+    def try_writing(self) -> None:
+        """Raises OSError where nothing can be written. As soon done as said: every process that compiles asks."""
+        trial = self.path(f"work-{os.getpid()}-{time.time_ns()}")
+        trial.mkdir(mode=0o700)
+        trial.rmdir()
+
     @contextmanager
     def workplace(self) -> Iterator[Path]:
         """A new folder for one task, removed after it."""
+        import tempfile  # loaded where something is written: what is kept is only read
+
         path = Path(tempfile.mkdtemp(prefix="work-", dir=self.folder))
         try:
             yield path
@@ -114,14 +121,16 @@ def user_store() -> Store:
     place = os.environ.get("XDG_CACHE_HOME", "")
     try:
         store = Store((Path(place) if os.path.isabs(place) else Path.home() / ".cache") / "axonc")
-        with store.workplace():
-            return store
+        store.try_writing()
+        return store
     except (OSError, RuntimeError):  # no home, or a disk that is full or only read
         return Store(_temporary())
 
 
 def _temporary() -> Path:
     """A folder that this process removes at its end."""
+    import tempfile
+
     path = Path(tempfile.mkdtemp(prefix="axonc-"))
     owner = os.getpid()
 

@@ -8,11 +8,10 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import jobs, processor
 from .errors import CompilationFailed, NoCompiler
@@ -52,8 +51,7 @@ int main(void) {
 """
 
 
-@dataclass(frozen=True)
-class Toolchain:
+class Toolchain(NamedTuple):
     """A C compiler that was seen to work, and the processor that it compiles for.
 
     `identity` differs wherever the same text could become other code. `lanes` are f32 elements in a vector;
@@ -124,7 +122,7 @@ def _name(command: tuple[str, ...]) -> str:
     """Where facts are kept: by the programs, which may be replaced by others, and the processor."""
     programs = [os.path.realpath(p) for word in command if (p := shutil.which(word))]
     dates = [(p, os.stat(p).st_mtime_ns, os.stat(p).st_size) for p in programs]
-    told = (command, dates, processor.name(), FLAGS, WELCOME, WIDE, CHECK, [f.name for f in fields(Toolchain)])
+    told = (command, dates, processor.name(), FLAGS, WELCOME, WIDE, CHECK, Toolchain._fields)
     return f"toolchain-{sha256(repr(told).encode()).hexdigest()}"
 
 
@@ -145,7 +143,7 @@ def _examined(store: Store, command: tuple[str, ...]) -> Toolchain:
     identity = sha256(repr((version, macros, flags)).encode()).hexdigest()
     shown = version.splitlines()[0] if version else command[0]
     found = Toolchain(command, shown, identity, flags, links, lanes, registers, *map(processor.cache, (1, 2)))
-    store.keep(_name(command), json.dumps(asdict(found)).encode())
+    store.keep(_name(command), json.dumps(found._asdict()).encode())
     return found
 
 

@@ -6,7 +6,6 @@ An ordinary run compiles each text for one architecture, in turn; a nightly one 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +69,7 @@ def test_the_kernels_of_a_model_of_the_zoo_compile_at_its_full_size(turn: int, n
 def test_the_kernels_of_gpt2_at_its_full_length_compile_and_spill_nothing(precision: str) -> None:
     text = (EXAMPLES / "zoo" / "gpt2.axon").read_text().replace("clip {", f"precision {precision}; clip {{")
     specification = check(text)
-    target = replace(CUPY, tf32=specification.training.tf32)
+    target = CUPY._replace(tf32=specification.training.tf32)
     plan = compile_graph(specification.phases.train, rows=12, sizes={"T": 1024}, target=target)
     products = [step.launch for step in plan.walk() if isinstance(step.launch, Gemm)]
     assert {product.tf32 for product in products} == {precision == "tf32"}

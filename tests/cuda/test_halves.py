@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import ml_dtypes
 import numpy as np
 import pytest
@@ -70,7 +68,7 @@ def test_convolutions_on_tensor_cores_go_by_columns_and_give_what_their_definiti
     x, w, y = (b.input(name, DATA, Tensor(half, shape)) for name, shape in shapes.items())
     results = {"conv": b.add(Conv(*slide), x, w), "input": b.add(ConvInput(*slide, (7, 9)), y, w)}
     results["weight"] = b.add(ConvWeight(*slide, (3, 2)), x, y)
-    plan = compile_graph(b.graph(results), rows=4, target=replace(CUPY, tf32=tf32))
+    plan = compile_graph(b.graph(results), rows=4, target=CUPY._replace(tf32=tf32))
     assert [step.instruction for step in plan.steps].count("columns") == instructions
     assert launches(plan).count(Gemm) == instructions
     r = np.random.default_rng(0)

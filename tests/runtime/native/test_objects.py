@@ -6,7 +6,6 @@ import ctypes
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,9 +66,9 @@ def test_other_flags_or_another_compiler_make_another_library(store: Store, real
     toolchain = find(store, real)
     text = f"{EXPORT} int ax_answer(void) {{ return X; }}\n"
     for x in (1, 2):
-        assert answer(Objects(replace(toolchain, flags=(*toolchain.flags, f"-DX={x}")), store).library((text,))) == x
+        assert answer(Objects(toolchain._replace(flags=(*toolchain.flags, f"-DX={x}")), store).library((text,))) == x
     before = len(list(store.folder.glob("*.so")))
-    Objects(replace(toolchain, identity="another"), store).library((TWICE,))
+    Objects(toolchain._replace(identity="another"), store).library((TWICE,))
     Objects(toolchain, store).library((TWICE,))
     assert len(list(store.folder.glob("*.so"))) == before + 2
 
@@ -111,7 +110,7 @@ def test_a_function_that_is_missing_is_told(objects: Objects) -> None:
 
 
 def test_a_compiler_that_hangs_is_not_waited_for(store: Store, real: str, script: Callable[[str, str], Path]) -> None:
-    toolchain = replace(find(store, real), command=(str(script("hanging", "exec sleep 600")),))
+    toolchain = find(store, real)._replace(command=(str(script("hanging", "exec sleep 600")),))
     with pytest.raises(CompilationFailed, match=r"took more than 0\.2 seconds"):
         Objects(toolchain, store, seconds=0.2).library((TWICE,))
     assert not list(store.folder.glob("work-*"))
