@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
+Given = tuple[Arrays, Arrays, Arrays]  # weights, states and the batch by name
 WEIGHT, STATE, BATCH = "weight/", "state/", "batch/"
 
 
@@ -64,8 +65,8 @@ class Job:
     def kind(self) -> Kind:
         return KINDS[self.contender]
 
-    def read(self) -> tuple[Arrays, Arrays, Arrays]:
-        """Weights, states and the batch by name."""
+    def read(self) -> Given:
+        """What the contender begins with."""
         with np.load(self.arrays) as file:
             weights, states, batch = (
                 {n.removeprefix(kind): file[n] for n in file.files if n.startswith(kind)}

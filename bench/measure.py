@@ -20,6 +20,7 @@ from .peak import Meter, meter
 from .process import Failed, Process
 
 OUTPUTS = "outputs.npz"
+STARTS = 5  # of processes with what an earlier one kept
 STEPS = 3  # whose losses must agree
 REST = 0.15  # seconds before each measurement: threads of who ran before spin for more work, ONNX Runtime's for 60 ms
 TOLERANCE = 1e-2  # of their losses, and of the outputs of first weights in terms of the largest
@@ -49,7 +50,7 @@ class Findings:
     `step` and `predict` are seconds, `against` and `predict_against` the same over those of the first contender in
     each round. `share` is what a step computes over what this machine added up just before and after. `first` are the
     seconds of the first step after imports with nothing kept, `kept` with what an earlier process left, `process`
-    those of a whole process up to its first step, with what was kept if anything is.
+    those of a whole process up to its first step, with what was kept if anything is; the last two are medians.
     """
 
     contender: str
@@ -123,15 +124,25 @@ class Contest:
         """Its first steps with nothing kept; where it keeps something for later processes, those of another too."""
         self.folder.mkdir()
         self.process = Process(self.job, self.folder)
-        self.found.first = self._first()
+        self.found.first, *whole = self._first(), self._whole()
         self.losses = self.process.ask("losses", STEPS) if self.trains else []
         if self.job.kind.keeps:
-            self.end()
-            self.process = Process(self.job, self.folder)
-            self.found.kept = self._first()
+            kept, whole = zip(*(self._again() for _ in range(STARTS)), strict=True)
+            self.found.kept = statistics.median(kept)
+        self.found.process = statistics.median(whole)
         self.found.imports = self.process.imports
-        wall = time.perf_counter() - self.process.started
-        self.found.process = wall if self.job.clock == "wall" else self.process.ask("spent")
+
+    def _again(self) -> tuple[float, float]:
+        """The seconds of the first step and of the whole of another process."""
+        self.end()
+        self.process = Process(self.job, self.folder)
+        return self._first(), self._whole()
+
+    def _whole(self) -> float:
+        """The seconds of the process so far."""
+        assert self.process is not None
+        spent: float = self.process.ask("spent") if self.job.clock == "processor" else self.process.age
+        return spent
 
     def _first(self) -> float:
         seconds: float = self.ask("begin") if self.trains else self.ask("predict", self.case.rows)

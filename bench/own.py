@@ -7,14 +7,14 @@ from functools import cached_property
 import numpy as np
 
 from ..program import compile as compile_spec
-from .job import Arrays, Job
+from .job import Arrays, Given, Job
 
 
 class Own:
     """A contender whose name is that of a backend."""
 
-    def __init__(self, job: Job) -> None:
-        weights, states, self.batch = job.read()
+    def __init__(self, job: Job, given: Given) -> None:
+        weights, states, self.batch = given
         threads = job.threads if job.contender == "native" else None
         self.program = compile_spec(
             job.spec, backend=job.contender, threads=threads, overrides=job.overrides, sizes=job.sizes
@@ -42,5 +42,5 @@ class Own:
         return self.program.loss_and_gradients(self.batch)
 
 
-def make(job: Job) -> Own:
-    return Own(job)
+def make(job: Job, given: Given) -> Own:
+    return Own(job, given)

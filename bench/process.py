@@ -45,6 +45,11 @@ class Process:
             self.close()
             raise
 
+    @property
+    def age(self) -> float:
+        """Seconds since it was asked for."""
+        return time.perf_counter() - self.started
+
     def ask(self, name: str, *arguments: Any) -> Any:
         """The answer to a request. Raises Failed."""
         assert self.child.stdin is not None

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from .by_hand import networks
-from .job import Arrays, Job
+from .job import Arrays, Given, Job
 
 Tensors = Mapping[str, Array]
 RATE, FIRST, SECOND, EPSILON = 1e-3, 0.9, 0.999, 1e-8  # Adam
@@ -29,8 +29,8 @@ class Network(Protocol):
 class WithJax:
     """The contender `jax`."""
 
-    def __init__(self, job: Job) -> None:
-        weights, self.states, self.batch = (jax.device_put(dict(arrays)) for arrays in job.read())
+    def __init__(self, job: Job, given: Given) -> None:
+        weights, self.states, self.batch = (jax.device_put(dict(arrays)) for arrays in given)
         network = _network(job)
         self.memory = (weights, *(jax.tree.map(jnp.zeros_like, weights) for _ in range(2)), jnp.zeros((), jnp.float32))
         self.step = jax.jit(partial(_step, network), donate_argnums=(0, 1))
@@ -62,8 +62,8 @@ def _step(network: Network, memory: Any, states: Tensors, batch: Tensors) -> tup
     return (p, first, second, count), states, loss
 
 
-def make(job: Job) -> WithJax:
-    return WithJax(job)
+def make(job: Job, given: Given) -> WithJax:
+    return WithJax(job, given)
 
 
 def _network(job: Job) -> Network:

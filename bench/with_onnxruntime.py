@@ -10,14 +10,14 @@ from ..compiler.exchange.onnx import model
 from ..compiler.ir.graph import DATA
 from ..compiler.ir.rewrite import bind
 from ..specification import check
-from .job import Arrays, Job
+from .job import Arrays, Given, Job
 
 
 class WithOnnxRuntime:
     """The contender `onnxruntime`."""
 
-    def __init__(self, job: Job) -> None:
-        weights, states, self.batch = job.read()
+    def __init__(self, job: Job, given: Given) -> None:
+        weights, states, self.batch = given
         self.job, self.arrays = job, {**weights, **states}
         self.graph = check(job.spec, overrides=job.overrides, sizes=job.sizes).phases.outputs
         self.sessions: dict[int, Any] = {}
@@ -44,5 +44,5 @@ class WithOnnxRuntime:
         return session, {name: self.batch[name][:rows] for name in self.graph.named_inputs(DATA)}
 
 
-def make(job: Job) -> WithOnnxRuntime:
-    return WithOnnxRuntime(job)
+def make(job: Job, given: Given) -> WithOnnxRuntime:
+    return WithOnnxRuntime(job, given)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .by_hand import networks
-from .job import Arrays, Job
+from .job import Arrays, Given, Job
 
 Batch: TypeAlias = Mapping[str, Tensor]
 
@@ -29,9 +29,9 @@ class Network(Protocol):
 class WithTorch:
     """A contender: `torch`, `torch-channels-last` or `torch-compile`."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, given: Given) -> None:
         torch.set_num_threads(job.threads)
-        weights, states, batch = job.read()
+        weights, states, batch = given
         last = job.contender != "torch"
         self.network = _network(job, weights, states)
         if last:
@@ -67,8 +67,8 @@ class WithTorch:
         return loss.detach()
 
 
-def make(job: Job) -> WithTorch:
-    return WithTorch(job)
+def make(job: Job, given: Given) -> WithTorch:
+    return WithTorch(job, given)
 
 
 def _network(job: Job, weights: Arrays, states: Arrays) -> Network:

@@ -36,7 +36,7 @@ class Worker:
     @property
     def made(self) -> Contender:
         if self.contender is None:
-            made: Contender = self.module.make(self.job)
+            made: Contender = self.module.make(self.job, self.job.read())
             self.contender = made
         return self.contender
 
@@ -45,8 +45,10 @@ class Worker:
         return self.mean(self.made.train, seconds)
 
     def begin(self) -> float:
-        """The seconds of the first training step, with all that it needs."""
+        """The seconds of the first training step, with all that it needs but data."""
+        given = self.job.read()
         start = self.now()
+        self.contender = self.module.make(self.job, given)
         self.first = self.made.train()
         return self.now() - start
 

@@ -190,13 +190,11 @@ def _c_text(specification: Specification, phase: str, rows: int) -> str:
 
 def _cuda_text(specification: Specification, phase: str, rows: int) -> str:
     """Every kernel that a GPU runs, each once, and the products of cuBLAS; neither is needed to see them."""
-    from dataclasses import replace
-
     from ..compiler.native.sources import KERNELS
     from ..compiler.schedule.target import CUPY
     from .plan_instructions import products
 
-    target = replace(CUPY, tf32=phase == "train" and specification.training.tf32)
+    target = CUPY._replace(tf32=phase == "train" and specification.training.tf32)
     plan = compiled(specification, _graph(specification, phase), rows, target).plan
     kernels = "\n".join(unit.text[unit.text.index(KERNELS) + len(KERNELS) :] for unit in plan.units)
     return kernels + "".join(f"{line}\n" for line in products(plan))

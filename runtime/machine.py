@@ -27,7 +27,7 @@ class BadPlan(ValueError):
 class Binding(NamedTuple):
     """A plan ready for one number of samples: calls, and the arrays of its inputs and results."""
 
-    count: int
+    samples: int
     sizes: tuple[Call, ...]
     prepare: tuple[Call, ...]
     steps: tuple[Call, ...]
@@ -85,7 +85,7 @@ class Machine:
         with self._lock:
             binding = self.binding(count)
             self._run(binding)
-            steps = list(self._bound(self.plan.steps, {COUNT: binding.count}))
+            steps = list(self._bound(self.plan.steps, {COUNT: binding.samples}))
             least = [float("inf")] * len(steps)
             for _ in range(repeats):
                 for i, (_, calls) in enumerate(steps):
@@ -113,9 +113,9 @@ class Machine:
         return found
 
     def _run(self, binding: Binding) -> None:
-        if self._sized != binding.count:
+        if self._sized != binding.samples:
             self._settings.run(_call_all, binding.sizes)
-            self._sized = binding.count
+            self._sized = binding.samples
             self._prepared = False
         if not self._prepared:
             self._settings.run(_call_all, binding.prepare)

@@ -74,7 +74,7 @@ class DeviceMachine(Machine):
         with self._lock:
             binding = self.binding(count)
             self._run(binding)
-            steps = list(self._launches(self.plan.steps, {COUNT: binding.count}))
+            steps = list(self._launches(self.plan.steps, {COUNT: binding.samples}))
             least = [float("inf")] * len(steps)
             for _ in range(repeats):
                 for i, (_, call) in enumerate(steps):
@@ -152,9 +152,9 @@ class DeviceMachine(Machine):
         if self.memory.send(self._names):
             self._prepared = False
         self._feed(binding)
-        if self._sized != binding.count:
+        if self._sized != binding.samples:
             _call_all(binding.sizes)
-            self._sized = binding.count
+            self._sized = binding.samples
             self._prepared = False
         if not self._prepared:
             _call_all(binding.prepare)
@@ -165,18 +165,18 @@ class DeviceMachine(Machine):
 
     def _step(self, binding: Binding) -> None:
         """The first run of a count launches kernel by kernel, every later one the sequence that was kept."""
-        if binding.count not in self._graphs:
+        if binding.samples not in self._graphs:
             _call_all(binding.steps)
-            self._graphs[binding.count] = None
+            self._graphs[binding.samples] = None
             return
-        graph = self._graphs[binding.count]
+        graph = self._graphs[binding.samples]
         if graph is None:
-            graph = self._graphs[binding.count] = self.device.kept(binding.steps)
+            graph = self._graphs[binding.samples] = self.device.kept(binding.steps)
         graph()
 
     def _feed(self, binding: Binding) -> None:
         """Brings the inputs to memory of their own, beside the work under way, and from there into the arena."""
-        device, values = self.device, {COUNT: binding.count}
+        device, values = self.device, {COUNT: binding.samples}
         for port in self._fed:
             device.send(self._inputs[port.name].memory.address, binding.inputs[port.name])
         device.sent()
@@ -187,7 +187,7 @@ class DeviceMachine(Machine):
 
     def _return(self, binding: Binding) -> None:
         """Brings the results to the host, and raises what a kernel refused."""
-        device, values = self.device, {COUNT: binding.count}
+        device, values = self.device, {COUNT: binding.samples}
         for port in self.plan.results:
             device.fetch(binding.results[port.name], self._address(port.view, values))
         if self._refuses:

@@ -109,11 +109,11 @@ class NativeMachine(Machine):
         return Binding(count, (self._size,), (self._ready,), (self._go,), inputs, results)
 
     def _run(self, binding: Binding) -> None:
-        if self._sized != binding.count:
+        if self._sized != binding.samples:
             self._sized = -1
-            self._state.count = binding.count
+            self._state.count = binding.samples
             self._call(self._size)
-            self._sized = binding.count
+            self._sized = binding.samples
             self._prepared = False
         if not self._prepared:
             self._call(self._ready)

@@ -37,7 +37,7 @@ def made(job: Job) -> Contender:
     from importlib import import_module
 
     module: ModuleType = import_module(f"axonc.bench.{job.kind.module}")
-    contender: Contender = module.make(job)
+    contender: Contender = module.make(job, job.read())
     return contender
 
 
