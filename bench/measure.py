@@ -127,7 +127,7 @@ class Contest:
         self.found.first, *whole = self._first(), self._whole()
         self.losses = self.process.ask("losses", STEPS) if self.trains else []
         if self.job.kind.keeps:
-            kept, whole = zip(*(self._again() for _ in range(STARTS)), strict=True)
+            kept, whole = map(list, zip(*(self._again() for _ in range(STARTS)), strict=True))
             self.found.kept = statistics.median(kept)
         self.found.process = statistics.median(whole)
         self.found.imports = self.process.imports

@@ -43,7 +43,7 @@ def made(job: Job) -> Contender:
 
 def assert_alike(job: Job, *, trains: bool, tolerance: float) -> None:
     """The contender of a job has the outputs, loss and gradients of the definition in NumPy."""
-    own, other = Own(Job(**{**vars(job), "contender": "numpy"})), made(job)
+    own, other = Own(Job(**{**vars(job), "contender": "numpy"}), job.read()), made(job)
     for rows in (job.rows, 1):
         found, wanted = other.predict(rows), own.predict(rows)
         assert found.keys() == wanted.keys()
