@@ -12,6 +12,7 @@ import pytest
 from axonc.bench.case import case
 from axonc.bench.job import KINDS, Contender, Job
 from axonc.bench.own import Own
+from axonc.compiler.ir.dims import names
 from axonc.compiler.ir.op import Op
 from axonc.specification import check
 
@@ -84,7 +85,10 @@ def test_a_network_from_the_graph_is_that_of_the_spec(name: str, contender: str,
     path, arrays = tmp_path / "spec.axon", tmp_path / "arrays.npz"
     path.write_text(_without_penalties(small(name)))
     given = {constant: str(value) for constant, value in SMALL[name].items()}
-    found = case(check(path, overrides=given), str(path), given, LENGTHS, 3)
+    specification = check(path, overrides=given)
+    asked = {name for node in specification.phases.train.inputs for size in node.shape for name in names(size)}
+    sizes = {name: LENGTHS[name] for name in asked & LENGTHS.keys()}
+    found = case(specification, str(path), given, sizes, 3)
     found.write(arrays)
     job = Job(contender, str(path), given, found.sizes, found.rows, 1, str(arrays), {})
     assert_alike(job, trains=not found.draws, tolerance=1e-5)
