@@ -19,8 +19,7 @@ from .runtime.generation.request import Prompt as Prompt
 from .runtime.generation.stepper import Stepper
 from .runtime.generation.vocabulary import Vocabulary, vocabulary
 from .runtime.generation.writing import Written
-from .runtime.machine import Machine
-from .runtime.model import check_array
+from .runtime.machine import Machine, check_array
 from .runtime.native.errors import NotNative
 from .specification import Specification
 

@@ -15,7 +15,7 @@ from .plans import Kept, Plans
 from .runtime.cupy.errors import LittleMemory
 from .runtime.errors import InputError
 from .runtime.lending import Lending
-from .runtime.machine import Binding, Machine, Memory, dtype_name, put
+from .runtime.machine import Binding, Machine, Memory, check_array, dtype_name, put
 from .runtime.native.errors import NotNative
 from .runtime.plan import Plan
 
@@ -191,7 +191,6 @@ def samples(graph: Graph, arrays: Arrays, names: Collection[str]) -> int:
     Raises InputError.
     """
     from .compiler.ir.graph import DATA, TARGET
-    from .runtime.model import check_array
 
     wanted = graph.named_inputs(DATA, TARGET)
     counts: dict[str, int] = {}

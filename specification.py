@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,24 +25,24 @@ from .compiler.trace.errors import NothingLearned
 from .compiler.trace.model import Traced, declare, merge_reports, trace
 from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable, is_unknown
 from .compiler.training.settings import Training, check_training, training
-from .recipes import check_augment, check_bindings, check_shapes, recipe, wanted
-from .runtime.data.recipe import Recipe
 from .runtime.errors import DataError, FileError, InputError
 from .spec import tree
 from .spec.load import load, parse_override, read
+from .spec.record import Record
 from .spec.record import replace as replace_record
 from .spec.source import CompileError, Diagnostic, Source
 
 if TYPE_CHECKING:
     from .compiler.generation.growth import Growth
+    from .compiler.trace.scope import Scope
+    from .runtime.data.recipe import Recipe
     from .runtime.data.values import Field
 
 PHASES = ("train", "evaluate", "predict")
 BATCH = 32  # samples of a step where no data says otherwise
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(Record):
     """A model without mistakes: its phases, its weights, its data and how it is trained.
 
     `sizes` are the dimensions that data or the caller bound; `problem` is why the data could not be looked at, if so.
@@ -60,12 +60,12 @@ class Specification:
     origins: Mapping[str, Origin]
     recipe: Recipe | None
     sizes: Mapping[str, int]
-    problem: DataError | FileError | None = None
-    overrides: Mapping[str, tree.Expression] = field(default_factory=dict)
-    generation: Generation | None = None
-    sources: tuple[Source, ...] = ()
-    allowed: tuple[Path, ...] = ()
-    warnings: tuple[Diagnostic, ...] = ()
+    problem: DataError | FileError | None
+    overrides: Mapping[str, tree.Expression]
+    generation: Generation | None
+    sources: tuple[Source, ...]
+    allowed: tuple[Path, ...]
+    warnings: tuple[Diagnostic, ...]
 
     @property
     def training(self) -> Training:
@@ -169,8 +169,7 @@ def check_model(
     """The specification of a model that was read from `sources`, its data lying in `folder`. Raises CompileError."""
     given = dict(overrides or {})
     t, scope, _ = declare(model, given)
-    raw = recipe(model, t, scope, seed=0)
-    check_bindings(model, t)
+    raw = _recipe(model, t, scope)
     fields, problem = _data_fields(raw, folder, allowed)
     known = _data_sizes(fields, t.b.inputs) | dict(sizes or {})
     traced = _trace(model, given, known, limit)
@@ -205,7 +204,7 @@ def check_model(
         check_claims(phases, known, prepared.batch if prepared else BATCH),
     )
     _check_together(specification, traced, t)
-    return replace(specification, warnings=(*specification.warnings, *_idle(specification)))
+    return replace_record(specification, warnings=(*specification.warnings, *_idle(specification)))
 
 
 def _idle(specification: Specification) -> tuple[Diagnostic, ...]:
@@ -216,12 +215,25 @@ def _idle(specification: Specification) -> tuple[Diagnostic, ...]:
     return tuple(errors.IdleWeight(place, name=name) for place, name in reversed(places.items()))
 
 
+def _recipe(model: tree.Model, t: Tracer, scope: Scope) -> Recipe | None:
+    """What is made of data, if there are any, as the data section says it."""
+    if model.data is None:
+        return None
+    from .recipes import check_bindings, recipe  # loaded where there are data
+
+    found = recipe(model, t, scope, seed=0)
+    check_bindings(model, t)
+    return found
+
+
 def _prepared(
     raw: Recipe | None, traced: Mapping[str, Traced], fields: Mapping[str, Any], model: tree.Model, t: Tracer
 ) -> Recipe | None:
     """What is made of data, if there are any, checked with the inputs of a model and what training does to samples."""
     if raw is None:
         return None
+    from .recipes import check_augment, check_shapes, wanted
+
     found = wanted(raw, traced)
     check_shapes(found, fields, model, t)
     check_augment(found, model, t)

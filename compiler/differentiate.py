@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..spec.source import CompileError, Diagnostic
 from .ir.graph import Builder, Graph, Item, Node
@@ -15,7 +14,6 @@ from .ops.layout import Expand, Reshape
 from .ops.reduce import Sum
 
 
-@dataclass(frozen=True)
 class NotDifferentiable(Diagnostic):
     """An operation without a gradient between the loss and something that is trained."""
 

@@ -224,6 +224,19 @@ def as_arrays(inputs: Mapping[str, Any]) -> dict[str, Array]:
         raise InputError("no-array", f"input `{name}` is no array: {refusal}", "give all its rows one shape") from None
 
 
+def check_array(name: str, array: np.ndarray, dtype: str, shape: tuple[int | None, ...]) -> None:
+    """Refuses an array that is not [samples, *shape] of something that may become `dtype`; None is any size."""
+    found = list(array.shape)
+    wanted = ["N", *("?" if s is None else s for s in shape)]
+    if array.ndim != len(wanted) or any(s is not None and s != n for s, n in zip(shape, found[1:], strict=True)):
+        text = ", ".join(map(str, wanted))
+        raise InputError("wrong-shape", f"input `{name}` must be {dtype}[{text}], found an array of shape {found}")
+    number = np.dtype("float32" if dtype == "bf16" else dtype_name(dtype))  # bf16 comes in as f32
+    if not np.can_cast(array.dtype, number, "same_kind"):
+        advice = f"convert it with `.astype({number})`"
+        raise InputError("wrong-dtype", f"input `{name}` must be {number}, found {array.dtype}", advice)
+
+
 def put(name: str, place: Array, value: Any) -> None:
     """Copies an input to its place. Raises InputError where numbers are too large for the type of the place."""
     if place.dtype == getattr(value, "dtype", None):

@@ -14,7 +14,7 @@ import numpy as np
 from . import archive
 from .codec import from_json
 from .errors import FileError, InputError
-from .machine import Machine, as_arrays, dtype_name
+from .machine import Machine, as_arrays, check_array, dtype_name
 from .operands import need
 from .philox import key_of
 from .plan import COUNT, Affine, Plan
@@ -228,19 +228,6 @@ class Model:
         if counts == {0}:
             raise InputError("no-samples", "the inputs have no samples", "give at least one row")
         return counts.pop()
-
-
-def check_array(name: str, array: np.ndarray, dtype: str, shape: tuple[int | None, ...]) -> None:
-    """Refuses an array that is not [samples, *shape] of something that may become `dtype`; None is any size."""
-    found = list(array.shape)
-    wanted = ["N", *("?" if s is None else s for s in shape)]
-    if array.ndim != len(wanted) or any(s is not None and s != n for s, n in zip(shape, found[1:], strict=True)):
-        text = ", ".join(map(str, wanted))
-        raise InputError("wrong-shape", f"input `{name}` must be {dtype}[{text}], found an array of shape {found}")
-    number = np.dtype("float32" if dtype == "bf16" else dtype_name(dtype))  # bf16 comes in as f32
-    if not np.can_cast(array.dtype, number, "same_kind"):
-        advice = f"convert it with `.astype({number})`"
-        raise InputError("wrong-dtype", f"input `{name}` must be {number}, found {array.dtype}", advice)
 
 
 def _rows(arrays: Mapping[str, np.ndarray], start: int, stop: int) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ ALLOWED = {
     "spec": ("spec",),
     "runtime": ("runtime",),
     "compiler": ("compiler", "spec", "runtime.plan", "runtime.philox"),
-    "compiler/ir": ("compiler.ir", "spec.source"),
+    "compiler/ir": ("compiler.ir", "spec.source", "spec.record"),
     "compiler/ops": ("compiler.ops", "compiler.ir", "compiler.differentiate"),
     "compiler/passes": ("compiler.passes", "compiler.ir", "compiler.ops"),
     "bench": ("bench", "compiler", "runtime", "backends", "program", "specification", "training"),

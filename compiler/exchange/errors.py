@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...spec.source import Diagnostic
 
 
-@dataclass(frozen=True)
 class NotInOnnx(Diagnostic):
     """An operation that ONNX has no word for."""
 

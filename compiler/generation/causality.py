@@ -6,7 +6,7 @@ Where it cannot be seen from the operations, the definition of the graph is run 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -27,7 +27,6 @@ WEIGHT = 0.1
 TOLERANCE = 1e-4  # beside the greatest element: far above rounding, far below what a token does
 
 
-@dataclass(frozen=True)
 class NotCausal(Diagnostic):
     """Scores of a position that depend on what comes after it."""
 
@@ -38,7 +37,6 @@ class NotCausal(Diagnostic):
     grown: str
 
 
-@dataclass(frozen=True)
 class MixedSamples(Diagnostic):
     """Scores of a text that depend on other texts."""
 

@@ -26,7 +26,6 @@ from .section import Generation
 from .steps import SCORES, Steps, reaching, recomputed
 
 
-@dataclass(frozen=True)
 class ComputedAgain(Diagnostic):
     """Writing that takes longer than it would have to: nothing is wrong."""
 

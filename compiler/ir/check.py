@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ...spec.record import Record
 from ...spec.source import Diagnostic, Place
 from . import dims
 from .dims import Size
@@ -20,8 +20,7 @@ class Mismatch(Exception):
         self.values: dict[str, Any] = values
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Record):
     """Two sizes that must be equal once numbers are known, and the line that needs it."""
 
     left: Size
@@ -29,7 +28,6 @@ class Guard:
     place: Place
 
 
-@dataclass(frozen=True)
 class ShapeMismatch(Diagnostic):
     """Shapes that do not go together."""
 
@@ -44,7 +42,6 @@ class ShapeMismatch(Diagnostic):
     advice: str = ""
 
 
-@dataclass(frozen=True)
 class TypeMismatch(Diagnostic):
     """Element types that do not go together."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...spec.source import CompileError, Diagnostic, Place
@@ -14,7 +13,6 @@ from .graph import Builder, Graph, Input, Literal, Node
 Rule: TypeAlias = Callable[[Builder, Node, tuple[Node, ...]], "Node | None"]
 
 
-@dataclass(frozen=True)
 class SizesDiffer(Diagnostic):
     """A guard that the numbers break."""
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ...spec.source import CompileError, Diagnostic, Place, Source, Span
@@ -43,7 +42,6 @@ _INTEGER = re.compile(r"-?\d+")
 _FLOAT = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
 
 
-@dataclass(frozen=True)
 class MalformedGraph(Diagnostic):
     """Text that is no graph."""
 

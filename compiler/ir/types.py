@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from ...spec.record import Record
 from . import dims
 from .dims import Size
 
@@ -95,8 +96,7 @@ class Tensor:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Record):
     """The type of a node with several results; only `Item` may read one."""
 
     items: tuple[Tensor, ...]
@@ -110,8 +110,7 @@ class Several:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Record):
     """The type of what a mistake left; whatever reads it is unknown too and says nothing."""
 
     def substitute(self, values: Mapping[str, Size]) -> Unknown:

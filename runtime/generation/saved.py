@@ -11,7 +11,7 @@ import numpy as np
 
 from ..codec import from_json, to_json
 from ..errors import InputError
-from ..machine import Machine
+from ..machine import Machine, check_array
 from ..operands import need
 from ..plan import COUNT, Affine, Plan
 from ..verifier import have_inputs, verified
@@ -52,8 +52,6 @@ class SavedWriter:
 
     def _checked(self, inputs: Mapping[str, np.ndarray], rows: int, limit: int) -> Stepper:
         """The stepper, after everything that can be wrong with the inputs was looked for."""
-        from ..model import check_array
-
         if limit > self._stepper.limit:
             problem = f"the limit is {limit}, and this file was made for texts of at most {self._stepper.limit} tokens"
             raise InputError("too-long", problem, "use the folder of the training, which serves any limit")
