@@ -18,7 +18,7 @@ from ..ir.types import F32, DType
 from .blocking import pushes_out
 from .function import TYPES, Function, Machinery
 from .loops import Axis, Pointers
-from .tile import TURNS, Tile, evenly
+from .tile import Tile, evenly
 
 Y, X, W = range(3)  # the operands, in the order of pointers and steps
 SHORT = 48  # products of a result, below which tiles are small: while one is stored, the next one begins
@@ -323,8 +323,7 @@ class _Printer:
                 for i, (count, steps) in enumerate(loops):
                     counts = [n for n, _ in loops[i:]]
                     short = all(n.isdigit() for n in counts) and prod(map(int, counts)) <= UNROLLED
-                    together = count if short else "" if loops[i + 1 :] else str(TURNS)
-                    stack.enter_context(self._walk(count, steps, together))
+                    stack.enter_context(self._walk(count, steps, unrolled=short))
                 tile.renew(self.f, self.pointers.names[X], steps[0])
                 last = "" if self.is_packed and not slide.is_own else self.last
                 add = tile.add_own if slide.is_own else tile.add
@@ -350,13 +349,13 @@ class _Printer:
         return loops
 
     @contextmanager
-    def _walk(self, count: str, steps: tuple[Size, Size], together: str) -> Iterator[None]:
-        """A loop whose turns move x and w; so many `together`."""
+    def _walk(self, count: str, steps: tuple[Size, Size], *, unrolled: bool) -> Iterator[None]:
+        """A loop whose turns move x and w."""
         f, index = self.f, self.f.fresh("i")
         x, w = (self._declared(i, self.pointers.names[i]) for i in (X, W))
         turn = ", ".join(f"{name} += {f.size(step)}" for name, step in zip((x, w), steps, strict=True))
-        if together:
-            f.line(f"#pragma GCC unroll {together}")
+        if unrolled:
+            f.line(f"#pragma GCC unroll {count}")
         with f.block(f"for (long {index} = 0; {index} < {count}; {index}++, {turn})"):
             self.pointers.names[X], self.pointers.names[W] = x, w
             yield
