@@ -10,6 +10,7 @@ from typing import Any
 
 import axonc
 import numpy as np
+from axonc.spec.record import replace as replace_record
 
 Columns = Mapping[str, np.ndarray]
 
@@ -29,7 +30,7 @@ def trained(
         for part, columns in parts.items():
             np.savez(Path(folder) / f"{part}.npz", **columns)
         recipe = replace(specification.recipe, split=tuple((part, f"{part}.npz") for part in parts))
-        program = axonc.Program(replace(specification, recipe=recipe, folder=Path(folder)), seed=seed)
+        program = axonc.Program(replace_record(specification, recipe=recipe, folder=Path(folder)), seed=seed)
         return program, dict(program.fit().test)
 
 

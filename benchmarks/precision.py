@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from axonc.compiler.ir.types import BF16, F16, F32, DType
 from axonc.compiler.pipeline import compile_graph
 from axonc.compiler.training.scale import SCALE, TAKEN
 from axonc.program import Program
-from axonc.spec.record import replace as replace_record
+from axonc.spec.record import replace
 from axonc.specification import Specification, check
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -48,8 +47,8 @@ def report(measured: list[tuple[float, float, str]]) -> str:
 def in_precision(specification: Specification, precision: DType) -> Specification:
     """The same training with another precision."""
     phases = specification.phases
-    training = replace_record(phases.training, precision=precision)
-    return replace(specification, phases=replace_record(phases, training=training))
+    training = replace(phases.training, precision=precision)
+    return replace(specification, phases=replace(phases, training=training))
 
 
 def trained(specification: Specification, seed: int, name: str) -> tuple[float, float, str]:

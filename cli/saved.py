@@ -76,13 +76,13 @@ def program_of(run: Path, data: Path | None = None, backend: Backend | None = No
 def trained(run: Path, backend: Backend | None = None) -> Program:
     """What was trained into a run's folder, with its best weights, on a backend, NumPy if none is given; its data need
     not be there any more."""
-    from dataclasses import replace
 
     from .. import backends
     from ..compiler.ir.evaluate import read_shape
     from ..compiler.trace.model import declare
     from ..program import Program
     from ..spec.load import load
+    from ..spec.record import replace
     from ..specification import check_model
 
     _check_run(run)

@@ -235,12 +235,13 @@ class _Printer:
         with ExitStack() as stack:
             x, y = names[X], names[Y]
             *outer, innermost = self._turns()
-            for turns, steps, packed in (*outer, innermost):
+            for loop in (*outer, innermost):
+                turns, steps, packed = loop
                 a, b, index = f.fresh("a"), f.fresh("b"), f.fresh("i")
                 kind = f"const {TYPES[self.dtype]}"
                 f.line(f"{kind} *{a} = {x}, *{b} = {y};")
                 step = packed if self.is_packed else steps[Y]
-                if steps is innermost[1]:
+                if loop is innermost:
                     several(f)
                 turn = f"{index}++, {a} += {f.size(steps[X])}, {b} += {f.size(step)}"
                 stack.enter_context(f.block(f"for (long {index} = 0; {index} < {turns}; {turn})"))

@@ -119,8 +119,8 @@ class Tile(NamedTuple):
 
 
 def several(f: Function) -> None:
-    """Before a loop over steps of a tile: several at once take fewer instructions, for which others that share the
-    core have the room."""
+    """Before a loop over steps of a tile: several at once take fewer instructions, of which a core that others share
+    begins few."""
     f.line(f"#pragma GCC unroll {TURNS}")
 
 
