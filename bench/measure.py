@@ -124,7 +124,8 @@ class Contest:
         """Its first steps with nothing kept; where it keeps something for later processes, those of another too."""
         self.folder.mkdir()
         self.process = Process(self.job, self.folder)
-        self.found.first, *whole = self._first(), self._whole()
+        self.found.first = self._first()
+        whole = [self._whole()]
         self.losses = self.process.ask("losses", STEPS) if self.trains else []
         if self.job.kind.keeps:
             kept, whole = map(list, zip(*(self._again() for _ in range(STARTS)), strict=True))

@@ -234,14 +234,13 @@ class _Printer:
         last = "last" if self.is_ragged else ""
         with ExitStack() as stack:
             x, y = names[X], names[Y]
-            *outer, innermost = self._turns()
-            for loop in (*outer, innermost):
-                turns, steps, packed = loop
+            loops = self._turns()
+            for depth, (turns, steps, packed) in enumerate(loops, 1):
                 a, b, index = f.fresh("a"), f.fresh("b"), f.fresh("i")
                 kind = f"const {TYPES[self.dtype]}"
                 f.line(f"{kind} *{a} = {x}, *{b} = {y};")
                 step = packed if self.is_packed else steps[Y]
-                if loop is innermost:
+                if depth == len(loops):
                     several(f)
                 turn = f"{index}++, {a} += {f.size(steps[X])}, {b} += {f.size(step)}"
                 stack.enter_context(f.block(f"for (long {index} = 0; {index} < {turns}; {turn})"))

@@ -62,7 +62,7 @@ class Store:
         self._trim()
 
     def try_writing(self) -> None:
-        """Raises OSError where nothing can be written. As soon done as said: every process that compiles asks."""
+        """Raises OSError where nothing can be written. Every process that runs native code asks at its start."""
         trial = self.path(f"work-{os.getpid()}-{time.time_ns()}")
         trial.mkdir(mode=0o700)
         trial.rmdir()
