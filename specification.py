@@ -22,7 +22,7 @@ from .compiler.phases import Phases
 from .compiler.trace import errors
 from .compiler.trace.branches import check_unused_blocks
 from .compiler.trace.errors import NothingLearned
-from .compiler.trace.model import Traced, declare, merge_reports, trace
+from .compiler.trace.model import Traced, declare, merge_reports, trace, trace_phases
 from .compiler.trace.tracer import LIMIT, Initial, Tracer, Variable, is_unknown
 from .compiler.training.settings import Training, check_training, training
 from .runtime.errors import DataError, FileError, InputError
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .runtime.data.recipe import Recipe
     from .runtime.data.values import Field
 
-PHASES = ("train", "evaluate", "predict")
 BATCH = 32  # samples of a step where no data says otherwise
 
 
@@ -172,7 +171,7 @@ def check_model(
     raw = _recipe(model, t, scope)
     fields, problem = _data_fields(raw, folder, allowed)
     known = _data_sizes(fields, t.b.inputs) | dict(sizes or {})
-    traced = _trace(model, given, known, limit)
+    traced = trace_phases(model, overrides=given, sizes=known, limit=limit)
     settings = training(model, t, scope)
     asked = changes(model.groups, t, scope)
     check_unused_blocks(t, set().union(*(p.tracer.used for p in traced.values())))
@@ -356,15 +355,3 @@ def _data_sizes(fields: Mapping[str, Field], inputs: list[Any]) -> dict[str, int
         if field_ is not None and len(field_.shape) == node.tensor.rank - 1:
             found |= read_shape(node.shape[1:], field_.shape)
     return found
-
-
-def _trace(
-    model: tree.Model, overrides: Mapping[str, tree.Expression], sizes: Mapping[str, int], limit: int
-) -> dict[str, Traced]:
-    """All phases, or those up to one that is too large."""
-    traced: dict[str, Traced] = {}
-    for phase in PHASES:
-        traced[phase] = trace(model, phase, overrides=overrides, sizes=sizes, limit=limit)
-        if not traced[phase].complete:
-            break
-    return traced

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import cycle
 
 
 class Ranges:
@@ -82,9 +83,10 @@ class Occupation:
 
 def _lowest(met: list[Ranges], size: int) -> int:
     """The lowest `size` bytes that are free in all."""
-    offset, tried = 0, -1
-    while offset != tried:
-        tried = offset
-        for ranges in met:
-            offset = ranges.free(size, offset)
+    offset, agree = 0, 0  # how many have said in turn that it is free there
+    for ranges in cycle(met):
+        found = ranges.free(size, offset)
+        offset, agree = found, agree + 1 if found == offset else 1
+        if agree == len(met):
+            break
     return offset

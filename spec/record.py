@@ -39,7 +39,8 @@ class Record:
 
     def __init__(self, *args: Any, **named: Any) -> None:
         values = self.__dict__
-        values.update(self._defaults)
+        if len(args) < len(self._fields):
+            values.update(self._defaults)
         values.update(zip(self._positional, args, strict=False))
         values.update(named)
         if len(values) != len(self._fields) or len(args) > len(self._positional):
@@ -52,12 +53,18 @@ class Record:
         raise AttributeError(f"{type(self).__name__} is frozen")
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if self.__class__ is not other.__class__:
             return NotImplemented
-        return all(self.__dict__[name] == other.__dict__[name] for name in self._compared)
+        mine, theirs = self.__dict__, other.__dict__
+        for name in self._compared:
+            if mine[name] != theirs[name]:
+                return False
+        return True
 
     def __hash__(self) -> int:
-        return hash(tuple(self.__dict__[name] for name in self._compared))
+        return hash(tuple([self.__dict__[name] for name in self._compared]))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={self.__dict__[n]!r}' for n in self._shown)})"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec
@@ -36,7 +35,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[Size, ...]:
-        return self.tensor.shape
+        return self.type.shape  # type: ignore[union-attr]  # as `tensor`, which shapes are asked for too often to call
 
     @property
     def dtype(self) -> DType:
@@ -168,14 +167,16 @@ class Builder:
         self.reports: list[Diagnostic] = []
         self._inferred: dict[tuple[Op, tuple[Type, ...]], tuple[Type, tuple[tuple[Size, Size], ...]]] = {}
 
-    @contextmanager
-    def at(self, place: Place) -> Iterator[None]:
+    def at(self, place: Place) -> Standing:
         """Nodes made inside stand at `place`."""
-        before, self.place = self.place, place
-        try:
-            yield
-        finally:
-            self.place = before
+        return Standing(self, place)
+
+    def fork(self) -> Builder:
+        """Another Builder that goes on from here by itself."""
+        other = Builder(self.place)
+        other.nodes, other.inputs, other.reports = self.nodes[:], self.inputs[:], self.reports[:]
+        other.guards, other._inferred = dict(self.guards), dict(self._inferred)
+        return other
 
     def report(self, diagnostic: Diagnostic) -> None:
         self.reports.append(diagnostic)
@@ -241,6 +242,21 @@ class Builder:
     def _append(self, node: Node) -> Node:
         self.nodes.append(node)
         return node
+
+
+class Standing:
+    """A stretch in which a Builder's nodes stand at one place; a class, since a generator takes three times as long."""
+
+    __slots__ = ("b", "before", "place")
+
+    def __init__(self, b: Builder, place: Place) -> None:
+        self.b, self.place, self.before = b, place, b.place
+
+    def __enter__(self) -> None:
+        self.b.place = self.place
+
+    def __exit__(self, *failure: object) -> None:
+        self.b.place = self.before
 
 
 def located(build: Callable[Concatenate[Builder, P], Node]) -> Callable[Concatenate[Builder, P], Node]:

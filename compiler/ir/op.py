@@ -77,14 +77,16 @@ class Op:
             Op.words[cls.word] = cls
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        cls = type(self)
-        given = dict(zip(cls.fields, values, strict=False)) | named
-        stored = {n: given.pop(n) if n in given else getattr(cls, n) for n in cls.fields}
-        if given or len(values) > len(cls.fields):
+        cls, stored = type(self), self.__dict__
+        stored.update(zip(cls.fields, values, strict=False))
+        stored.update(named)
+        for n in cls.fields[len(values) :]:
+            if n not in stored:
+                stored[n] = getattr(cls, n)
+        if len(stored) != len(cls.fields) or len(values) > len(cls.fields):
             raise TypeError(f"{cls.__name__} takes {cls.fields}")
-        self.__dict__.update(stored)
-        key = self.__dict__["_key"] = (cls, *map(_exact, stored.values()))
-        self.__dict__["_hash"] = hash(key)
+        key = stored["_key"] = (cls, *[_exact(stored[n]) for n in cls.fields])
+        stored["_hash"] = hash(key)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} is frozen")
@@ -223,9 +225,9 @@ class Elementwise(Op, abstract=True):
 
 def _exact(value: Any) -> Any:
     """What tells values of a field apart: 0.0 is not -0.0, and nan is nan."""
-    if isinstance(value, float):
-        return repr(value)
-    return tuple(map(_exact, value)) if type(value) is tuple else value
+    if type(value) is tuple:
+        return tuple(map(_exact, value))
+    return repr(value) if isinstance(value, float) else value
 
 
 def _mapped(value: Any, sizes: Callable[[Size], Size]) -> Any:

@@ -46,9 +46,11 @@ def copy(b: Builder, graph: Graph, rule: Rule | None = None) -> dict[Node, Node]
     with b.at(b.place):
         for node in graph.nodes:
             b.place = node.place
-            inputs = tuple([new[n] for n in node.inputs])
+            inputs = tuple(map(new.__getitem__, node.inputs))
             made = rule(b, node, inputs) if rule else None
-            new[node] = made if made is not None else again(b, node, inputs)
+            if made is None:
+                made = b.keep(node) if inputs == node.inputs else again(b, node, inputs)
+            new[node] = made
     return new
 
 

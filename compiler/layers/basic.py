@@ -13,7 +13,7 @@ from ..ops.recompute import recomputed
 from ..trace import errors
 from ..trace.initial import GLOROT_UNIFORM, ZEROS
 from ..trace.kinds import Activation, Bias, Count, Layer, Number, Share, Tensor
-from ..trace.tracer import TRAIN, Initial
+from ..trace.tracer import Initial
 from ..trace.use import Use
 from ..trace.values import Chain, Instance, describe
 from ..trace.words import word
@@ -74,7 +74,7 @@ def channel_dropout(u: Use, x: Tensor, *, rate: Share) -> Any:
 
 def _dropped(u: Use, x: Node, shape: Shape, rate: float) -> Node:
     """x with zeros where draws of that shape, stretched over it, fall below the rate."""
-    if u.phase != TRAIN or rate == 0:
+    if rate == 0 or not u.is_training:
         return x
     kept = bernoulli(u, shape, 1 - rate)
     scaled = u.add(Mul(), x, u.literal(1 / (1 - rate), x.dtype))
@@ -114,7 +114,7 @@ def recompute(u: Use, x: Tensor, *, layer: Layer) -> Any:
     if not isinstance(y, Node):
         u.wrong(errors.WrongKind, "layer", subject="what is computed again", expected="one tensor", found=describe(y))
     made = u.b.nodes[before:]
-    return u.well(recomputed(u.b, made, x, y)) if u.phase == TRAIN and y in made else y
+    return u.well(recomputed(u.b, made, x, y)) if u.is_training and y in made else y
 
 
 @word

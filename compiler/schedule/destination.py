@@ -195,7 +195,7 @@ class Destination:
             return True
         if any(self.lives.instruction(a.position).name in WHOLE for a in self.lives.accesses[buffer]):
             return False
-        return all(shifted(w, shift) is not None for w in self.lives.windows[buffer])
+        return all(shifted(w, shift) is not None for w in self.lives.windows(buffer))
 
     def _conflict(self, a: Member, b: Member) -> bool:
         """Whether two members that meet cannot share what both take."""

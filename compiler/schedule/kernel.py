@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from ...spec.source import Place
@@ -234,6 +234,7 @@ def contiguous(buffer: Buffer, shape: Shape, offset: Size = 0) -> Window:
     return Window(buffer, offset, shape, row_major(shape))
 
 
+@lru_cache(1024)
 def row_major(shape: Shape) -> tuple[Size, ...]:
     """The strides of a shape that lies in row-major order without gaps."""
     strides: list[Size] = []

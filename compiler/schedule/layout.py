@@ -104,8 +104,10 @@ def _divides(part: Size, total: Size) -> bool:
 
 def is_contiguous(x: Window) -> bool:
     """Whether the elements lie in row-major order without gaps."""
-    pairs = zip(x.shape, x.strides, row_major(x.shape), strict=True)
-    return all(n == 1 or s == wanted for n, s, wanted in pairs)
+    wanted = row_major(x.shape)
+    if x.strides == wanted:
+        return True
+    return all(n == 1 or s == w for n, s, w in zip(x.shape, x.strides, wanted, strict=True))
 
 
 def collapse(x: Window, first: int) -> Window | None:

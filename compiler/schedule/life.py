@@ -65,21 +65,23 @@ class Lives:
             self._bounds.append(len(self._lines))
         self.accesses: dict[Buffer, list[Access]] = {}  # of each buffer, in order of position
         for position, line, blocks in self._lines:
-            for read in line.reads:
-                if isinstance(read, Window):
-                    self._touch(Access(position, read, False, blocks))
-            for write in line.writes:
-                self._touch(Access(position, write, True, blocks))
+            for windows, is_write in ((line.reads, False), (line.writes, True)):
+                for window in windows:
+                    if isinstance(window, Window):
+                        access = Access(position, window, is_write, blocks)
+                        self.accesses.setdefault(window.buffer, []).append(access)
         for _, window in (*code.inputs, *code.results):
             self.accesses.setdefault(window.buffer, [])
-        self.windows = {b: {a.window for a in found} for b, found in self.accesses.items()}
-        for _, window in (*code.inputs, *code.results):
-            self.windows[window.buffer].add(window)
         ends = {window.buffer for _, window in code.results}
         self.of = {b: self._lives(b, found, b in ends) for b, found in self.accesses.items()}
 
     def instruction(self, position: int) -> Instruction:
         return self._lines[position][1]
+
+    def windows(self, buffer: Buffer) -> set[Window]:
+        """All through which a buffer is used, by ports too."""
+        ports = (w for _, w in (*self.code.inputs, *self.code.results) if w.buffer is buffer)
+        return {*(a.window for a in self.accesses[buffer]), *ports}
 
     def shared_blocks(self, a: Buffer, b: Buffer) -> Iterator[Block]:
         """Independent blocks that touch both buffers."""
@@ -102,9 +104,6 @@ class Lives:
                 self._spans[id(line)] = start, len(self._lines) - 1
             else:
                 self._lines.append((len(self._lines), line, blocks))
-
-    def _touch(self, access: Access) -> None:
-        self.accesses.setdefault(access.window.buffer, []).append(access)
 
     def _lives(self, buffer: Buffer, found: list[Access], result: bool) -> list[Life]:
         if buffer.home == "named":
@@ -152,7 +151,7 @@ class Lives:
         return self._phase(found[0].position) != self._phase(found[-1].position)
 
     def _phase(self, position: int) -> int:
-        return sum(position >= bound for bound in self._bounds)
+        return bisect_right(self._bounds, position)
 
     def _reach(self, found: list[Access]) -> tuple[int, int, int, int]:
         """First and last position, stretched over the blocks that carry the contents from turn to turn; and the same

@@ -69,7 +69,7 @@ def lookup(t: Tracer, scope: Scope, name: str) -> Any:
     if name in _PLAIN:
         return _PLAIN[name]
     if name in PHASE_WORDS:
-        return t.phase == PHASE_WORDS[name]
+        return t.is_in(PHASE_WORDS[name])
     if scope.in_library:
         return built_in(name)
     if name in t.constants:

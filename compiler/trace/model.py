@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ...spec import tree
 from ...spec.record import Record
@@ -18,8 +19,20 @@ from .expression import evaluate, lookup
 from .naming import labels
 from .scope import Scope
 from .statements import add_loss, free_name, is_crossed, run_body, tensor_type
-from .tracer import EVALUATE, LIMIT, PREDICT, LossTerm, Metric, TooMany, Tracer, Variable, block_words, is_unknown
-from .values import MISSING, Collected, describe
+from .tracer import (
+    EVALUATE,
+    LIMIT,
+    PHASES,
+    PREDICT,
+    LossTerm,
+    Metric,
+    TooMany,
+    Tracer,
+    Variable,
+    block_words,
+    is_unknown,
+)
+from .values import MISSING, Chain, Collected, Instance, describe
 
 
 class Traced(Record):
@@ -56,28 +69,90 @@ def trace(
 
     `sizes` are the dimensions that data binds, `limit` is the number of expressions after which a spec is too large.
     """
+    return _end(model, _begin(model, phase, overrides or {}, sizes or {}, limit))
+
+
+def trace_phases(
+    model: tree.Model, *, overrides: Mapping[str, tree.Expression], sizes: Mapping[str, int], limit: int = LIMIT
+) -> dict[str, Traced]:
+    """All phases, or those up to one that is too large. A body that is the same in some of them is run once."""
+    begun: list[_Begun] = []
+    for phase in PHASES:
+        alike = next((b for other in begun if (b := other.fork(phase))), None)
+        begun.append(alike or _begin(model, phase, overrides, sizes, limit))
+        if not begun[-1].complete:
+            break
+    traced: dict[str, Traced] = {}
+    for one in begun:
+        made = traced[one.t.phase] = _end(model, one)
+        if not made.complete:
+            break
+    return traced
+
+
+class _Begun(NamedTuple):
+    """A phase whose body was run, if that kept within the limit."""
+
+    t: Tracer
+    scope: Scope
+    complete: bool
+
+    def fork(self, phase: str) -> _Begun | None:
+        """Another phase whose body makes the same; not where a layer is at hand that will remember its first use."""
+        t = self.t.fork(phase)
+        if t is None or any(map(_has_unused_layer, (*self.scope.names.values(), *t.constants.values()))):
+            return None
+        return _Begun(t, replace(self.scope, names=dict(self.scope.names), states=dict(self.scope.states)), True)
+
+
+def _has_unused_layer(value: Any) -> bool:
+    """Whether a value is, or holds, a layer whose weights were not made yet."""
+    match value:
+        case Instance():
+            return not value.weights
+        case Chain(steps=inner) | tuple(inner):
+            return any(map(_has_unused_layer, inner))
+    return False
+
+
+def _begin(
+    model: tree.Model, phase: str, overrides: Mapping[str, tree.Expression], sizes: Mapping[str, int], limit: int
+) -> _Begun:
     t, scope, complete = declare(model, overrides, sizes, phase, limit)
+    return _Begun(t, scope, complete and _is_within_limits(t, model, lambda: run_body(t, scope, model.body)))
+
+
+def _is_within_limits(t: Tracer, model: tree.Model, run: Callable[[], object]) -> bool:
+    """Runs what may be too large, or nested deeper than Python goes; says whether it was neither."""
+    try:
+        run()
+    except TooMany:
+        return False
+    except RecursionError:
+        t.wrong(errors.TooLarge, t.last or model.span, limit=t.limit)
+        return False
+    return True
+
+
+def _end(model: tree.Model, begun: _Begun) -> Traced:
+    """What follows the body: losses, outputs, metrics and claims."""
+    t, scope, complete = begun
     outputs: dict[str, Node] = {}
     metrics: list[Metric] = []
-    try:
-        if not complete:
-            raise TooMany
-        run_body(t, scope, model.body)
+
+    def run() -> None:
         for loss in model.losses:
             add_loss(t, scope, loss)
-        outputs = _outputs(t, scope, model)
-        metrics = _metrics(t, scope, model)
+        outputs.update(_outputs(t, scope, model))
+        metrics.extend(_metrics(t, scope, model))
         for statement in model.asserts:
             claim(t, scope, statement)
         _targets_stay_out(t, model, outputs)
-    except TooMany:
-        complete = False
-    except RecursionError:
-        t.wrong(errors.TooLarge, t.last or model.span, limit=t.limit)
-        complete = False
+
+    complete = complete and _is_within_limits(t, model, run)
     updates = {n: v for n, v in t.state_now.items() if v is not t.states[n].node}
     return Traced(
-        phase,
+        t.phase,
         t.b,
         t.constants,
         t.parameters,

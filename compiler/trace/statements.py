@@ -21,7 +21,7 @@ from .initial import default, initial
 from .naming import join, numbered
 from .scan import scan
 from .scope import Scope
-from .tracer import EVALUATE, TRAIN, Initial, LossTerm, Tracer, is_unknown
+from .tracer import PREDICT, TRAIN, Initial, LossTerm, Tracer, is_unknown
 from .use import weight
 from .values import MISSING, Chain, Instance, describe, is_size
 
@@ -136,7 +136,7 @@ def _variable(t: Tracer, scope: Scope, s: tree.Declare, name: tree.Name, type_: 
 
 def _keep_states(t: Tracer, scope: Scope) -> None:
     """In training, what a state's name holds at the end of the body is its value in the next step."""
-    if t.phase == TRAIN:
+    if scope.states and t.is_in(TRAIN):
         for name, (path, span) in scope.states.items():
             value = scope.names[name]
             if isinstance(value, Node) and path in t.states:
@@ -238,7 +238,7 @@ def _assigned(body: tuple[tree.Body, ...]) -> list[str]:
 
 def add_loss(t: Tracer, scope: Scope, s: tree.Loss) -> None:
     """A term of what is minimised; predict knows none."""
-    if t.phase not in (TRAIN, EVALUATE):
+    if t.is_in(PREDICT):
         check_names(t, scope, s.value)
         return
     value = evaluate(t, scope, s.value)

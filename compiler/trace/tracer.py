@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from ...spec import tree
 from ...spec.record import Record
 from ...spec.source import Diagnostic, Frame, Place, Span
-from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Node
+from ..ir.graph import CONTROL, PARAMETER, STATE, Builder, Node, Standing
 from ..ir.types import I64, U32, Tensor, Unknown
 from . import errors
 from .scope import Scope
 from .values import MISSING, BlockWord, Missing, Signature, Slot
 
-TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
+PHASES = TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
 PHASE_WORDS = {"training": TRAIN, "evaluating": EVALUATE, "predicting": PREDICT}
 LIMIT = 40_000
 KEY, STEP = Tensor(U32, (2,)), Tensor(I64, ())
@@ -93,9 +94,22 @@ class Tracer:
     library_use: Place | None = None
     chain: tuple[Frame, ...] = ()
     draws: list[Node] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.root = self.b
+
+    def is_in(self, phase: str) -> bool:
+        """Whether this is that phase. Phases of which nobody asked have the same nodes so far."""
+        self.asked.add(phase)
+        return self.phase == phase
+
+    def fork(self, phase: str) -> Tracer | None:
+        """A tracer of another phase that goes on from here, if all is the same there so far."""
+        if not self.asked.isdisjoint((self.phase, phase)):
+            return None
+        copied = {f.name: copy(getattr(self, f.name)) for f in fields(self) if f.name not in ("b", "blocks")}
+        return Tracer(b=self.b.fork(), blocks=self.blocks, **copied | {"phase": phase})
 
     # Places and mistakes
 
@@ -103,7 +117,7 @@ class Tracer:
         """Where a node made for this text stands: inside the standard library, where the library was used."""
         return self.library_use or Place(span, self.chain)
 
-    def at(self, span: Span) -> AbstractContextManager[None]:
+    def at(self, span: Span) -> Standing:
         """Nodes made inside stand at this text."""
         return self.b.at(self.place(span))
 

@@ -12,7 +12,7 @@ from . import errors, numbers
 from .arguments import unknown_argument
 from .naming import join
 from .scope import Scope
-from .tracer import Initial, Lost, Tracer, is_unknown
+from .tracer import TRAIN, Initial, Lost, Tracer, is_unknown
 from .values import MISSING, Argument, BlockWord, Chain, Instance
 
 
@@ -33,8 +33,8 @@ class Use:
         return self.t.b
 
     @property
-    def phase(self) -> str:
-        return self.t.phase
+    def is_training(self) -> bool:
+        return self.t.is_in(TRAIN)
 
     @property
     def path(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from axonc.compiler.ops.unary import Tanh
 from axonc.compiler.pipeline import compile_graph
 from axonc.specification import check
 
-from ..timing import calls
+from ..timing import calls, is_done_within
 from .graphs import NOWHERE
 
 FRAME = """axonc 1
@@ -98,7 +97,7 @@ def test_a_large_model_is_compiled_within_seconds(name: str) -> None:
         specification = check(ZOO / f"{name}.axon")
         assert compile_graph(specification.phases.train, rows=32, sizes={"T": 128}).steps
 
-    assert least(work, LARGE[name]) < LARGE[name]
+    assert is_done_within(LARGE[name], work)
 
 
 def test_thousands_of_nodes_are_built_and_rebuilt_with_their_types_within_milliseconds() -> None:
@@ -112,9 +111,8 @@ def test_thousands_of_nodes_are_built_and_rebuilt_with_their_types_within_millis
     again = rewrite(graph, other)
     assert len(again.nodes) == len(graph.nodes)
     assert not set(again.nodes[3:]) & set(graph.nodes)  # all but two weights are new
-    most = NOISE * REBUILT
-    assert least(lambda: layers(NODES), most) < most
-    assert least(lambda: rewrite(graph, other), most) < most
+    assert is_done_within(NOISE * REBUILT, lambda: layers(NODES))
+    assert is_done_within(NOISE * REBUILT, lambda: rewrite(graph, other))
 
 
 def layers(count: int) -> Graph:
@@ -125,16 +123,3 @@ def layers(count: int) -> Graph:
     for _ in range(count // 4):
         x = b.add(Tanh(), b.add(Relu(), b.add(Add(), b.add(Matmul(False, False), x, weight), bias)))
     return b.graph({"y": x})
-
-
-def least(work: Callable[[], object], enough: float) -> float:
-    """The least processor time of several turns, fewer where one took less than enough."""
-    found = float("inf")
-    for _ in range(4 * TURNS):
-        gc.collect()
-        start = time.process_time()
-        work()
-        found = min(found, time.process_time() - start)
-        if found < enough:
-            break
-    return found
