@@ -44,7 +44,9 @@ def test_phases_are_what_each_gives_by_itself(name: str) -> None:
 def test_a_layer_that_was_not_used_yet_is_not_shared() -> None:
     """The loss makes its weights for training and evaluation; the output asks for weights that predict never makes."""
     body = "head = dense(4)\nlogits = x |> dense(3)\n"
-    compared(read(Source("m.axon", HEAD + body + LOSS + "loss mean(head(x))\noutput logits\noutput weight = head.weight\n")))
+    compared(
+        read(Source("m.axon", HEAD + body + LOSS + "loss mean(head(x))\noutput logits\noutput weight = head.weight\n"))
+    )
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
@@ -68,4 +70,6 @@ def graph_of(traced: Traced) -> Graph:
     """All nodes, with what the phase gives as results."""
     ends = {**traced.outputs, **{f"loss {t.name}": t.node for t in traced.losses}}
     ends |= {f"metric {m.name} {i}": node for m in traced.metrics for i, node in enumerate(m.nodes)}
-    return Graph(tuple(traced.b.inputs), tuple(traced.b.nodes), tuple(ends.items()), tuple(traced.state_updates.items()))
+    return Graph(
+        tuple(traced.b.inputs), tuple(traced.b.nodes), tuple(ends.items()), tuple(traced.state_updates.items())
+    )
