@@ -16,7 +16,7 @@ from ..schedule.code import Block, Instruction, Line
 from ..schedule.kernel import THREAD, Buffer, Window
 from ..schedule.target import Target
 from .emitter import Form, Kernels
-from .function import FLOOR_DIVIDE, TYPES, Function, c_size
+from .function import FLOOR_DIVIDE, FOLDS, TYPES, Function, c_size
 from .light import Work, light
 from .sharing import Shared, shared
 from .sources import source, sources
@@ -191,7 +191,7 @@ class Driver:
 
 
 def _declaration(f: Shared) -> str:
-    return f.text.split(" {", 1)[0].replace("@", f.name) + ";"
+    return f.text.split(" {", 1)[0].removeprefix(FOLDS).replace("@", f.name) + ";"
 
 
 def shapes(line: Instruction) -> str:

@@ -21,6 +21,7 @@ from ..schedule.target import Machinery as Machinery
 TYPES = {F32: "float", F64: "double", BOOL: "uint8_t", U8: "uint8_t", I8: "int8_t", I32: "int32_t", U32: "uint32_t"}
 TYPES |= {I64: "int64_t", F16: "_Float16", BF16: "uint16_t"}
 
+FOLDS = "AX_FOLDS "  # before a function that folds; see standard.h
 MARKS = 16  # the least size that is marked
 MARKED = re.compile(r"0(?<![\w.]0)(\d+)(?![\w.])")  # begins with what is searched for fastest
 
@@ -40,7 +41,7 @@ class Function:
 
     Where there are `steps`, one for each window, each unit is at elements of its own: those from so many after those of
     the unit before. `parts` are what threads divide where there is but one unit, and that is divided itself. `integer`
-    is the type of sizes and places.
+    is the type of sizes and places. Where it `folds`, loops combine elements.
     """
 
     integer = "long"
@@ -52,6 +53,7 @@ class Function:
         self.steps: tuple[Size, ...] = ()
         self.parts: Size | None = None
         self.refuses = False
+        self.folds = False
         self.lines: list[str] = []
         self._types: list[str] = []
         self._depth = 1
@@ -113,10 +115,10 @@ class Function:
         self.line("}")
 
     @contextmanager
-    def loop(self, index: str, end: str, start: str = "0", step: int = 1) -> Iterator[None]:
-        """A loop of `long index` from `start` to below `end`."""
+    def loop(self, index: str, end: str, start: str = "0", step: int = 1, *, integer: str = "") -> Iterator[None]:
+        """A loop of `index` from `start` to below `end`."""
         turn = f"{index}++" if step == 1 else f"{index} += {step}"
-        with self.block(f"for ({self.integer} {index} = {start}; {index} < {end}; {turn})"):
+        with self.block(f"for ({integer or self.integer} {index} = {start}; {index} < {end}; {turn})"):
             yield
 
     @property
@@ -127,7 +129,8 @@ class Function:
     @property
     def draft(self) -> str:
         """The definition, whose sizes are marked."""
-        return f"void @({', '.join(self.formals) or 'void'}) {{\n" + "\n".join(self.lines) + "\n}\n"
+        head = f"{FOLDS if self.folds else ''}void @({', '.join(self.formals) or 'void'}) {{\n"
+        return head + "\n".join(self.lines) + "\n}\n"
 
     @property
     def formals(self) -> list[str]:

@@ -53,6 +53,7 @@ class Reduce(NamedTuple):
 
     def print(self, f: Function, writes: tuple[Window, ...], reads: tuple[Window, ...]) -> None:
         (out,), (x,) = writes, reads
+        f.folds = True
         kept_axes = [i for i in range(len(x.shape)) if i not in self.along]
         kept = axes_of(tuple(x.shape[i] for i in kept_axes), [out.strides, tuple(x.strides[i] for i in kept_axes)])
         added = axes_of(tuple(x.shape[i] for i in self.along), [tuple(x.strides[i] for i in self.along)])

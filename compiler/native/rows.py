@@ -174,9 +174,9 @@ class _Printer:
         """How far a row is computed: whole vectors, up to the diagonal."""
         size, lanes = self.f.size(self.row[0]), self.lanes
         self.number = row
-        self.end = self.f.let(
-            self.f.fresh("end"), f"{row} + {lanes} < {size} ? ({row} + {lanes}) / {lanes} * {lanes} : {size}"
-        )
+        self.end = self.f.fresh("end")
+        whole = f"({row} + {lanes}) / {lanes} * {lanes}"
+        self.f.line(f"const int {self.end} = {row} + {lanes} < {size} ? {whole} : {size};")
 
     def _clear(self) -> None:
         """Zeros in what is not computed of a row."""
@@ -202,8 +202,9 @@ class _Printer:
                 with f.loop(index, "1"):
                     yield index
                 return
-            self.index = index
-            with f.loop(index, self.end or f.size(self.inner[-1].size)), self.pointers.moved(self.inner[-1], index):
+            self.index, axis = index, self.inner[-1]
+            near = "int" if all(s in (0, 1) for s in axis.steps) else ""  # places are compared in vectors of the same
+            with f.loop(index, self.end or f.size(axis.size), integer=near), self.pointers.moved(axis, index):
                 yield index
 
     def _steady(self, r: int) -> None:
@@ -277,6 +278,7 @@ class _Printer:
         law = LAWS[word]
         kind = "int" if x.dtype.value == "bool" else local(x.dtype)
         fold = _Fold(law, kind, self.f.fresh("total"))
+        self.f.folds = True
         self.f.line(f"{kind} {fold.total} = {law.first(x.dtype)};")
         if law.clause in ("max", "min") and x.dtype.is_float:
             fold.wrong = self.f.fresh("wrong")

@@ -53,4 +53,11 @@ typedef __UINT64_TYPE__ uint64_t;
 #define tan __builtin_tan
 #define tanh __builtin_tanh
 
+/* Before a function that combines elements: GCC would leave the lanes of each total to a loop over memory. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define AX_FOLDS __attribute__((optimize("peel-loops")))
+#else
+#define AX_FOLDS
+#endif
+
 #endif
