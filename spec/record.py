@@ -58,7 +58,7 @@ class Record:
         if self.__class__ is not other.__class__:
             return NotImplemented
         mine, theirs = self.__dict__, other.__dict__
-        return all([mine[name] == theirs[name] for name in self._compared])
+        return [mine[name] for name in self._compared] == [theirs[name] for name in self._compared]
 
     def __hash__(self) -> int:
         return hash(tuple([self.__dict__[name] for name in self._compared]))
