@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..ir.dims import Size
 from ..ir.types import BOOL, DType
 from ..schedule.kernel import Window
 from .arithmetic import local
@@ -60,10 +61,19 @@ class Reduce(NamedTuple):
         added = [Axis(a.size, (0, *a.steps)) for a in added]
         pointers = Pointers(f, [f.pointer(out, write=True), f.pointer(x)])
         printer = _Reduction(f, LAWS[self.law], x, pointers)
-        if kept and kept[-1].steps == (1, 1) and not (added and added[-1].steps[1] == 1):
-            printer.across(kept, added)
-        else:
+        if not kept or kept[-1].steps != (1, 1) or (added and added[-1].steps[1] == 1):
             printer.along(kept, added)
+        elif _is_narrow(kept, added):
+            printer.narrow(kept[0], added)
+        else:
+            printer.across(kept, added)
+
+
+def _is_narrow(kept: list[Axis], added: list[Axis]) -> bool:
+    """Whether several rows of results together are as long as those that are added up side by side."""
+    size = kept[0].size
+    whole = len(kept) == 1 and isinstance(size, int) and LANES % size == 0
+    return whole and bool(added) and added[-1].steps == (0, size)
 
 
 class _Reduction:
@@ -113,6 +123,32 @@ class _Reduction:
         if self.watches:
             self.f.line(f"{wrong} |= {x} != {x};")
 
+    def narrow(self, axis: Axis, added: list[Axis]) -> None:
+        """Rows that lie one after the other, as many at once as make a long one; in the end their results are
+        combined."""
+        f, (total, wrong) = self.f, self._totals()
+        size, rows = f.number(axis.size), f.size(added[-1].size)
+        at_once = f.number(LANES // self._whole(axis.size))
+        f.split(1)
+        with f.block("if (lo < hi)"):
+            self._begin(total, wrong)
+            with nested(f, added[:-1], self.pointers):
+                whole = Axis(added[-1].size, (0, LANES))
+                with f.loop("i", f"{rows} / {at_once}"), self.pointers.advanced(whole, "i"):
+                    self._row(str(LANES), total, wrong)
+                with self.pointers.advanced(whole, f"({rows} / {at_once})"):
+                    self._row(f"{rows} % {at_once} * {size}", total, wrong)
+            with f.loop("i", at_once, "1"), f.loop("j", size):
+                f.line(f"{total}[j] = {self.combined(f'{total}[j]', f'{total}[i * {size} + j]')};")
+                if self.watches:
+                    f.line(f"{wrong}[j] |= {wrong}[i * {size} + j];")
+            self._store(size, total, wrong)
+
+    @staticmethod
+    def _whole(size: Size) -> int:
+        assert isinstance(size, int)
+        return size
+
     def across(self, kept: list[Axis], added: list[Axis]) -> None:
         """Some neighbouring results at once, over one row after the other."""
         f = self.f
@@ -125,26 +161,38 @@ class _Reduction:
 
     def _stretches(self, axis: Axis, added: list[Axis], start: str, end: str) -> None:
         f, block, width = self.f, self.f.fresh("b"), self.f.fresh("width")
-        total, wrong = f.fresh("total"), f.fresh("wrong")
+        total, wrong = self._totals()
         with f.loop(block, end, start), self.pointers.advanced(Axis(LANES, (LANES, LANES)), block):
             left = f"{f.size(axis.size)} - {block} * {LANES}"
             f.line(f"const int {width} = {left} < {LANES} ? {left} : {LANES};")
-            f.line(f"{self.type} {total}[{LANES}];")
-            f.line(f"for (long j = 0; j < {LANES}; j++) {total}[j] = {self.law.first(self.x.dtype)};")
-            if self.watches:
-                f.line(f"int {wrong}[{LANES}] = {{0}};")
+            self._begin(total, wrong)
             f.line(f"if ({width} == {LANES}) {{")
             self._rows(str(LANES), added, total, wrong)
             f.line("} else {")
             self._rows(width, added, total, wrong)
             f.line("}")
-            result = f"{wrong}[j] ? NAN : {total}[j]" if self.watches else f"{total}[j]"
-            with f.loop("j", width), self.pointers.moved(Axis(LANES, (1, 1)), "j"):
-                f.line(f"{self.pointers.at(0)} = {result};")
+            self._store(width, total, wrong)
+
+    def _totals(self) -> tuple[str, str]:
+        """The names of totals side by side, and of whether a NaN was seen."""
+        return self.f.fresh("total"), self.f.fresh("wrong")
+
+    def _begin(self, total: str, wrong: str) -> None:
+        self.f.line(f"{self.type} {total}[{LANES}];")
+        self.f.line(f"for (long j = 0; j < {LANES}; j++) {total}[j] = {self.law.first(self.x.dtype)};")
+        if self.watches:
+            self.f.line(f"int {wrong}[{LANES}] = {{0}};")
 
     def _rows(self, width: str, added: list[Axis], total: str, wrong: str) -> None:
-        whole = Axis(LANES, (1, 1))
         with nested(self.f, added, self.pointers):
-            self.f.line(VECTORS)
-            with self.f.loop("j", width), self.pointers.moved(whole, "j"):
-                self._add(f"{total}[j]", f"{wrong}[j]")
+            self._row(width, total, wrong)
+
+    def _row(self, width: str, total: str, wrong: str) -> None:
+        self.f.line(VECTORS)
+        with self.f.loop("j", width), self.pointers.moved(Axis(LANES, (1, 1)), "j"):
+            self._add(f"{total}[j]", f"{wrong}[j]")
+
+    def _store(self, width: str, total: str, wrong: str) -> None:
+        result = f"{wrong}[j] ? NAN : {total}[j]" if self.watches else f"{total}[j]"
+        with self.f.loop("j", width), self.pointers.moved(Axis(LANES, (1, 1)), "j"):
+            self.f.line(f"{self.pointers.at(0)} = {result};")
