@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ir.dims import Size
 from ..ir.types import BOOL, DType
 from ..schedule.kernel import Window
 from .arithmetic import local
@@ -63,17 +62,17 @@ class Reduce(NamedTuple):
         printer = _Reduction(f, LAWS[self.law], x, pointers)
         if not kept or kept[-1].steps != (1, 1) or (added and added[-1].steps[1] == 1):
             printer.along(kept, added)
-        elif _is_narrow(kept, added):
-            printer.narrow(kept[0], added)
+        elif size := _narrow(kept, added):
+            printer.narrow(size, added)
         else:
             printer.across(kept, added)
 
 
-def _is_narrow(kept: list[Axis], added: list[Axis]) -> bool:
-    """Whether several rows of results together are as long as those that are added up side by side."""
+def _narrow(kept: list[Axis], added: list[Axis]) -> int:
+    """The length of rows that lie one after the other, some of them as long as what is added up side by side; else 0."""
     size = kept[0].size
-    whole = len(kept) == 1 and isinstance(size, int) and LANES % size == 0
-    return whole and bool(added) and added[-1].steps == (0, size)
+    is_narrow = len(kept) == 1 and bool(added) and added[-1].steps == (0, size)
+    return size if is_narrow and isinstance(size, int) and LANES % size == 0 else 0
 
 
 class _Reduction:
@@ -123,12 +122,10 @@ class _Reduction:
         if self.watches:
             self.f.line(f"{wrong} |= {x} != {x};")
 
-    def narrow(self, axis: Axis, added: list[Axis]) -> None:
-        """Rows that lie one after the other, as many at once as make a long one; in the end their results are
-        combined."""
+    def narrow(self, length: int, added: list[Axis]) -> None:
+        """As many rows of a length at once as make a long one; in the end their results are combined."""
         f, (total, wrong) = self.f, self._totals()
-        size, rows = f.number(axis.size), f.size(added[-1].size)
-        at_once = f.number(LANES // self._whole(axis.size))
+        size, rows, at_once = f.number(length), f.size(added[-1].size), f.number(LANES // length)
         f.split(1)
         with f.block("if (lo < hi)"):
             self._begin(total, wrong)
@@ -143,11 +140,6 @@ class _Reduction:
                 if self.watches:
                     f.line(f"{wrong}[j] |= {wrong}[i * {size} + j];")
             self._store(size, total, wrong)
-
-    @staticmethod
-    def _whole(size: Size) -> int:
-        assert isinstance(size, int)
-        return size
 
     def across(self, kept: list[Axis], added: list[Axis]) -> None:
         """Some neighbouring results at once, over one row after the other."""
