@@ -69,7 +69,8 @@ class Reduce(NamedTuple):
 
 
 def _narrow(kept: list[Axis], added: list[Axis]) -> int:
-    """The length of rows that lie one after the other, some of them as long as what is added up side by side; else 0."""
+    """The length of rows that lie one after the other and are short: some are as long as what goes side by side. Else
+    0."""
     size = kept[0].size
     is_narrow = len(kept) == 1 and bool(added) and added[-1].steps == (0, size)
     return size if is_narrow and isinstance(size, int) and LANES % size == 0 else 0

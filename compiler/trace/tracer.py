@@ -1,4 +1,4 @@
-"""Runs a spec with the Builder, once for each phase: what remains is a graph."""
+"""Runs a spec with the Builder, once for each phase that it tells apart: what remains is a graph."""
 
 from __future__ import annotations
 
