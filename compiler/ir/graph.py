@@ -245,7 +245,7 @@ class Builder:
 
 
 class Standing:
-    """A stretch in which a Builder's nodes stand at one place; a class, since a generator takes three times as long."""
+    """A stretch in which a Builder's nodes stand at one place; a class, since a generator takes six times as long."""
 
     __slots__ = ("b", "before", "place")
 

@@ -48,9 +48,7 @@ def copy(b: Builder, graph: Graph, rule: Rule | None = None) -> dict[Node, Node]
             b.place = node.place
             inputs = tuple(map(new.__getitem__, node.inputs))
             made = rule(b, node, inputs) if rule else None
-            if made is None:
-                made = b.keep(node) if inputs == node.inputs else again(b, node, inputs)
-            new[node] = made
+            new[node] = made if made is not None else again(b, node, inputs)
     return new
 
 

@@ -36,8 +36,6 @@ def stages(graph: Graph) -> dict[Node, Stage]:
 
 def _has_names(op: Op) -> bool:
     """Whether a size among the fields is still a name."""
-    if not op.fields:
-        return False
     seen: list[Size] = []
 
     def note(size: Size) -> Size:

@@ -105,9 +105,7 @@ def _divides(part: Size, total: Size) -> bool:
 def is_contiguous(x: Window) -> bool:
     """Whether the elements lie in row-major order without gaps."""
     wanted = row_major(x.shape)
-    if x.strides == wanted:
-        return True
-    return all(n == 1 or s == w for n, s, w in zip(x.shape, x.strides, wanted, strict=True))
+    return x.strides == wanted or all(n == 1 or s == w for n, s, w in zip(x.shape, x.strides, wanted, strict=True))
 
 
 def collapse(x: Window, first: int) -> Window | None:

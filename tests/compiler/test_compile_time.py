@@ -42,8 +42,7 @@ MOST = 2.2  # what twice the depth may take
 TURNS = 8
 ZOO = Path(__file__).parents[2] / "examples" / "zoo"
 LARGE = {"resnet50": 2.0, "gpt2": 2.0}  # seconds from the spec to the plan of a training step
-NODES, REBUILT = 5_000, 0.010  # seconds on a quiet machine
-NOISE = 10  # how much longer a machine that others use may take
+NODES, REBUILT = 5_000, 0.1  # seconds, several times what it takes
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -111,8 +110,8 @@ def test_thousands_of_nodes_are_built_and_rebuilt_with_their_types_within_millis
     again = rewrite(graph, other)
     assert len(again.nodes) == len(graph.nodes)
     assert not set(again.nodes[3:]) & set(graph.nodes)  # all but two weights are new
-    assert is_done_within(NOISE * REBUILT, lambda: layers(NODES))
-    assert is_done_within(NOISE * REBUILT, lambda: rewrite(graph, other))
+    assert is_done_within(REBUILT, lambda: layers(NODES))
+    assert is_done_within(REBUILT, lambda: rewrite(graph, other))
 
 
 def layers(count: int) -> Graph:

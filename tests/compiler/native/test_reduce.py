@@ -57,18 +57,11 @@ def given(count: int) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(count)
     arrays = {}
     for node in graph().inputs:
-        name = node.name
-        word, dtype, width = name.split(".")
-        values = (
-            draw.integers(1, 3, (count, 3, int(width)))
-            if word == "prod"
-            else draw.integers(0, 9, (count, 3, int(width)))
-        )
-        arrays[name] = (values > 1 if dtype == "bool" else values % 2 + 1 if dtype == "f16" else values).astype(
-            DTYPES[dtype]
-        )
+        word, dtype, width = node.name.split(".")
+        values = draw.integers(0, 3, (count, 3, int(width)))
         if word == "prod":
-            arrays[name][draw.random(arrays[name].shape) < 0.9] = 1
+            values = np.where(draw.random(values.shape) < 0.9, 1, values)
+        arrays[node.name] = values.astype(DTYPES[dtype])
     return arrays
 
 
